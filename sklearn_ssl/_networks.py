@@ -1,0 +1,192 @@
+"""Networks over encoded tables: what reads a row, encodes it, decodes it, projects it."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sklearn_ssl._schema import N_RESERVED, Schema
+
+MAX_ONE_HOT = 64
+"""Categorical features with more codes than this are not written out one-hot."""
+
+
+class Linear(nn.Linear):
+    """A linear layer whose weights come from a given generator, not from global state.
+
+    Shape
+    -----
+    Input (\\*, n_in), output (\\*, n_out).
+    """
+
+    def __init__(self, n_in: int, n_out: int, generator: torch.Generator):
+        super().__init__(n_in, n_out, dtype=torch.float32, device="cpu")
+        bound = 1 / math.sqrt(max(n_in, 1))
+        with torch.no_grad():
+            self.weight.uniform_(-bound, bound, generator=generator)
+            self.bias.uniform_(-bound, bound, generator=generator)
+
+    def reset_parameters(self) -> None:
+        """Leave the drawing of weights to ``__init__``, where the generator is known."""
+
+
+class RowInput(nn.Module):
+    """First layer of an encoder: a linear map of the row written out.
+
+    The one-hot part is never written: the weights of the codes are looked up and summed.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, width).
+    """
+
+    offsets: Tensor
+    nullable: Tensor
+
+    def __init__(self, schema: Schema, width: int, generator: torch.Generator):
+        super().__init__()
+        self.schema = schema
+        self.dense = Linear(schema.n_numeric + sum(schema.nullable), width, generator)
+        self.code_weight = nn.Parameter(torch.empty(schema.n_codes, width, dtype=torch.float32))
+        bound = 1 / math.sqrt(max(schema.n_features, 1))
+        with torch.no_grad():
+            self.code_weight.uniform_(-bound, bound, generator=generator)
+            # Codes that training may never meet say nothing until it does.
+            for offset in schema.offsets:
+                self.code_weight[offset : offset + N_RESERVED] = 0.0
+        self.register_buffer("offsets", torch.tensor(schema.offsets, dtype=torch.int32))
+        nullable = [i for i, flag in enumerate(schema.nullable) if flag]
+        self.register_buffer("nullable", torch.tensor(nullable, dtype=torch.int64))
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        hidden = self.dense(write_numbers(numeric, self.nullable))
+        if self.schema.n_categorical:
+            hidden = hidden + F.embedding_bag(codes + self.offsets, self.code_weight, mode="sum")
+        return hidden
+
+
+def write_numbers(numeric: Tensor, nullable: Tensor) -> Tensor:
+    """Numbers with zero for missing ones, then the missingness of the nullable columns."""
+    values = numeric.nan_to_num(0.0)
+    if not len(nullable):
+        return values
+    absent = numeric.index_select(1, nullable).isnan().to(numeric.dtype)
+    return torch.cat([values, absent], dim=1)
+
+
+def written_width(schema: Schema) -> int:
+    """Columns of :func:`write_row`."""
+    one_hot = sum(size for size in schema.cardinalities if size <= MAX_ONE_HOT)
+    return schema.n_numeric + sum(schema.nullable) + one_hot
+
+
+def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) -> Tensor:
+    """Write rows out: values, missingness and one-hot codes, of shape (n_rows, written_width).
+
+    Features with more than ``MAX_ONE_HOT`` codes are left out.
+    """
+    numbers = write_numbers(numeric, nullable)
+    small = [size for size in schema.cardinalities if size <= MAX_ONE_HOT]
+    one_hot = [
+        F.one_hot(codes[:, feature].long(), size).to(numeric.dtype)
+        for feature, size in enumerate(small)
+    ]
+    return torch.cat([numbers, *one_hot], dim=1)
+
+
+class Encoder(nn.Module):
+    """Multi-layer perceptron from a row to its embedding; the last layer is linear.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, n_components).
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        hidden_layer_sizes: Sequence[int],
+        n_components: int,
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.sizes = (*hidden_layer_sizes, n_components)
+        self.rows = RowInput(schema, self.sizes[0], generator)
+        self.deeper = nn.ModuleList(
+            Linear(n_in, n_out, generator)
+            for n_in, n_out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        )
+
+    def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
+        """Activations of every layer, the embedding first and then from the input upwards."""
+        hidden = self.rows(numeric, codes)
+        activations = []
+        for layer in self.deeper:
+            activations.append(F.relu(hidden))
+            hidden = layer(activations[-1])
+        return [hidden, *activations]
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        return self.layers(numeric, codes)[0]
+
+
+class Decoder(nn.Module):
+    """Mirror image of an encoder, with weights of its own.
+
+    Shape
+    -----
+    Input (n_rows, n_components), output (n_rows, schema.width).
+    """
+
+    def __init__(self, encoder: Encoder, generator: torch.Generator):
+        super().__init__()
+        sizes = (*encoder.sizes[::-1], encoder.rows.schema.width)
+        self.layers = nn.ModuleList(
+            Linear(n_in, n_out, generator)
+            for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        *hidden, output = self.layers
+        for layer in hidden:
+            embedding = F.relu(layer(embedding))
+        return output(embedding)
+
+
+class TiedDecoder(nn.Module):
+    """Mirror image of an encoder, with the transposes of its weights and biases of its own.
+
+    Shape
+    -----
+    Input (n_rows, n_components), output (n_rows, schema.width).
+    """
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        # In a tuple, so that the encoder is not registered, and trained, a second time.
+        self._encoder = (encoder,)
+        widths = (*encoder.sizes[-2::-1], encoder.rows.schema.width)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(width, dtype=torch.float32)) for width in widths
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        (encoder,) = self._encoder
+        *hidden_biases, output_bias = self.biases
+        for layer, bias in zip(reversed(encoder.deeper), hidden_biases, strict=True):
+            embedding = F.relu(embedding @ layer.weight + bias)
+        rows = encoder.rows
+        dense, codes = embedding @ rows.dense.weight, embedding @ rows.code_weight.T
+        return torch.cat([dense, codes], dim=1) + output_bias
+
+
+def projection_head(n_in: int, width: int, generator: torch.Generator) -> nn.Sequential:
+    """Two layers between an embedding and the space in which views are compared.
+
+    Shape
+    -----
+    Input (n_rows, n_in), output (n_rows, width).
+    """
+    return nn.Sequential(Linear(n_in, width, generator), nn.ReLU(), Linear(width, width, generator))

@@ -1,0 +1,214 @@
+"""What a table is to a network: numbers, category codes and missing cells, learned once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+from sklearn.utils import check_array
+
+from sklearn_ssl._columns import BinaryColumn, CategoryColumn, Column, NumericColumn, learn_column
+from sklearn_ssl._compat import num_samples
+from sklearn_ssl._schema import Schema
+
+EncodedTable = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
+
+ROWS_PER_BLOCK = 8192
+
+
+def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
+    """Return ``X`` as a DataFrame, a 2-d array or a CSR matrix, checked as scikit-learn does.
+
+    A DataFrame keeps its column types, which :func:`sklearn.utils.check_array` would merge.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        The table that the user passed.
+
+    has_categories : bool
+        Whether some columns were declared categorical. Arrays of strings or objects are taken as
+        numbers otherwise.
+
+    estimator : estimator
+        Named in the errors.
+
+    Returns
+    -------
+    X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+        The same table, not copied where that can be helped.
+    """
+    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
+        X = X.to_pandas()
+    if not isinstance(X, pd.DataFrame):
+        options = {"ensure_all_finite": False, "accept_sparse": "csr", "estimator": estimator}
+        X = check_array(X, dtype=None, input_name="X", **options)
+        if not sp.issparse(X) and X.dtype.kind not in "biuf" and not has_categories:
+            X = check_array(X, dtype="numeric", input_name="X", **options)
+        return X
+    name = type(estimator).__name__
+    for axis, (count, what) in enumerate(zip(X.shape, ("sample", "feature"), strict=True)):
+        if count == 0 and (axis == 0 or X.shape[0] > 0):
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
+                f"required by {name}."
+            )
+    duplicated = X.columns[X.columns.duplicated()].unique().tolist()
+    if duplicated:
+        raise ValueError(
+            f"{name} tells columns apart by their names, but X has duplicate column names: "
+            f"{duplicated}. Rename or drop them."
+        )
+    return X
+
+
+def categorical_positions(X: Any, categorical_features: Any) -> frozenset[int]:
+    """Resolve ``categorical_features`` to the positions of the columns that it declares."""
+    if categorical_features is None or isinstance(categorical_features, str):
+        return frozenset()
+    requested = np.asarray(categorical_features)
+    n_features = X.shape[1]
+    if requested.ndim != 1:
+        raise ValueError(
+            "categorical_features must be 'from_dtype', None, or a 1-d array-like of names, "
+            f"indices or a boolean mask; got an array of shape {requested.shape}."
+        )
+    if requested.size == 0:
+        return frozenset()
+    if requested.dtype.kind == "b":
+        if len(requested) != n_features:
+            raise ValueError(
+                "categorical_features set as a boolean mask must have shape (n_features,); "
+                f"got {requested.shape} for {n_features} features."
+            )
+        return frozenset(np.flatnonzero(requested).tolist())
+    if requested.dtype.kind in "iu":
+        outside = requested[(requested < 0) | (requested >= n_features)]
+        if outside.size:
+            raise ValueError(
+                "categorical_features set as integer indices must be in "
+                f"[0, n_features - 1] = [0, {n_features - 1}]; got {outside.tolist()}."
+            )
+        return frozenset(requested.tolist())
+    names = list(getattr(X, "columns", []))
+    unknown = [name for name in categorical_features if name not in names]
+    if unknown:
+        raise ValueError(
+            f"categorical_features names columns that X does not have: {unknown}. "
+            f"The columns of X are {names}."
+        )
+    return frozenset(names.index(name) for name in categorical_features)
+
+
+class TableEncoder:
+    """Turn tables into the arrays that networks read, and back.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", None or array-like
+        See :class:`sklearn_ssl.DenoisingAutoencoder`.
+
+    max_categories : int or None
+        Codes that a categorical feature can have besides the reserved ones.
+
+    min_frequency : int
+        Categories that occur in fewer rows share one code.
+
+    Attributes
+    ----------
+    columns_ : list of Column
+        What was learned of each column, in the order of the table.
+
+    schema_ : Schema
+        The features of the encoded table.
+
+    order_ : ndarray of shape (n_features,)
+        Position in the table of each feature of the schema.
+    """
+
+    def __init__(self, *, categorical_features, max_categories, min_frequency):
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+
+    def fit(self, X: Any) -> "TableEncoder":
+        """Learn kinds, units, categories and missingness of the columns of a checked table."""
+        declared = categorical_positions(X, self.categorical_features)
+        self.is_frame_ = isinstance(X, pd.DataFrame)
+        self.columns_: list[Column] = [
+            learn_column(
+                name,
+                values,
+                declared_categorical=position in declared,
+                from_dtype=isinstance(self.categorical_features, str),
+                max_categories=self.max_categories,
+                min_frequency=self.min_frequency,
+            )
+            for position, (name, values) in enumerate(_columns(X))
+        ]
+        numeric = [i for i, c in enumerate(self.columns_) if not isinstance(c, CategoryColumn)]
+        # Equal cardinalities side by side: their cross-entropies are then one operation.
+        categorical = sorted(
+            (i for i, c in enumerate(self.columns_) if isinstance(c, CategoryColumn)),
+            key=lambda i: self.columns_[i].n_codes,
+        )
+        self.order_ = np.array(numeric + categorical, dtype=np.intp)
+        self.schema_ = Schema(
+            binary=tuple(isinstance(self.columns_[i], BinaryColumn) for i in numeric),
+            nullable=tuple(self.columns_[i].nullable for i in numeric),
+            cardinalities=tuple(self.columns_[i].n_codes for i in categorical),
+        )
+        return self
+
+    def transform(self, X: Any) -> EncodedTable:
+        """Encode a checked table.
+
+        Returns
+        -------
+        numeric : ndarray of shape (n_samples, n_numeric), float32
+            In the units of the encoding; NaN where missing.
+
+        codes : ndarray of shape (n_samples, n_categorical), int32
+            Category codes.
+        """
+        n_rows, n_numeric = num_samples(X), self.schema_.n_numeric
+        numeric = np.empty((n_rows, n_numeric), dtype=np.float32)
+        codes = np.empty((n_rows, self.schema_.n_categorical), dtype=np.int32)
+        # Blocks of rows bound the memory that conversions need beside the result.
+        for start in range(0, n_rows, ROWS_PER_BLOCK):
+            rows = slice(start, start + ROWS_PER_BLOCK)
+            block = list(_columns(X[rows] if not self.is_frame_ else X.iloc[rows]))
+            for feature, position in enumerate(self.order_):
+                cells = self.columns_[position].encode(block[position][1])
+                if feature < n_numeric:
+                    numeric[rows, feature] = cells
+                else:
+                    codes[rows, feature - n_numeric] = cells
+        return numeric, codes
+
+    def inverse_transform(self, numeric: npt.NDArray, codes: npt.NDArray, index=None) -> Any:
+        """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
+        encoded = [*numeric.T, *codes.T]
+        feature_of = np.argsort(self.order_)
+        decoded = [c.decode(encoded[feature_of[i]]) for i, c in enumerate(self.columns_)]
+        if self.is_frame_:
+            names = pd.Index([c.name for c in self.columns_])
+            frame = pd.concat(dict(enumerate(decoded)), axis=1)
+            frame.columns = names
+            return frame if index is None else frame.set_axis(index, axis=0)
+        if all(isinstance(c, NumericColumn | BinaryColumn) for c in self.columns_):
+            return np.column_stack(decoded).astype(np.float64)
+        return np.column_stack([np.asarray(column, dtype=object) for column in decoded])
+
+
+def _columns(X: Any) -> Iterator[tuple[Any, Any]]:
+    """Pairs of a column's name and its values."""
+    if isinstance(X, pd.DataFrame):
+        yield from X.items()
+        return
+    if sp.issparse(X):
+        X = X.toarray()
+    for position in range(X.shape[1]):
+        yield position, X[:, position]
