@@ -1,16 +1,375 @@
 """The one training loop: a pretext task and an encoded table in, trained weights out."""
 
-import warnings
-from collections.abc import Iterator
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from skorch.dataset import ValidSplit  # noqa: F401  (documents the extension point below)
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from sklearn_ssl._views import Batch
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+    # A tenth of the fit warms up: the first steps of Adam are taken on few gradients.
+    "one_cycle": lambda progress: (
+        max(progress, 0.01) / 0.1
+        if progress < 0.1
+        else (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
+    ),
+}
+"""Factor on the initial learning rate, from the share of the fit that is done."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train; the names are those of the estimators' parameters."""
+
+    max_iter: int
+    batch_size: int
+    learning_rate: str
+    learning_rate_init: float
+    weight_decay: float
+    early_stopping: bool
+    n_iter_no_change: int
+    tol: float
+    device: str
+    verbose: bool
+    callbacks: Sequence[Callback] = ()
+
+
+@dataclass
+class TrainingResult:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    loss_curve : list of float
+        Mean training loss of each pass.
+
+    validation_scores : list of float
+        Negative loss on the validation rows after each pass; empty without them.
+
+    outcome : {"finished", "interrupted", "diverged"}
+        How the loop ended.
+
+    optimizer_state : dict
+        State of the optimiser, to continue from.
+    """
+
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    outcome: str = "finished"
+    optimizer_state: dict[str, Any] = field(default_factory=dict)
+
+
+class TableDataset(torch.utils.data.Dataset):
+    """An encoded table on a device; batches are slices of it, not lists of rows."""
+
+    def __init__(self, numeric: Tensor, codes: Tensor):
+        self.numeric = numeric
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+    def __getitem__(self, rows: Any) -> Batch:
+        return self.numeric[rows], self.codes[rows]
+
+
+class BatchIterator:
+    """Batches of nearly equal size, so that no batch is left with a row or two.
+
+    Parameters
+    ----------
+    dataset : TableDataset
+        The rows.
+
+    batch_size : int
+        Most rows of a batch.
+
+    generator : torch.Generator or None
+        Shuffles the rows anew in each pass; without it they come in order.
+    """
+
+    def __init__(
+        self, dataset: TableDataset, batch_size: int, generator: torch.Generator | None = None
+    ):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n_rows, device = len(self.dataset), self.dataset.numeric.device
+        if self.generator is None:
+            rows = torch.arange(n_rows, device=device)
+        else:
+            rows = torch.randperm(n_rows, generator=self.generator, device=device)
+        for batch in rows.tensor_split(len(self)):
+            yield self.dataset[batch]
+
+
+class PretextNet(NeuralNet):
+    """Skorch's loop for a module that draws its own targets and returns its own loss.
+
+    Callbacks and the methods ``train_step``, ``validation_step``, ``get_iterator`` and
+    ``run_single_epoch`` are skorch's extension points and can be used as its manual says. Per
+    batch there is no history: at these sizes it would cost more than the network.
+    """
+
+    generator: torch.Generator
+    validation_seed: int
+
+    def get_dataset(self, X, y=None):
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        return BatchIterator(dataset, self.batch_size, self.generator if training else None)
+
+    def infer(self, x, **fit_params):
+        return self.module_(x, fit_params["generator"])
+
+    def train_step(self, batch, **fit_params):
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss = self.infer(batch, generator=self.generator)
+        loss.backward()
+        self.notify(
+            "on_grad_computed",
+            named_parameters=self.module_.named_parameters(),
+            batch=batch,
+            training=True,
+        )
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": loss}
+
+    def validation_step(self, batch, **fit_params):
+        with torch.no_grad():
+            loss = self.infer(batch, **fit_params)
+        return {"loss": loss, "y_pred": loss}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        self._set_training(training)
+        if not training:
+            # The validation views are the same in each pass, so that passes compare.
+            device = iterator.dataset.numeric.device
+            fit_params["generator"] = torch.Generator(device).manual_seed(self.validation_seed)
+        total: Tensor | float = 0.0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            total = total + step["loss"].detach() * len(batch[0])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(prefix + "_loss", float(total) / len(iterator.dataset))
+        self.history.record(prefix + "_batch_count", len(iterator))
+
+
+class StopTraining(Exception):
+    """Raised by a callback to leave the loop; not an error."""
+
+
+class Schedule(Callback):
+    """Set the learning rate before each batch."""
+
+    def __init__(self, factor: Callable[[float], float], rate: float, n_steps: int):
+        self.factor = factor
+        self.rate = rate
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if training:
+            rate = self.rate * self.factor(self.step_ / self.n_steps)
+            for group in net.optimizer_.param_groups:
+                group["lr"] = rate
+            self.step_ += 1
+
+
+class BestWeights(Callback):
+    """Keep a copy of the best weights; stop where the loss no longer falls, or is not finite.
+
+    Parameters
+    ----------
+    monitor : {"train_loss", "valid_loss"}
+        The loss that decides.
+
+    patience : int or float
+        Passes without an improvement by ``tol`` after which to stop.
+
+    tol : float
+        Smallest improvement that counts.
+    """
+
+    def __init__(self, monitor: str, patience: float, tol: float):
+        self.monitor = monitor
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_ = self.lowest_ = math.inf
+        self.waited_ = 0
+        self.weights_ = copy.deepcopy(net.module_.state_dict())
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1][self.monitor]
+        if not math.isfinite(loss) or not math.isfinite(net.history[-1]["train_loss"]):
+            raise FloatingPointError
+        if loss < self.lowest_:
+            self.lowest_ = loss
+            self.weights_ = copy.deepcopy(net.module_.state_dict())
+        self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
+        self.best_ = min(self.best_, loss)
+        if self.waited_ >= self.patience:
+            raise StopTraining
+
+
+class Progress(Callback):
+    """A bar on a terminal; nothing elsewhere."""
+
+    def __init__(self, n_passes: int):
+        self.n_passes = n_passes
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=self.n_passes, unit="pass", disable=None)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.bar_.set_postfix(loss=f"{net.history[-1]['train_loss']:.4f}", refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+
+
+def resolve_device(device: str) -> str:
+    """Name of the device that ``device`` stands for; raise where it is not there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, is_there in available.items() if is_there)
+    if not available[device]:
+        there = [name for name, is_there in available.items() if is_there]
+        raise ValueError(f"device={device!r} is not available here. Available devices: {there}.")
+    return device
+
+
+def train(
+    pretext: nn.Module,
+    table: Batch,
+    validation: Batch | None,
+    options: TrainingOptions,
+    seed: int,
+    optimizer_state: dict[str, Any] | None = None,
+) -> TrainingResult:
+    """Train a pretext task in place, and leave it on the CPU.
+
+    Parameters
+    ----------
+    pretext : nn.Module
+        Called with a batch and a generator, it returns a loss.
+
+    table, validation : tuple of Tensor
+        Encoded rows to train on, and rows to measure the loss on after each pass.
+
+    options : TrainingOptions
+        How to train.
+
+    seed : int
+        Of the shuffling and of the views.
+
+    optimizer_state : dict, default=None
+        Continue from this state.
+
+    Returns
+    -------
+    result : TrainingResult
+        Its weights are the last ones of a fit that finished, and the best ones of a fit that
+        stopped early, was interrupted or diverged.
+    """
+    dataset = TableDataset(*(part.to(options.device) for part in table))
+    best = BestWeights(
+        "train_loss" if validation is None else "valid_loss",
+        options.n_iter_no_change if options.early_stopping else math.inf,
+        options.tol,
+    )
+    net = _assemble(pretext, dataset, validation, best, options, seed)
+    if optimizer_state:
+        net.optimizer_.load_state_dict(optimizer_state)
+    result = TrainingResult()
+    net.notify("on_train_begin", X=dataset, y=None)
+    try:
+        with torch.enable_grad():
+            net.fit_loop(dataset, epochs=options.max_iter)
+    except StopTraining:
+        pass
+    except KeyboardInterrupt:
+        result.outcome = "interrupted"
+    except FloatingPointError:
+        result.outcome = "diverged"
+    finally:
+        net.notify("on_train_end", X=dataset, y=None)
+    if result.outcome != "finished" or validation is not None:
+        net.module_.load_state_dict(best.weights_)
+    passes = [row for row in net.history if "train_loss" in row]
+    result.loss_curve = [row["train_loss"] for row in passes]
+    if validation is not None:
+        result.validation_scores = [-row["valid_loss"] for row in passes if "valid_loss" in row]
+    result.optimizer_state = net.optimizer_.state_dict()
+    pretext.to("cpu")
+    return result
+
+
+def _assemble(
+    pretext: nn.Module,
+    dataset: TableDataset,
+    validation: Batch | None,
+    best: BestWeights,
+    options: TrainingOptions,
+    seed: int,
+) -> PretextNet:
+    held_out = None
+    if validation is not None:
+        parts = (part.to(options.device) for part in validation)
+        held_out = predefined_split(TableDataset(*parts))
+    n_steps = options.max_iter * len(BatchIterator(dataset, options.batch_size))
+    callbacks: list[tuple[str, Callback]] = [
+        ("schedule", Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps)),
+        ("best", best),
+    ]
+    if options.verbose:
+        callbacks.append(("progress", Progress(options.max_iter)))
+    callbacks += [(f"user_{i}", callback) for i, callback in enumerate(options.callbacks)]
+    net = PretextNet(
+        pretext,
+        criterion=nn.Identity,                 # the pretext task returns its own loss
+        optimizer=torch.optim.AdamW,
+        optimizer__fused=True,
+        optimizer__weight_decay=options.weight_decay,
+        lr=options.learning_rate_init,
+        batch_size=options.batch_size,
+        train_split=held_out,
+        callbacks="disable",
+        device=options.device,
+        verbose=0,
+    )
+    # Copies of the callbacks would hide from `train` what they have recorded.
+    net.initialize()
+    net.callbacks_ = callbacks
+    net.generator = torch.Generator(options.device).manual_seed(seed)
+    net.validation_seed = seed + 1
+    return net

@@ -1,0 +1,346 @@
+"""What the estimators share: parameters, validation, fitting, embedding."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
+from sklearn_ssl._networks import write_row, written_width
+from sklearn_ssl._schema import Schema
+from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
+from sklearn_ssl._training import (
+    SCHEDULES,
+    TrainingOptions,
+    TrainingResult,
+    resolve_device,
+    train,
+)
+from sklearn_ssl._views import Batch
+
+ROWS_PER_PRODUCT = 256
+"""Rows of one pass through the network.
+
+Matrix products of one shape round one way, so that the embedding of a row does not depend on the
+rows around it; a shorter last block is filled up.
+"""
+
+N_ROWS_OF_STATISTICS = 10_000
+
+
+class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "embedding": [StrOptions({"all", "last"})],
+        "passthrough": ["boolean"],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "max_categories": [Interval(Integral, 1, None, closed="left"), None],
+        "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
+        """Return the pretext task, an ``nn.Module`` with an ``encoder``."""
+        raise NotImplementedError
+
+    def _network_schema(self, schema: Schema) -> Schema:
+        """Features as the network sees them."""
+        return schema
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the embedding from unlabelled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to learn from; missing cells are allowed, infinite ones are not.
+
+        y : None
+            Ignored, so that the transformer can stand in a :class:`~sklearn.pipeline.Pipeline`.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            Where the table cannot be read; the estimator remains as it was.
+        """
+        with _unchanged_on_error(self):
+            continued = self.warm_start and hasattr(self, "module_")
+            X = self._check_table(X, reset=not continued)
+            rng = check_random_state(self.random_state)
+            if not continued:
+                self._learn_table(X, rng)
+            table = self._encode(X)
+            result = self._train(table, rng, self.max_iter, self.learning_rate)
+            self.loss_curve_ = result.loss_curve
+            self.n_iter_ = len(result.loss_curve)
+            self._learn_units(table)
+            self._forget_partial_fit()
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Continue with one pass over more rows.
+
+        The columns, their units and categories are those of the first call or of ``fit``:
+        categories that appear later share the code of the infrequent ones.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        with _unchanged_on_error(self):
+            is_first = not hasattr(self, "module_")
+            X = self._check_table(X, reset=is_first)
+            rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(self.random_state)
+            if is_first:
+                self._learn_table(X, rng)
+                self.loss_curve_ = []
+            table = self._encode(X)
+            # A stream has no known end, which a schedule would need.
+            result = self._train(table, rng, 1, "constant", getattr(self, "_optimizer_state", None))
+            self.loss_curve_ = self.loss_curve_ + result.loss_curve
+            self.n_iter_ = len(self.loss_curve_)
+            self._rng, self._optimizer_state = rng, result.optimizer_state
+            if is_first:
+                self._learn_units(table)
+        return self
+
+    def transform(self, X):
+        """Embed rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows with the columns seen while fitting. Categories not seen then and cells missing
+            in columns that were complete are allowed.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features_out), float32
+            In standard deviations over the training rows. The first ``n_components`` columns are
+            the encoder's last layer, then come its hidden layers from the input upwards
+            (``embedding="all"``), then the encoded row itself (``passthrough=True``).
+        """
+        check_is_fitted(self)
+        X = self._check_table(X, reset=False)
+        embedded = np.empty((num_samples(X), self._n_features_out), dtype=np.float32)
+        with self._network_on_device() as pretext:
+            for rows, block in self._encoded_blocks(X):
+                self._embed(pretext, block, out=embedded[rows])
+        embedded -= self._center
+        embedded /= self._scale
+        return embedded
+
+    def _check_table(self, X: Any, *, reset: bool) -> Any:
+        has_categories = self.categorical_features not in ("from_dtype", None) if isinstance(
+            self.categorical_features, str | None
+        ) else True
+        X = check_table(X, has_categories=has_categories, estimator=self)
+        return validate_data(self, X, reset=reset, skip_check_array=True)
+
+    def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
+        self._table_encoder = TableEncoder(
+            categorical_features=self.categorical_features,
+            max_categories=self.max_categories,
+            min_frequency=self.min_frequency,
+        ).fit(X)
+        self._schema = self._network_schema(self._table_encoder.schema_)
+        generator = torch.Generator().manual_seed(_draw_seed(rng))
+        self.module_ = self._make_pretext(self._schema, generator)
+
+    def _encode(self, X: Any) -> Batch:
+        numeric, codes = self._table_encoder.transform(X)
+        return torch.from_numpy(numeric), torch.from_numpy(codes)
+
+    def _encoded_blocks(self, X: Any) -> Iterator[tuple[slice, Batch]]:
+        for start in range(0, num_samples(X), ROWS_PER_BLOCK):
+            rows = slice(start, start + ROWS_PER_BLOCK)
+            yield rows, self._encode(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+
+    def _train(
+        self,
+        table: Batch,
+        rng: np.random.RandomState,
+        max_iter: int,
+        learning_rate: str,
+        optimizer_state: dict[str, Any] | None = None,
+    ) -> TrainingResult:
+        """Train a copy of the network, so that an error leaves the fitted one as it was."""
+        validation = None
+        is_fit = learning_rate == self.learning_rate and optimizer_state is None
+        if self.early_stopping and is_fit and len(table[0]) > 1:
+            table, validation = self._hold_out(table, rng)
+        options = TrainingOptions(
+            max_iter=max_iter,
+            batch_size=self._resolve_batch_size(len(table[0])),
+            learning_rate=learning_rate,
+            learning_rate_init=self.learning_rate_init,
+            weight_decay=self.weight_decay,
+            early_stopping=self.early_stopping and validation is not None,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            device=resolve_device(self.device),
+            verbose=bool(self.verbose),
+            callbacks=self.callbacks or (),
+        )
+        pretext = copy.deepcopy(self.module_)
+        result = train(pretext, table, validation, options, _draw_seed(rng), optimizer_state)
+        self.module_ = pretext.eval()
+        if validation is not None:
+            self.validation_scores_ = result.validation_scores
+        elif hasattr(self, "validation_scores_"):
+            del self.validation_scores_
+        _warn_of_outcome(result)
+        return result
+
+    def _hold_out(self, table: Batch, rng: np.random.RandomState) -> tuple[Batch, Batch]:
+        kept, held_out = train_test_split(
+            np.arange(len(table[0])), test_size=self.validation_fraction, random_state=rng
+        )
+        return (table[0][kept], table[1][kept]), (table[0][held_out], table[1][held_out])
+
+    def _resolve_batch_size(self, n_rows: int) -> int:
+        if self.batch_size != "auto":
+            return min(int(self.batch_size), n_rows)
+        # A small table is cut into some thirty batches, so that a pass is worth as many steps.
+        return min(256, max(32, n_rows // 32), n_rows)
+
+    def _learn_units(self, table: Batch) -> None:
+        """Set the units of the embedding: its mean and standard deviation on training rows."""
+        every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
+        sample = table[0][::every], table[1][::every]
+        sizes = self.module_.encoder.sizes
+        layers = sum(sizes) if self.embedding == "all" else sizes[-1]
+        raw = written_width(self._schema) if self.passthrough else 0
+        self._n_features_out = layers + raw
+        embedded = np.empty((len(sample[0]), self._n_features_out), dtype=np.float32)
+        with self._network_on_device() as pretext:
+            self._embed(pretext, sample, out=embedded)
+        self._center = embedded.mean(axis=0, dtype=np.float64).astype(np.float32)
+        scale = embedded.std(axis=0, dtype=np.float64)
+        is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
+        self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
+        if len(sample[0]) > 1 and is_constant[: sizes[-1]].all() and _varies(sample):
+            warnings.warn(
+                f"The embedding of {type(self).__name__} has collapsed: all rows have the same "
+                "one. Lower learning_rate_init or weight_decay, or use another objective.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _embed(self, pretext: nn.Module, batch: Batch, out: np.ndarray) -> None:
+        """Write the embedding of encoded rows, in the network's own units, into ``out``."""
+        encoder: Any = pretext.encoder
+        device = encoder.rows.code_weight.device
+        with torch.no_grad():
+            for start in range(0, len(out), ROWS_PER_PRODUCT):
+                rows = slice(start, start + ROWS_PER_PRODUCT)
+                block = [_fill_up(part[rows]).to(device) for part in batch]
+                layers = encoder.layers(*block)
+                parts = layers if self.embedding == "all" else layers[:1]
+                if self.passthrough:
+                    parts = [*parts, write_row(*block, self._schema, encoder.rows.nullable)]
+                n_rows = len(out[rows])
+                out[rows] = torch.cat(parts, dim=1)[:n_rows].cpu().numpy()
+
+    @contextmanager
+    def _network_on_device(self) -> Iterator[nn.Module]:
+        """Lend the network on its device; the fitted one stays on the CPU, where files go."""
+        device = resolve_device(self.device)
+        yield self.module_ if device == "cpu" else copy.deepcopy(self.module_).to(device)
+
+    def _forget_partial_fit(self) -> None:
+        for name in ("_rng", "_optimizer_state"):
+            self.__dict__.pop(name, None)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+@contextmanager
+def _unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Give an estimator back its attributes where something fails midway."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
+
+
+def _draw_seed(rng: np.random.RandomState) -> int:
+    return int(rng.randint(2**31 - 2))
+
+
+def _fill_up(part: torch.Tensor) -> torch.Tensor:
+    n_absent = ROWS_PER_PRODUCT - len(part)
+    return torch.cat([part, part.new_zeros(n_absent, part.shape[1])]) if n_absent else part
+
+
+def _varies(batch: Batch) -> bool:
+    numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
+    return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
+
+
+def _warn_of_outcome(result: TrainingResult) -> None:
+    messages = {
+        "interrupted": "Training was interrupted by the user; the best weights so far are kept.",
+        "diverged": (
+            "The loss is no longer finite; the best weights before that are kept. "
+            "Lower learning_rate_init, or look for extreme values in the table."
+        ),
+    }
+    if result.outcome in messages:
+        warnings.warn(
+            f"{messages[result.outcome]} Passes made: {len(result.loss_curve)}.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
