@@ -1,1 +1,18 @@
-"""Self-supervised representation learning for tables, as scikit-learn transformers."""
+"""Self-supervised representation learning for tables, as scikit-learn transformers.
+
+Three transformers learn features from unlabelled rows: `DenoisingAutoencoder` rebuilds rows from
+corrupted ones, `ContrastiveEmbedder` tells rows apart, `MaskedFeaturePredictor` tells what was
+hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before any classifier.
+"""
+
+from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
+from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._version import __version__
+
+__all__ = [
+    "ContrastiveEmbedder",
+    "DenoisingAutoencoder",
+    "MaskedFeaturePredictor",
+    "__version__",
+]

@@ -133,7 +133,9 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         with _unchanged_on_error(self):
             is_first = not hasattr(self, "module_")
             X = self._check_table(X, reset=is_first)
-            rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(self.random_state)
+            rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(
+                self.random_state
+            )
             if is_first:
                 self._learn_table(X, rng)
                 self.loss_curve_ = []
@@ -174,9 +176,8 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
-        has_categories = self.categorical_features not in ("from_dtype", None) if isinstance(
-            self.categorical_features, str | None
-        ) else True
+        declared = self.categorical_features
+        has_categories = not (declared is None or isinstance(declared, str))
         X = check_table(X, has_categories=has_categories, estimator=self)
         return validate_data(self, X, reset=reset, skip_check_array=True)
 
@@ -193,6 +194,20 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _encode(self, X: Any) -> Batch:
         numeric, codes = self._table_encoder.transform(X)
         return torch.from_numpy(numeric), torch.from_numpy(codes)
+
+    def _checked_and_encoded(self, X: Any) -> tuple[Any, Batch]:
+        check_is_fitted(self)
+        X = self._check_table(X, reset=False)
+        return X, self._encode(X)
+
+    def _embed_last(self, table: Batch) -> torch.Tensor:
+        """The encoder's last layer, in its own units, of shape (n_rows, n_components)."""
+        with self._network_on_device() as pretext, torch.no_grad():
+            device = pretext.encoder.rows.code_weight.device
+            blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in table), strict=True)
+            return torch.cat(
+                [pretext.encoder(*(part.to(device) for part in block)).cpu() for block in blocks]
+            )
 
     def _encoded_blocks(self, X: Any) -> Iterator[tuple[slice, Batch]]:
         for start in range(0, num_samples(X), ROWS_PER_BLOCK):

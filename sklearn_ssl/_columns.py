@@ -229,7 +229,7 @@ def _moments(present: FloatArray) -> tuple[float, float, float]:
     if not present.size:
         return 0.0, 1.0, 0.0
     largest = float(np.abs(present).max()) or 1.0
-    unit = present / largest                      # squares of large numbers would overflow
+    unit = present / largest  # squares of large numbers would overflow
     mean = float(unit.mean())
     deviations = unit - mean
     variance = float(np.mean(deviations**2))

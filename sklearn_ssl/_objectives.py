@@ -55,9 +55,7 @@ def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
     losses = (predicted - truth).square()
     if any(schema.binary):
         binary = torch.tensor(schema.binary, device=output.device)
-        entropy = F.binary_cross_entropy_with_logits(
-            predicted, truth.clamp(0, 1), reduction="none"
-        )
+        entropy = F.binary_cross_entropy_with_logits(predicted, truth.clamp(0, 1), reduction="none")
         losses = torch.where(binary, entropy, losses)
     if missing is None:
         return losses
@@ -115,15 +113,15 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     loss : Tensor of shape ()
         Mean cross-entropy in nats.
     """
-    logits = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature      # (n, n)
+    logits = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature  # (n, n)
     partner = torch.arange(len(a), device=a.device)
     return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Contrast two views as SimCLR does: the rows of the same view count as others, too."""
-    z = F.normalize(torch.cat([a, b]), dim=1)                                   # (2 n, width)
-    logits = z @ z.T / temperature                                              # (2 n, 2 n)
+    z = F.normalize(torch.cat([a, b]), dim=1)  # (2 n, width)
+    logits = z @ z.T / temperature  # (2 n, 2 n)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     partner = torch.arange(len(z), device=z.device).roll(len(a))
     return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
@@ -131,7 +129,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tensor:
     """Make the views' cross-correlation the identity matrix (Zbontar et al., 2021)."""
-    correlation = _standardise(a).T @ _standardise(b) / len(a)                  # (width, width)
+    correlation = _standardise(a).T @ _standardise(b) / len(a)  # (width, width)
     diagonal = correlation.diagonal()
     off_diagonal = correlation.square().sum() - diagonal.square().sum()
     return (diagonal - 1).square().sum() + redundancy_weight * off_diagonal
@@ -166,5 +164,5 @@ def _missing_variance(z: Tensor) -> Tensor:
 
 def _redundancy(z: Tensor) -> Tensor:
     centred = z - z.mean(dim=0)
-    covariance = centred.T @ centred / max(len(z) - 1, 1)                       # (width, width)
+    covariance = centred.T @ centred / max(len(z) - 1, 1)  # (width, width)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]

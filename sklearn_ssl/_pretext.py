@@ -116,9 +116,7 @@ class Contrast(nn.Module):
         positive = self.corrupt(batch, generator)
         return self.objective(self.project(anchor), self.project(positive))
 
-    def corrupt(
-        self, batch: Batch, generator: torch.Generator, rate: float | None = None
-    ) -> Batch:
+    def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         rate = self.corruption_rate if rate is None else rate
         return swap(batch, draw_mask(batch, rate, generator), generator)
 

@@ -348,7 +348,10 @@ def _assemble(
         held_out = predefined_split(TableDataset(*parts))
     n_steps = options.max_iter * len(BatchIterator(dataset, options.batch_size))
     callbacks: list[tuple[str, Callback]] = [
-        ("schedule", Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps)),
+        (
+            "schedule",
+            Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps),
+        ),
         ("best", best),
     ]
     if options.verbose:
@@ -356,7 +359,7 @@ def _assemble(
     callbacks += [(f"user_{i}", callback) for i, callback in enumerate(options.callbacks)]
     net = PretextNet(
         pretext,
-        criterion=nn.Identity,                 # the pretext task returns its own loss
+        criterion=nn.Identity,  # the pretext task returns its own loss
         optimizer=torch.optim.AdamW,
         optimizer__fused=True,
         optimizer__weight_decay=options.weight_decay,

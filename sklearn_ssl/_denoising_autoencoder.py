@@ -1,0 +1,328 @@
+"""Denoising autoencoder: learn features by rebuilding rows from corrupted ones."""
+
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_ssl._base import BaseEmbedder
+from sklearn_ssl._compat import Interval, StrOptions
+from sklearn_ssl._networks import Decoder, Encoder, TiedDecoder
+from sklearn_ssl._pretext import Denoise, Mix
+from sklearn_ssl._reconstruction import CellModelMixin
+from sklearn_ssl._schema import Schema
+from sklearn_ssl._views import Corruption, jitter, swap, zero
+
+
+class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
+    """Learn row embeddings by rebuilding rows from corrupted copies of them.
+
+    An encoder and a decoder are trained to tell the clean row from a corrupted one: squared error
+    for numbers, cross-entropy for zeros and ones and for categories. To undo the corruption of a
+    cell the network has to know how the columns depend on each other [1]_.
+
+    Read more in the user guide of the project's README.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        Width of the encoder's last layer, the bottleneck that the row has to pass.
+
+    hidden_layer_sizes : array-like of int, default=(256, 256, 256)
+        Widths of the encoder's hidden layers.
+
+    noise : {"swap", "gaussian", "masking", "mix"}, default="swap"
+        Corruption. "swap" replaces cells by those of other rows of the same column; "gaussian"
+        adds normal noise to numbers and leaves categories alone; "masking" sets numbers to their
+        mean and categories to missing; "mix" picks one of the three for each cell.
+
+    noise_level : float or array-like of shape (n_features,), default=0.3
+        Share of cells to corrupt, in [0, 1], one for all columns or one each; for "gaussian" the
+        standard deviation of the noise, in those of the column. With 0 the estimator is a plain
+        autoencoder.
+
+    tied_weights : bool, default=False
+        Whether the decoder uses the transposes of the encoder's weights.
+
+    embedding : {"all", "last"}, default="all"
+        Layers that make the embedding: all of the encoder's, or its last one alone.
+
+    passthrough : bool, default=True
+        Whether to append the encoded row itself: standardised numbers, missingness and one-hot
+        categories. A linear model behind the transformer then never has less to go on than
+        without it.
+
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Columns that hold categories: those whose dtype is categorical, string or an object
+        column of strings; none; or their names, indices or a boolean mask.
+
+    max_categories : int or None, default=256
+        Most categories of a column that get a code of their own. The rarer ones share the code
+        that unseen categories get.
+
+    min_frequency : int, default=1
+        Categories that occur in fewer rows share the code that unseen categories get.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+
+    learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        Schedule of the learning rate over ``max_iter`` passes.
+
+    learning_rate_init : float, default=1e-3
+        Highest learning rate of the schedule.
+
+    weight_decay : float, default=1e-5
+        Decoupled weight decay of AdamW.
+
+    max_iter : int, default=50
+        Passes over the training rows.
+
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
+
+    validation_fraction : float, default=0.1
+        Share of rows that early stopping holds out.
+
+    n_iter_no_change : int, default=10
+        Passes without an improvement after which early stopping stops.
+
+    tol : float, default=1e-4
+        Smallest improvement of the loss that counts.
+
+    warm_start : bool, default=False
+        Whether ``fit`` continues from the weights and the columns of the previous call.
+
+    callbacks : list of skorch.callbacks.Callback or None, default=None
+        Called by the training loop, for instance to log or to checkpoint.
+
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of weights, views and shuffling. With an int the results on a CPU are the same bit
+        by bit. Global random state is neither read nor changed.
+
+    verbose : bool, default=False
+        Whether to show a progress bar on a terminal.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained pretext task; its ``encoder`` makes the embedding.
+
+    n_iter_ : int
+        Passes made.
+
+    loss_curve_ : list of float
+        Mean training loss of each pass.
+
+    validation_scores_ : list of float
+        Negative loss on the held-out rows after each pass. Only with ``early_stopping=True``.
+
+    n_features_in_ : int
+        Number of columns seen while fitting.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where all are strings.
+
+    See Also
+    --------
+    ContrastiveEmbedder : Compares rows instead of rebuilding them; has no way back to the table.
+    MaskedFeaturePredictor : Also tells which cells were hidden, and imputes missing ones.
+
+    References
+    ----------
+    .. [1] P. Vincent et al., "Stacked denoising autoencoders: Learning useful representations in
+       a deep network with a local denoising criterion", JMLR 11 (2010).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ssl import DenoisingAutoencoder
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> autoencoder = DenoisingAutoencoder(
+    ...     n_components=2, embedding="last", passthrough=False, random_state=0
+    ... )
+    >>> Z = autoencoder.fit_transform(X)
+    >>> Z.shape
+    (150, 2)
+    >>> autoencoder.inverse_transform(Z).shape
+    (150, 4)
+    """
+
+    _parameter_constraints = {
+        **BaseEmbedder._parameter_constraints,
+        "noise": [StrOptions({"swap", "gaussian", "masking", "mix"})],
+        "noise_level": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "tied_weights": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        n_components=64,
+        *,
+        hidden_layer_sizes=(256, 256, 256),
+        noise="swap",
+        noise_level=0.3,
+        tied_weights=False,
+        embedding="all",
+        passthrough=True,
+        categorical_features="from_dtype",
+        max_categories=256,
+        min_frequency=1,
+        batch_size="auto",
+        learning_rate="one_cycle",
+        learning_rate_init=1e-3,
+        weight_decay=1e-5,
+        max_iter=50,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.noise = noise
+        self.noise_level = noise_level
+        self.tied_weights = tied_weights
+        self.embedding = embedding
+        self.passthrough = passthrough
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
+        level = self._levels()
+        encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
+        decoder = TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
+        corruption, rate = self._make_corruption(level, schema.n_numeric)
+        return Denoise(encoder, decoder, corruption, rate, schema)
+
+    def _levels(self) -> torch.Tensor:
+        """Noise level of each feature of the schema, checked."""
+        n_features = self.n_features_in_
+        levels = np.asarray(self.noise_level, dtype=np.float64)
+        if levels.shape not in {(), (n_features,)}:
+            raise ValueError(
+                f"noise_level must be a number or have shape (n_features,) = ({n_features},); got "
+                f"an array of shape {levels.shape}."
+            )
+        highest = np.inf if self.noise == "gaussian" else 1.0
+        outside = levels[~((levels >= 0) & (levels <= highest))]
+        if outside.size:
+            raise ValueError(
+                f"noise_level must be in [0, {highest:g}] with noise={self.noise!r}; got "
+                f"{outside.tolist()}."
+            )
+        order = self._table_encoder.order_
+        return torch.from_numpy(np.broadcast_to(levels, n_features)[order].astype(np.float32))
+
+    def _make_corruption(
+        self, level: torch.Tensor, n_numeric: int
+    ) -> tuple[Corruption, torch.Tensor]:
+        if self.noise == "gaussian":
+            # Every number is disturbed; the level says by how much.
+            return partial(jitter, sigma=level[:n_numeric]), (level > 0).float()
+        corruptions: dict[str, Corruption] = {
+            "swap": swap,
+            "masking": zero,
+            "mix": Mix((swap, zero, jitter)),
+        }
+        return corruptions[self.noise], level
+
+    def inverse_transform(self, X) -> Any:
+        """Turn embeddings back into rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            Embeddings as ``transform`` returns them; only the first ``n_components`` columns,
+            the encoder's last layer, are used.
+
+        Returns
+        -------
+        X_original : {DataFrame, ndarray} of shape (n_samples, n_features_in_)
+            Rows in the columns, dtypes and units seen while fitting, without missing cells.
+        """
+        last = self._last_layer(X)
+        return self._decode(self._apply_head(self.module_.decoder, last))
+
+    def reconstruct(self, X) -> Any:
+        """Rebuild rows, as a denoised version of them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to rebuild.
+
+        Returns
+        -------
+        X_rebuilt : {DataFrame, ndarray} of shape (n_samples, n_features)
+            Rows in the columns, dtypes and units seen while fitting, without missing cells.
+        """
+        X, table = self._checked_and_encoded(X)
+        return self._decode(self._output(table), index=getattr(X, "index", None))
+
+    def reconstruction_error(self, X) -> np.ndarray:
+        """Measure how badly each row is rebuilt: an anomaly score.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to rebuild.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,)
+            Mean over the row's cells: squared error in standard deviations for numbers,
+            cross-entropy in nats otherwise. Larger is more unusual.
+        """
+        _, table = self._checked_and_encoded(X)
+        return self._cell_losses(table, table).mean(dim=1).numpy()
+
+    def score(self, X, y=None) -> float:
+        """Share of the deviance of clean rows that the reconstruction explains (D2).
+
+        It does not depend on the noise, so that a search can compare noise levels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Held-out rows.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            1 is perfect; 0 is no better than each column's own mean or frequencies.
+        """
+        _, table = self._checked_and_encoded(X)
+        return self._deviance_explained(self._cell_losses(table, table), table)
+
+    def _output(self, table):
+        return self._apply_head(self.module_.decoder, self._embed_last(table))

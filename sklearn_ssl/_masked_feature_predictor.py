@@ -1,0 +1,298 @@
+"""Masked feature prediction: learn features by telling what was hidden."""
+
+from dataclasses import replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import torch
+from torch import nn
+
+from sklearn_ssl._base import BaseEmbedder
+from sklearn_ssl._compat import Interval
+from sklearn_ssl._networks import Encoder, Linear
+from sklearn_ssl._pretext import PredictMask
+from sklearn_ssl._reconstruction import CellModelMixin
+from sklearn_ssl._schema import Schema
+from sklearn_ssl._views import blank, draw_mask
+
+SCORING_RATE = 0.3
+SCORING_SEED = 0
+
+
+class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
+    """Learn row embeddings by telling which cells were hidden and what stood in them.
+
+    Half of the hidden cells are replaced by cells of other rows, as in VIME [1]_, and half are
+    marked as missing, so that the network also learns to impute.
+
+    Read more in the user guide of the project's README.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        Width of the encoder's last layer.
+
+    hidden_layer_sizes : array-like of int, default=(256, 256, 256)
+        Widths of the encoder's hidden layers.
+
+    mask_rate : float, default=0.3
+        Share of cells to hide, in (0, 1).
+
+    alpha : float, default=2.0
+        Weight of the hidden values' loss against that of the mask.
+
+    embedding : {"all", "last"}, default="all"
+        Layers that make the embedding: all of the encoder's, or its last one alone.
+
+    passthrough : bool, default=True
+        Whether to append the encoded row itself: standardised numbers, missingness and one-hot
+        categories. A linear model behind the transformer then never has less to go on than
+        without it.
+
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Columns that hold categories: those whose dtype is categorical, string or an object
+        column of strings; none; or their names, indices or a boolean mask.
+
+    max_categories : int or None, default=256
+        Most categories of a column that get a code of their own. The rarer ones share the code
+        that unseen categories get.
+
+    min_frequency : int, default=1
+        Categories that occur in fewer rows share the code that unseen categories get.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+
+    learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        Schedule of the learning rate over ``max_iter`` passes.
+
+    learning_rate_init : float, default=1e-3
+        Highest learning rate of the schedule.
+
+    weight_decay : float, default=1e-5
+        Decoupled weight decay of AdamW.
+
+    max_iter : int, default=50
+        Passes over the training rows.
+
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
+
+    validation_fraction : float, default=0.1
+        Share of rows that early stopping holds out.
+
+    n_iter_no_change : int, default=10
+        Passes without an improvement after which early stopping stops.
+
+    tol : float, default=1e-4
+        Smallest improvement of the loss that counts.
+
+    warm_start : bool, default=False
+        Whether ``fit`` continues from the weights and the columns of the previous call.
+
+    callbacks : list of skorch.callbacks.Callback or None, default=None
+        Called by the training loop, for instance to log or to checkpoint.
+
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of weights, views and shuffling. With an int the results on a CPU are the same bit
+        by bit. Global random state is neither read nor changed.
+
+    verbose : bool, default=False
+        Whether to show a progress bar on a terminal.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained pretext task; its ``encoder`` makes the embedding.
+
+    n_iter_ : int
+        Passes made.
+
+    loss_curve_ : list of float
+        Mean training loss of each pass.
+
+    validation_scores_ : list of float
+        Negative loss on the held-out rows after each pass. Only with ``early_stopping=True``.
+
+    n_features_in_ : int
+        Number of columns seen while fitting.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where all are strings.
+
+    See Also
+    --------
+    DenoisingAutoencoder : Rebuilds all cells, and has a way back from the embedding.
+    ContrastiveEmbedder : Compares rows instead of predicting cells.
+
+    References
+    ----------
+    .. [1] J. Yoon et al., "VIME: Extending the success of self- and semi-supervised learning to
+       tabular domain", NeurIPS (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ssl import MaskedFeaturePredictor
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> predictor = MaskedFeaturePredictor(random_state=0).fit(X)
+    >>> X[0, 2] = np.nan
+    >>> bool(np.isnan(predictor.impute(X)).any())
+    False
+    """
+
+    _parameter_constraints = {
+        **BaseEmbedder._parameter_constraints,
+        "mask_rate": [Interval(Real, 0, 1, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=64,
+        *,
+        hidden_layer_sizes=(256, 256, 256),
+        mask_rate=0.3,
+        alpha=2.0,
+        embedding="all",
+        passthrough=True,
+        categorical_features="from_dtype",
+        max_categories=256,
+        min_frequency=1,
+        batch_size="auto",
+        learning_rate="one_cycle",
+        learning_rate_init=1e-3,
+        weight_decay=1e-5,
+        max_iter=50,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.mask_rate = mask_rate
+        self.alpha = alpha
+        self.embedding = embedding
+        self.passthrough = passthrough
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _network_schema(self, schema: Schema) -> Schema:
+        # Any number may be hidden, so the network must be able to see that it is.
+        return replace(schema, nullable=(True,) * schema.n_numeric)
+
+    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
+        encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
+        mask_head = Linear(self.n_components, schema.n_features, generator)
+        value_head = Linear(self.n_components, schema.width, generator)
+        return PredictMask(encoder, mask_head, value_head, self.mask_rate, self.alpha, schema)
+
+    def predict_masked(self, X, mask) -> Any:
+        """Replace chosen cells by what the model expects from the others.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        mask : array-like of bool of shape (n_samples, n_features)
+            True where a cell is to be hidden from the model and predicted.
+
+        Returns
+        -------
+        X_filled : {DataFrame, ndarray} of shape (n_samples, n_features)
+            A new table; cells that the mask leaves out are as they were.
+        """
+        X, table = self._checked_and_encoded(X)
+        mask = np.asarray(mask)
+        if mask.shape != X.shape or mask.dtype != bool:
+            raise ValueError(
+                f"mask must be a boolean array of the shape of X, {X.shape}; got shape "
+                f"{mask.shape} and dtype {mask.dtype}."
+            )
+        return self._fill(X, table, mask)
+
+    def impute(self, X) -> Any:
+        """Replace missing cells by what the model expects from the others.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows with missing cells.
+
+        Returns
+        -------
+        X_filled : {DataFrame, ndarray} of shape (n_samples, n_features)
+            A new table. A column in which no cell was present while fitting stays as it is.
+        """
+        X, table = self._checked_and_encoded(X)
+        dense = X.toarray() if sp.issparse(X) else X
+        return self._fill(X, table, np.asarray(pd.isna(dense)))
+
+    def score(self, X, y=None) -> float:
+        """Share of the deviance of hidden cells that the prediction explains (D2).
+
+        The same share of cells, 0.3, is hidden by the same seed for all estimators, so that a
+        search can compare mask rates.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Held-out rows.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            1 is perfect; 0 is no better than each column's own mean or frequencies.
+        """
+        _, table = self._checked_and_encoded(X)
+        mask = draw_mask(table, SCORING_RATE, torch.Generator().manual_seed(SCORING_SEED))
+        losses = self._cell_losses(blank(table, mask), table)
+        return self._deviance_explained(losses, table, mask)
+
+    def _output(self, table):
+        return self._apply_head(self.module_.value_head, self._embed_last(table))
+
+    def _fill(self, X, table, mask: np.ndarray) -> Any:
+        hidden = blank(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
+        filled = self._decode(self._output(hidden), index=getattr(X, "index", None))
+        if isinstance(X, pd.DataFrame):
+            columns = [
+                X.iloc[:, i]
+                if not mask[:, i].any()
+                else X.iloc[:, i].where(~mask[:, i], filled.iloc[:, i])
+                for i in range(X.shape[1])
+            ]
+            return pd.concat(columns, axis=1)
+        return np.where(mask, filled, X.toarray() if sp.issparse(X) else X)
