@@ -174,7 +174,7 @@ def _reject_unsupported(name: Any, values: Any) -> None:
 def _holds_names(name: Any, values: Any) -> bool:
     """Whether the dtype, or for objects the cells, are categories."""
     dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype) or isinstance(dtype, pd.StringDtype):
+    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
         return True
     if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
         return False

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ class Linear(nn.Linear):
 
     Shape
     -----
-    Input (\\*, n_in), output (\\*, n_out).
+    Input (n_rows, n_in), output (n_rows, n_out).
     """
 
     def __init__(self, n_in: int, n_out: int, generator: torch.Generator):
@@ -115,8 +116,7 @@ class Encoder(nn.Module):
         self.sizes = (*hidden_layer_sizes, n_components)
         self.rows = RowInput(schema, self.sizes[0], generator)
         self.deeper = nn.ModuleList(
-            Linear(n_in, n_out, generator)
-            for n_in, n_out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
+            Linear(n_in, n_out, generator) for n_in, n_out in pairwise(self.sizes)
         )
 
     def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
@@ -144,8 +144,7 @@ class Decoder(nn.Module):
         super().__init__()
         sizes = (*encoder.sizes[::-1], encoder.rows.schema.width)
         self.layers = nn.ModuleList(
-            Linear(n_in, n_out, generator)
-            for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+            Linear(n_in, n_out, generator) for n_in, n_out in pairwise(sizes)
         )
 
     def forward(self, embedding: Tensor) -> Tensor:

@@ -1,0 +1,69 @@
+"""
+Few labels, many rows: three ways to learn from the rows without labels
+========================================================================
+
+Each transformer learns from all training rows of the digits data without their labels. A logistic
+regression then sees 100 labelled rows, through the frozen transformer or as raw features.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+N_LABELS = 100
+N_REPEATS = 5
+
+
+def accuracies(X_train, y_train, X_test, y_test):
+    """Test accuracy of each pipeline for several draws of the labelled rows."""
+    transformers = {
+        "raw features": StandardScaler(),
+        "DenoisingAutoencoder": DenoisingAutoencoder(random_state=0),
+        "ContrastiveEmbedder": ContrastiveEmbedder(random_state=0),
+        "MaskedFeaturePredictor": MaskedFeaturePredictor(random_state=0),
+    }
+    rows = []
+    for name, transformer in transformers.items():
+        frozen = FrozenEstimator(transformer.fit(X_train))
+        for repeat in range(N_REPEATS):
+            labelled, _, y_labelled, _ = train_test_split(
+                X_train, y_train, train_size=N_LABELS, stratify=y_train, random_state=repeat
+            )
+            model = make_pipeline(frozen, LogisticRegression(max_iter=1000))
+            model.fit(labelled, y_labelled)
+            rows.append({"features": name, "accuracy": model.score(X_test, y_test)})
+    return pd.DataFrame(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    output = parser.parse_args().output
+
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+    scores = accuracies(X_train, y_train, X_test, y_test)
+    table = scores.groupby("features", sort=False)["accuracy"].agg(["mean", "std"])
+    print(f"Test accuracy with {N_LABELS} labels of {len(X_train)} rows, {N_REPEATS} draws")
+    print(table.round(3).to_string())
+
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    axes.barh(table.index[::-1], table["mean"][::-1], xerr=table["std"][::-1], color="#0072B2")
+    axes.set(xlim=(table["mean"].min() - 0.1, 1), xlabel="Test accuracy (mean and std of draws)")
+    axes.set_title(f"Digits: logistic regression with {N_LABELS} labels")
+    figure.savefig(output, dpi=120)
+    print(f"Figure: {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Scikit-learn's own checks, and those that ``check_estimator`` leaves out."""
+
+import pytest
+from sklearn.utils import estimator_checks as checks
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+# Small and short: the checks fit each estimator hundreds of times, and test behaviour.
+SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2}
+
+VARIANTS = [
+    DenoisingAutoencoder(**SMALL),
+    DenoisingAutoencoder(**SMALL, embedding="last", passthrough=False),
+    DenoisingAutoencoder(**SMALL, noise="gaussian", tied_weights=True),
+    DenoisingAutoencoder(**SMALL, noise="mix", early_stopping=True),
+    DenoisingAutoencoder(**SMALL, noise="masking", noise_level=0.0),
+    ContrastiveEmbedder(**SMALL),
+    ContrastiveEmbedder(**SMALL, objective="nt_xent", n_corrupted_views=2),
+    ContrastiveEmbedder(**SMALL, objective="barlow_twins"),
+    ContrastiveEmbedder(**SMALL, objective="vicreg"),
+    MaskedFeaturePredictor(**SMALL),
+    MaskedFeaturePredictor(**SMALL, early_stopping=True, batch_size=16),
+]
+
+
+@checks.parametrize_with_checks(VARIANTS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [VARIANTS[0], VARIANTS[5], VARIANTS[9]])
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_transformer_get_feature_names_out,
+        checks.check_transformer_get_feature_names_out_pandas,
+        checks.check_set_output_transform,
+        checks.check_set_output_transform_pandas,
+        checks.check_global_output_transform_pandas,
+        checks.check_set_output_transform_polars,
+        checks.check_global_set_output_transform_polars,
+        checks.check_param_validation,
+    ],
+)
+def test_checks_that_check_estimator_leaves_out(estimator, check):
+    check(type(estimator).__name__, estimator)
