@@ -29,18 +29,14 @@ from sklearn_ssl._training import (
 )
 from sklearn_ssl._views import Batch
 
-ROWS_PER_PRODUCT = 256
-"""Rows of one pass through the network.
-
-Matrix products of one shape round one way, so that the embedding of a row does not depend on the
-rows around it; a shorter last block is filled up.
-"""
-
 N_ROWS_OF_STATISTICS = 10_000
 
 
 class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
+
+    module_: Any
+    _n_features_out: Any
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -285,23 +281,24 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 stacklevel=4,
             )
 
-    def _embed(self, pretext: nn.Module, batch: Batch, out: np.ndarray) -> None:
+    def _embed(self, pretext: Any, batch: Batch, out: np.ndarray) -> None:
         """Write the embedding of encoded rows, in the network's own units, into ``out``."""
-        encoder: Any = pretext.encoder
+        encoder = pretext.encoder
         device = encoder.rows.code_weight.device
+        if device.type == "cpu":
+            # In single precision the embedding of a row would depend on the rows around it.
+            encoder = copy.deepcopy(encoder).double()
+        dtype = encoder.rows.code_weight.dtype
+        numeric, codes = batch[0].to(device, dtype), batch[1].to(device)
         with torch.no_grad():
-            for start in range(0, len(out), ROWS_PER_PRODUCT):
-                rows = slice(start, start + ROWS_PER_PRODUCT)
-                block = [_fill_up(part[rows]).to(device) for part in batch]
-                layers = encoder.layers(*block)
-                parts = layers if self.embedding == "all" else layers[:1]
-                if self.passthrough:
-                    parts = [*parts, write_row(*block, self._schema, encoder.rows.nullable)]
-                n_rows = len(out[rows])
-                out[rows] = torch.cat(parts, dim=1)[:n_rows].cpu().numpy()
+            layers = encoder.layers(numeric, codes)
+            parts = layers if self.embedding == "all" else layers[:1]
+            if self.passthrough:
+                parts = [*parts, write_row(numeric, codes, self._schema, encoder.rows.nullable)]
+            out[:] = torch.cat(parts, dim=1).cpu().numpy()
 
     @contextmanager
-    def _network_on_device(self) -> Iterator[nn.Module]:
+    def _network_on_device(self) -> Iterator[Any]:
         """Lend the network on its device; the fitted one stays on the CPU, where files go."""
         device = resolve_device(self.device)
         yield self.module_ if device == "cpu" else copy.deepcopy(self.module_).to(device)
@@ -333,11 +330,6 @@ def _unchanged_on_error(estimator: Any) -> Iterator[None]:
 
 def _draw_seed(rng: np.random.RandomState) -> int:
     return int(rng.randint(2**31 - 2))
-
-
-def _fill_up(part: torch.Tensor) -> torch.Tensor:
-    n_absent = ROWS_PER_PRODUCT - len(part)
-    return torch.cat([part, part.new_zeros(n_absent, part.shape[1])]) if n_absent else part
 
 
 def _varies(batch: Batch) -> bool:

@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -234,14 +235,18 @@ class ContrastiveEmbedder(BaseEmbedder):
     def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
         encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
         projection = projection_head(self.n_components, self.projection_size, generator)
-        objective = {
+        objectives: dict[str, Any] = {
             "info_nce": partial(info_nce, temperature=self.temperature),
             "nt_xent": partial(nt_xent, temperature=self.temperature),
             "barlow_twins": barlow_twins,
             "vicreg": vicreg,
-        }[self.objective]
+        }
         return Contrast(
-            encoder, projection, objective, self.corruption_rate, self.n_corrupted_views
+            encoder,
+            projection,
+            objectives[self.objective],
+            self.corruption_rate,
+            self.n_corrupted_views,
         )
 
     def score(self, X, y=None) -> float:

@@ -254,7 +254,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             A new table. A column in which no cell was present while fitting stays as it is.
         """
         X, table = self._checked_and_encoded(X)
-        dense = X.toarray() if sp.issparse(X) else X
+        dense: Any = X.toarray() if sp.issparse(X) else X
         return self._fill(X, table, np.asarray(pd.isna(dense)))
 
     def score(self, X, y=None) -> float:
@@ -284,7 +284,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     def _output(self, table):
         return self._apply_head(self.module_.value_head, self._embed_last(table))
 
-    def _fill(self, X, table, mask: np.ndarray) -> Any:
+    def _fill(self, X: Any, table, mask: np.ndarray) -> Any:
         hidden = blank(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
         filled = self._decode(self._output(hidden), index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_ssl._objectives import cell_losses, deviance_explained, marginal_output
 from sklearn_ssl._schema import N_RESERVED, Schema
@@ -20,13 +20,13 @@ class CellModelMixin:
     _table_encoder: Any
     _center: np.ndarray
     _scale: np.ndarray
-    _n_features_out: int
+    _n_features_out: Any
     n_components: int
 
     def _output(self, table: Batch) -> Tensor:
         raise NotImplementedError
 
-    def _apply_head(self, head: nn.Module, embedding: Tensor) -> Tensor:
+    def _apply_head(self, head: Any, embedding: Tensor) -> Tensor:
         with torch.no_grad():
             return head(embedding)
 

@@ -28,6 +28,8 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+# These checks transform arrays after fitting frames on purpose.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
 @pytest.mark.parametrize("estimator", [VARIANTS[0], VARIANTS[5], VARIANTS[9]])
 @pytest.mark.parametrize(
     "check",
