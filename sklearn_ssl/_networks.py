@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -165,7 +166,7 @@ class TiedDecoder(nn.Module):
     def __init__(self, encoder: Encoder):
         super().__init__()
         # In a tuple, so that the encoder is not registered, and trained, a second time.
-        self._encoder = (encoder,)
+        self._encoder: tuple[Any] = (encoder,)
         widths = (*encoder.sizes[-2::-1], encoder.rows.schema.width)
         self.biases = nn.ParameterList(
             nn.Parameter(torch.zeros(width, dtype=torch.float32)) for width in widths

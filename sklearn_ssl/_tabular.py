@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
-from sklearn_ssl._columns import BinaryColumn, CategoryColumn, Column, NumericColumn, learn_column
+from sklearn_ssl._columns import BinaryColumn, CategoryColumn, NumericColumn, learn_column
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._schema import Schema
 
@@ -137,7 +137,7 @@ class TableEncoder:
         """Learn kinds, units, categories and missingness of the columns of a checked table."""
         declared = categorical_positions(X, self.categorical_features)
         self.is_frame_ = isinstance(X, pd.DataFrame)
-        self.columns_: list[Column] = [
+        self.columns_: list[Any] = [
             learn_column(
                 name,
                 values,
