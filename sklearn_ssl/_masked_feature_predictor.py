@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 import torch
 from torch import nn
 
@@ -16,6 +15,7 @@ from sklearn_ssl._networks import Encoder, Linear
 from sklearn_ssl._pretext import PredictMask
 from sklearn_ssl._reconstruction import CellModelMixin
 from sklearn_ssl._schema import Schema
+from sklearn_ssl._tabular import as_dense
 from sklearn_ssl._views import blank, draw_mask
 
 SCORING_RATE = 0.3
@@ -254,8 +254,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             A new table. A column in which no cell was present while fitting stays as it is.
         """
         X, table = self._checked_and_encoded(X)
-        dense: Any = X.toarray() if sp.issparse(X) else X
-        return self._fill(X, table, np.asarray(pd.isna(dense)))
+        return self._fill(X, table, np.asarray(pd.isna(as_dense(X))))
 
     def score(self, X, y=None) -> float:
         """Share of the deviance of hidden cells that the prediction explains (D2).
@@ -295,4 +294,4 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
                 for i in range(X.shape[1])
             ]
             return pd.concat(columns, axis=1)
-        return np.where(mask, filled, X.toarray() if sp.issparse(X) else X)
+        return np.where(mask, filled, as_dense(X))

@@ -208,7 +208,11 @@ def _columns(X: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(X, pd.DataFrame):
         yield from X.items()
         return
-    if sp.issparse(X):
-        X = X.toarray()
+    X = as_dense(X)
     for position in range(X.shape[1]):
         yield position, X[:, position]
+
+
+def as_dense(X: Any) -> Any:
+    """A sparse matrix written out; anything else as it is."""
+    return X.toarray() if hasattr(X, "toarray") else X
