@@ -179,7 +179,7 @@ class TableEncoder:
         # Blocks of rows bound the memory that conversions need beside the result.
         for start in range(0, n_rows, ROWS_PER_BLOCK):
             rows = slice(start, start + ROWS_PER_BLOCK)
-            block = list(_columns(X[rows] if not self.is_frame_ else X.iloc[rows]))
+            block = list(_columns(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]))
             for feature, position in enumerate(self.order_):
                 cells = self.columns_[position].encode(block[position][1])
                 if feature < n_numeric:
