@@ -99,7 +99,9 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             if not continued:
                 self._learn_table(X, rng)
             table = self._encode(X)
-            result = self._train(table, rng, self.max_iter, self.learning_rate)
+            result = self._train(
+                table, rng, self.max_iter, self.learning_rate, hold_out=self.early_stopping
+            )
             self.loss_curve_ = result.loss_curve
             self.n_iter_ = len(result.loss_curve)
             self._learn_units(table)
@@ -137,7 +139,8 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 self.loss_curve_ = []
             table = self._encode(X)
             # A stream has no known end, which a schedule would need.
-            result = self._train(table, rng, 1, "constant", getattr(self, "_optimizer_state", None))
+            state = getattr(self, "_optimizer_state", None)
+            result = self._train(table, rng, 1, "constant", hold_out=False, optimizer_state=state)
             self.loss_curve_ = self.loss_curve_ + result.loss_curve
             self.n_iter_ = len(self.loss_curve_)
             self._rng, self._optimizer_state = rng, result.optimizer_state
@@ -216,12 +219,13 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         rng: np.random.RandomState,
         max_iter: int,
         learning_rate: str,
+        *,
+        hold_out: bool,
         optimizer_state: dict[str, Any] | None = None,
     ) -> TrainingResult:
         """Train a copy of the network, so that an error leaves the fitted one as it was."""
         validation = None
-        is_fit = learning_rate == self.learning_rate and optimizer_state is None
-        if self.early_stopping and is_fit and len(table[0]) > 1:
+        if hold_out and len(table[0]) > 1:
             table, validation = self._hold_out(table, rng)
         options = TrainingOptions(
             max_iter=max_iter,
@@ -229,7 +233,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             learning_rate=learning_rate,
             learning_rate_init=self.learning_rate_init,
             weight_decay=self.weight_decay,
-            early_stopping=self.early_stopping and validation is not None,
+            early_stopping=validation is not None,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self.device),

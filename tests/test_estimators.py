@@ -125,6 +125,13 @@ def test_early_stopping_records_validation_scores(Embedder, mixed):
     assert len(embedder.validation_scores_) == embedder.n_iter_
 
 
+@every
+def test_partial_fit_learns_from_every_row_whatever_the_schedule(Embedder, mixed):
+    embedder = Embedder(**SMALL, early_stopping=True, learning_rate="constant")
+    embedder.partial_fit(mixed)
+    assert not hasattr(embedder, "validation_scores_")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
