@@ -28,8 +28,6 @@ class ContrastiveEmbedder(BaseEmbedder):
     (SCARF [1]_). Behind the encoder a projection head maps views to the space where they are
     compared; it is left out of the embedding.
 
-    Read more in the user guide of the project's README.
-
     Parameters
     ----------
     n_components : int, default=64

@@ -24,8 +24,6 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     for numbers, cross-entropy for zeros and ones and for categories. To undo the corruption of a
     cell the network has to know how the columns depend on each other [1]_.
 
-    Read more in the user guide of the project's README.
-
     Parameters
     ----------
     n_components : int, default=64

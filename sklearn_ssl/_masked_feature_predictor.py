@@ -28,8 +28,6 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     Half of the hidden cells are replaced by cells of other rows, as in VIME [1]_, and half are
     marked as missing, so that the network also learns to impute.
 
-    Read more in the user guide of the project's README.
-
     Parameters
     ----------
     n_components : int, default=64
