@@ -1,0 +1,82 @@
+"""The imports between modules are those of the design, and no others."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_ssl
+
+PACKAGE = Path(sklearn_ssl.__file__).parent
+TENSORS = {"_schema", "_views", "_objectives", "_networks", "_pretext"}
+SHARED = TENSORS | {"_compat", "_tabular", "_training", "_base", "_reconstruction"}
+ESTIMATORS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
+
+# What a module may import from us, and from outside; a module comes after those it imports.
+DESIGN = {
+    "_version": (set(), set()),
+    "_compat": (set(), {"sklearn"}),
+    "_schema": (set(), set()),
+    "_columns": ({"_schema"}, {"numpy", "pandas", "scipy"}),
+    "_tabular": ({"_schema", "_compat", "_columns"}, {"numpy", "pandas", "scipy", "sklearn"}),
+    "_views": ({"_schema"}, {"torch"}),
+    "_objectives": ({"_schema"}, {"torch"}),
+    "_networks": ({"_schema"}, {"torch"}),
+    "_pretext": (TENSORS - {"_pretext"}, {"torch"}),
+    "_training": ({"_views"}, {"skorch", "torch", "tqdm"}),
+    "_base": (
+        {"_compat", "_networks", "_schema", "_tabular", "_training", "_views"},
+        {"numpy", "sklearn", "torch"},
+    ),
+    "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
+    **dict.fromkeys(sorted(ESTIMATORS), (SHARED, {"numpy", "pandas", "torch"})),
+    "_finetuning": (SHARED | ESTIMATORS, {"numpy", "sklearn", "torch"}),
+    "persistence": (SHARED | ESTIMATORS | {"_version"}, {"numpy", "safetensors", "torch"}),
+    "__init__": (ESTIMATORS | {"_finetuning", "persistence", "_version"}, set()),
+}
+MODULES = [name for name in DESIGN if (PACKAGE / f"{name}.py").exists()]
+
+
+def imports(name):
+    """Full names of the modules that a module of ours imports, within functions too."""
+    for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + str(node.module)
+
+
+def is_ours(full_name):
+    return full_name.split(".")[0] == "sklearn_ssl"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_imports_from_us_what_the_design_allows(name):
+    found = {full_name for full_name in imports(name) if is_ours(full_name)}
+    assert found <= {f"sklearn_ssl.{module}" for module in DESIGN[name][0]}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_imports_from_outside_what_the_design_allows(name):
+    found = {full_name.split(".")[0] for full_name in imports(name) if not is_ours(full_name)}
+    assert found - sys.stdlib_module_names <= DESIGN[name][1]
+
+
+def test_every_module_has_its_place_in_the_design():
+    assert {path.stem for path in PACKAGE.glob("*.py")} <= set(DESIGN)
+
+
+def test_data_flows_one_way():
+    above = set()
+    for name, (ours, _) in DESIGN.items():
+        assert ours <= above
+        above.add(name)
+
+
+def test_contributing_states_the_order_of_the_design():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    stated = re.findall(r"`(_\w+)`", text.partition("Data flows one way")[2].partition("\n\n")[0])
+    assert len(stated) > 5
+    assert stated == [name for name in DESIGN if name in stated]
