@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
-from sklearn_ssl._networks import write_row, written_width
+from sklearn_ssl._networks import Embedding
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
 from sklearn_ssl._training import (
@@ -167,11 +167,9 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_is_fitted(self)
         X = self._check_table(X, reset=False)
         embedded = np.empty((num_samples(X), self._n_features_out), dtype=np.float32)
-        with self._network_on_device() as pretext:
-            for rows, block in self._encoded_blocks(X):
-                self._embed(pretext, block, out=embedded[rows])
-        embedded -= self._center
-        embedded /= self._scale
+        embedding = self._lend_embedding(self._center, self._scale)
+        for rows, block in self._encoded_blocks(X):
+            embedded[rows] = apply_embedding(embedding, block)
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
@@ -266,18 +264,14 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Set the units of the embedding: its mean and standard deviation on training rows."""
         every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
         sample = table[0][::every], table[1][::every]
-        sizes = self.module_.encoder.sizes
-        layers = sum(sizes) if self.embedding == "all" else sizes[-1]
-        raw = written_width(self._schema) if self.passthrough else 0
-        self._n_features_out = layers + raw
-        embedded = np.empty((len(sample[0]), self._n_features_out), dtype=np.float32)
-        with self._network_on_device() as pretext:
-            self._embed(pretext, sample, out=embedded)
+        embedding = self._lend_embedding()
+        self._n_features_out = embedding.width
+        embedded = apply_embedding(embedding, sample).astype(np.float32)
         self._center = embedded.mean(axis=0, dtype=np.float64).astype(np.float32)
         scale = embedded.std(axis=0, dtype=np.float64)
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
-        if len(sample[0]) > 1 and is_constant[: sizes[-1]].all() and _varies(sample):
+        if len(sample[0]) > 1 and is_constant[: embedding.encoder.sizes[-1]].all() and _varies(sample):
             warnings.warn(
                 f"The embedding of {type(self).__name__} has collapsed: all rows have the same "
                 "one. Lower learning_rate_init or weight_decay, or use another objective.",
@@ -285,21 +279,22 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 stacklevel=4,
             )
 
-    def _embed(self, pretext: Any, batch: Batch, out: np.ndarray) -> None:
-        """Write the embedding of encoded rows, in the network's own units, into ``out``."""
-        encoder = pretext.encoder
-        device = encoder.rows.code_weight.device
-        if device.type == "cpu":
-            # In single precision the embedding of a row would depend on the rows around it.
-            encoder = copy.deepcopy(encoder).double()
-        dtype = encoder.rows.code_weight.dtype
-        numeric, codes = batch[0].to(device, dtype), batch[1].to(device)
-        with torch.no_grad():
-            layers = encoder.layers(numeric, codes)
-            parts = layers if self.embedding == "all" else layers[:1]
-            if self.passthrough:
-                parts = [*parts, write_row(numeric, codes, self._schema, encoder.rows.nullable)]
-            out[:] = torch.cat(parts, dim=1).cpu().numpy()
+    def _embedding(self, center=None, scale=None) -> Embedding:
+        """The fitted encoder as a module that embeds; it shares the encoder's weights."""
+        return Embedding(
+            self.module_.encoder,
+            all_layers=self.embedding == "all",
+            passthrough=self.passthrough,
+            center=center,
+            scale=scale,
+        )
+
+    def _lend_embedding(self, center=None, scale=None) -> Embedding:
+        """A copy to embed rows with, on the device."""
+        device = resolve_device(self.device)
+        # In single precision the embedding of a row would depend on the rows around it.
+        dtype = torch.float64 if device == "cpu" else torch.float32
+        return copy.deepcopy(self._embedding(center, scale)).to(device, dtype)
 
     @contextmanager
     def _network_on_device(self) -> Iterator[Any]:
@@ -330,6 +325,14 @@ def _unchanged_on_error(estimator: Any) -> Iterator[None]:
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
         raise
+
+
+def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
+    """Embed encoded rows in the precision of the module."""
+    units = embedding.center
+    numeric, codes = batch[0].to(units.device, units.dtype), batch[1].to(units.device)
+    with torch.no_grad():
+        return embedding(numeric, codes).cpu().numpy()
 
 
 def _draw_seed(rng: np.random.RandomState) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -131,6 +132,54 @@ class Encoder(nn.Module):
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
         return self.layers(numeric, codes)[0]
+
+
+class Embedding(nn.Module):
+    """What ``transform`` returns, as a module that gradients can pass: a standardised embedding.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Not copied.
+
+    all_layers : bool
+        Whether the hidden layers follow the encoder's last one.
+
+    passthrough : bool
+        Whether the row written out follows the layers.
+
+    center, scale : array-like of shape (width,) or None
+        The units: mean and standard deviation of every column. None leaves the columns in the
+        network's own units.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, width).
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, encoder: Encoder, *, all_layers: bool, passthrough: bool, center=None, scale=None
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.all_layers = all_layers
+        self.passthrough = passthrough
+        layers = sum(encoder.sizes) if all_layers else encoder.sizes[-1]
+        self.width = layers + (written_width(encoder.rows.schema) if passthrough else 0)
+        for name, value, default in (("center", center, 0.0), ("scale", scale, 1.0)):
+            units = np.full(self.width, default) if value is None else value
+            self.register_buffer(name, torch.tensor(units, dtype=torch.float32))
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        layers = self.encoder.layers(numeric, codes)
+        parts = layers if self.all_layers else layers[:1]
+        if self.passthrough:
+            rows = self.encoder.rows
+            parts = [*parts, write_row(numeric, codes, rows.schema, rows.nullable)]
+        return (torch.cat(parts, dim=1) - self.center) / self.scale
 
 
 class Decoder(nn.Module):
