@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -170,7 +169,7 @@ class Embedding(nn.Module):
         layers = sum(encoder.sizes) if all_layers else encoder.sizes[-1]
         self.width = layers + (written_width(encoder.rows.schema) if passthrough else 0)
         for name, value, default in (("center", center, 0.0), ("scale", scale, 1.0)):
-            units = np.full(self.width, default) if value is None else value
+            units = [default] * self.width if value is None else value
             self.register_buffer(name, torch.tensor(units, dtype=torch.float32))
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
