@@ -24,6 +24,7 @@ from sklearn_ssl._training import (
     SCHEDULES,
     TrainingOptions,
     TrainingResult,
+    resolve_batch_size,
     resolve_device,
     train,
 )
@@ -227,7 +228,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             table, validation = self._hold_out(table, rng)
         options = TrainingOptions(
             max_iter=max_iter,
-            batch_size=self._resolve_batch_size(len(table[0])),
+            batch_size=resolve_batch_size(self.batch_size, len(table[0])),
             learning_rate=learning_rate,
             learning_rate_init=self.learning_rate_init,
             weight_decay=self.weight_decay,
@@ -254,12 +255,6 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
         return (table[0][kept], table[1][kept]), (table[0][held_out], table[1][held_out])
 
-    def _resolve_batch_size(self, n_rows: int) -> int:
-        if self.batch_size != "auto":
-            return min(int(self.batch_size), n_rows)
-        # A small table is cut into some thirty batches, so that a pass is worth as many steps.
-        return min(256, max(32, n_rows // 32), n_rows)
-
     def _learn_units(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""
         every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
@@ -271,7 +266,8 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         scale = embedded.std(axis=0, dtype=np.float64)
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
-        if len(sample[0]) > 1 and is_constant[: embedding.encoder.sizes[-1]].all() and _varies(sample):
+        last_layer = is_constant[: embedding.encoder.sizes[-1]]
+        if len(sample[0]) > 1 and last_layer.all() and _varies(sample):
             warnings.warn(
                 f"The embedding of {type(self).__name__} has collapsed: all rows have the same "
                 "one. Lower learning_rate_init or weight_decay, or use another objective.",

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
+from sklearn_ssl._batches import BatchIterator, TableDataset
 from sklearn_ssl._compat import Interval, StrOptions
 from sklearn_ssl._networks import Encoder, projection_head
 from sklearn_ssl._objectives import barlow_twins, info_nce, nt_xent, vicreg
 from sklearn_ssl._pretext import Contrast
 from sklearn_ssl._schema import Schema
-from sklearn_ssl._training import BatchIterator, TableDataset
 
 SCORING_RATE = 0.6
 SCORING_ROWS = 256

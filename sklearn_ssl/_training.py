@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sklearn_ssl._views import Batch
+from sklearn_ssl._batches import BatchIterator, TableDataset
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -30,7 +30,10 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train; the names are those of the estimators' parameters."""
+    """How to train; the names are those of the estimators' parameters.
+
+    ``rate_factors`` maps patterns of parameter names to factors on their learning rate.
+    """
 
     max_iter: int
     batch_size: int
@@ -43,6 +46,7 @@ class TrainingOptions:
     device: str
     verbose: bool
     callbacks: Sequence[Callback] = ()
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,55 +72,6 @@ class TrainingResult:
     validation_scores: list[float] = field(default_factory=list)
     outcome: str = "finished"
     optimizer_state: dict[str, Any] = field(default_factory=dict)
-
-
-class TableDataset(torch.utils.data.Dataset):
-    """An encoded table on a device; batches are slices of it, not lists of rows."""
-
-    def __init__(self, numeric: Tensor, codes: Tensor):
-        self.numeric = numeric
-        self.codes = codes
-
-    def __len__(self) -> int:
-        return len(self.numeric)
-
-    def __getitem__(self, rows: Any) -> Batch:
-        return self.numeric[rows], self.codes[rows]
-
-
-class BatchIterator:
-    """Batches of nearly equal size, so that no batch is left with a row or two.
-
-    Parameters
-    ----------
-    dataset : TableDataset
-        The rows.
-
-    batch_size : int
-        Most rows of a batch.
-
-    generator : torch.Generator or None
-        Shuffles the rows anew in each pass; without it they come in order.
-    """
-
-    def __init__(
-        self, dataset: TableDataset, batch_size: int, generator: torch.Generator | None = None
-    ):
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.generator = generator
-
-    def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        n_rows, device = len(self.dataset), self.dataset.numeric.device
-        if self.generator is None:
-            rows = torch.arange(n_rows, device=device)
-        else:
-            rows = torch.randperm(n_rows, generator=self.generator, device=device)
-        for batch in rows.tensor_split(len(self)):
-            yield self.dataset[batch]
 
 
 class PretextNet(NeuralNet):
@@ -163,7 +118,7 @@ class PretextNet(NeuralNet):
         self._set_training(training)
         if not training:
             # The validation views are the same in each pass, so that passes compare.
-            device = iterator.dataset.numeric.device
+            device = iterator.dataset.device
             fit_params["generator"] = torch.Generator(device).manual_seed(self.validation_seed)
         total: Tensor | float = 0.0
         for batch in iterator:
@@ -194,7 +149,7 @@ class Schedule(Callback):
         if training:
             rate = self.rate * self.factor(self.step_ / self.n_steps)
             for group in net.optimizer_.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("rate_factor", 1.0)
             self.step_ += 1
 
 
@@ -236,6 +191,17 @@ class BestWeights(Callback):
             raise StopTraining
 
 
+class StopAfter(Callback):
+    """Leave the loop after some passes, without another schedule of the learning rate."""
+
+    def __init__(self, n_passes: int):
+        self.n_passes = n_passes
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) >= self.n_passes:
+            raise StopTraining
+
+
 class Progress(Callback):
     """A bar on a terminal; nothing elsewhere."""
 
@@ -268,10 +234,18 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Rows per step on a table of ``n_rows`` rows."""
+    if batch_size != "auto":
+        return min(int(batch_size), n_rows)
+    # A small table is cut into some thirty batches, so that a pass is worth as many steps.
+    return min(256, max(32, n_rows // 32), n_rows)
+
+
 def train(
     pretext: nn.Module,
-    table: Batch,
-    validation: Batch | None,
+    table: tuple[Tensor, ...],
+    validation: tuple[Tensor, ...] | None,
     options: TrainingOptions,
     seed: int,
     optimizer_state: dict[str, Any] | None = None,
@@ -284,7 +258,8 @@ def train(
         Called with a batch and a generator, it returns a loss.
 
     table, validation : tuple of Tensor
-        Encoded rows to train on, and rows to measure the loss on after each pass.
+        Encoded rows to train on, and rows to measure the loss on after each pass; what else
+        the pretext task reads, such as targets, follows the numbers and codes.
 
     options : TrainingOptions
         How to train.
@@ -337,7 +312,7 @@ def train(
 def _assemble(
     pretext: nn.Module,
     dataset: TableDataset,
-    validation: Batch | None,
+    validation: tuple[Tensor, ...] | None,
     best: BestWeights,
     options: TrainingOptions,
     seed: int,
@@ -363,6 +338,9 @@ def _assemble(
         optimizer=torch.optim.AdamW,
         optimizer__fused=True,
         optimizer__weight_decay=options.weight_decay,
+        optimizer__param_groups=[
+            (pattern, {"rate_factor": factor}) for pattern, factor in options.rate_factors.items()
+        ],
         lr=options.learning_rate_init,
         batch_size=options.batch_size,
         train_split=held_out,

@@ -11,7 +11,7 @@ import sklearn_ssl
 
 PACKAGE = Path(sklearn_ssl.__file__).parent
 TENSORS = {"_schema", "_views", "_objectives", "_networks", "_pretext"}
-SHARED = TENSORS | {"_compat", "_tabular", "_training", "_base", "_reconstruction"}
+SHARED = TENSORS | {"_compat", "_tabular", "_batches", "_training", "_base", "_reconstruction"}
 ESTIMATORS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
 
 # What a module may import from us, and from outside; a module comes after those it imports.
@@ -25,7 +25,8 @@ DESIGN = {
     "_objectives": ({"_schema"}, {"torch"}),
     "_networks": ({"_schema"}, {"torch"}),
     "_pretext": (TENSORS - {"_pretext"}, {"torch"}),
-    "_training": ({"_views"}, {"skorch", "torch", "tqdm"}),
+    "_batches": (set(), {"torch"}),
+    "_training": ({"_batches"}, {"skorch", "torch", "tqdm"}),
     "_base": (
         {"_compat", "_networks", "_schema", "_tabular", "_training", "_views"},
         {"numpy", "sklearn", "torch"},

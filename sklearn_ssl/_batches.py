@@ -1,0 +1,65 @@
+"""Batches of an encoded table: slices of tensors, in order or shuffled."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TableDataset(torch.utils.data.Dataset):
+    """An encoded table on a device; batches are slices of it, not lists of rows.
+
+    Parameters
+    ----------
+    *parts : Tensor of shape (n_rows, ...)
+        Numbers and codes; where there are labels, then targets and weights.
+    """
+
+    def __init__(self, *parts: Tensor):
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __getitem__(self, rows: Any) -> tuple[Tensor, ...]:
+        return tuple(part[rows] for part in self.parts)
+
+    @property
+    def device(self) -> torch.device:
+        return self.parts[0].device
+
+
+class BatchIterator:
+    """Batches of nearly equal size, so that no batch is left with a row or two.
+
+    Parameters
+    ----------
+    dataset : TableDataset
+        The rows.
+
+    batch_size : int
+        Most rows of a batch.
+
+    generator : torch.Generator or None
+        Shuffles the rows anew in each pass; without it they come in order.
+    """
+
+    def __init__(
+        self, dataset: TableDataset, batch_size: int, generator: torch.Generator | None = None
+    ):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        n_rows, device = len(self.dataset), self.dataset.device
+        if self.generator is None:
+            rows = torch.arange(n_rows, device=device)
+        else:
+            rows = torch.randperm(n_rows, generator=self.generator, device=device)
+        for batch in rows.tensor_split(len(self)):
+            yield self.dataset[batch]
