@@ -4,6 +4,26 @@ Everything here works through public ``fit`` and ``transform`` alone, so that it
 fairly as the transformers of this library. Begin with :func:`compare_objectives`.
 """
 
+from sklearn_ssl.evaluation._geometry import (
+    alignment,
+    effective_rank,
+    linear_cka,
+    neighbourhood_preservation,
+    uniformity,
+)
+from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve, labels_saved
+from sklearn_ssl.evaluation._label_efficiency_display import LabelEfficiencyDisplay
 from sklearn_ssl.evaluation._probes import probe_score, transfer_score
 
-__all__ = ["probe_score", "transfer_score"]
+__all__ = [
+    "LabelEfficiencyDisplay",
+    "alignment",
+    "effective_rank",
+    "label_efficiency_curve",
+    "labels_saved",
+    "linear_cka",
+    "neighbourhood_preservation",
+    "probe_score",
+    "transfer_score",
+    "uniformity",
+]

@@ -18,11 +18,11 @@ RAW = "raw features"
 
 def check_estimators(estimators: Any) -> dict[str, Any]:
     """Estimators by name, from one estimator or a mapping."""
-    named = dict(estimators) if isinstance(estimators, Mapping) else None
-    if named is None:
-        named = {type(estimators).__name__: estimators}
+    if not isinstance(estimators, Mapping):
+        return {type(estimators).__name__: estimators}
+    named = dict(estimators)
     if not named:
-        raise ValueError("estimators must hold at least one estimator; got an empty mapping.")
+        raise ValueError("estimators must hold at least one estimator; got an empty dict.")
     for name, estimator in named.items():
         if not hasattr(estimator, "fit"):
             raise TypeError(

@@ -1,6 +1,5 @@
 """Rows: how a table is split, and which training rows get to show their labels."""
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +87,7 @@ def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -
     fewest = len(np.unique(target.values)) if target.has_classes else 2
     if sizes.size == 0 or sizes.dtype.kind not in "iuf":
         raise ValueError(f"train_sizes must hold numbers; got {train_sizes!r}.")
-    if not issubclass(sizes.dtype.type, Integral | np.integer):
+    if sizes.dtype.kind == "f":
         if sizes.min() <= 0 or sizes.max() > 1:
             raise ValueError(
                 "train_sizes has been interpreted as fractions of the training rows and must be "

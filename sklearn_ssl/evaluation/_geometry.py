@@ -1,0 +1,269 @@
+"""Geometry of an embedding: pure functions of arrays, each by its paper's definition."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.linalg import svdvals
+from scipy.special import entr, logsumexp
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_array, check_consistent_length
+
+from sklearn_ssl._compat import Interval, validate_params
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+
+
+@validate_params(
+    {"Z1": ["array-like"], "Z2": ["array-like"], "exponent": [POSITIVE]},
+    prefer_skip_nested_validation=True,
+)
+def alignment(Z1, Z2, *, exponent=2.0):
+    """Mean distance between the embeddings of two views of the same rows.
+
+    Embeddings are scaled to length one first. 0 is best: both views fall on the same point.
+
+    Parameters
+    ----------
+    Z1, Z2 : array-like of shape (n_samples, n_features)
+        Row ``i`` of both stands for the same row of a table, or for two rows that should be close.
+
+    exponent : float, default=2.0
+        Power of the distance.
+
+    Returns
+    -------
+    alignment : float
+        Mean of the distances to that power, in [0, ``2**exponent``].
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ.
+
+    See Also
+    --------
+    uniformity : What keeps alignment honest: a constant embedding is aligned.
+
+    References
+    ----------
+    .. [1] T. Wang and P. Isola, "Understanding contrastive representation learning through
+       alignment and uniformity on the hypersphere", ICML (2020),
+       https://arxiv.org/abs/2005.10242.
+
+    Examples
+    --------
+    >>> from sklearn_ssl.evaluation import alignment
+    >>> print(f"{alignment([[1, 0], [0, 1]], [[5, 0], [1, 0]]):.1f}")
+    1.0
+    """
+    Z1, Z2 = _check_pair(Z1, Z2)
+    if Z1.shape != Z2.shape:
+        raise ValueError(f"Z1 and Z2 must have the same shape; got {Z1.shape} and {Z2.shape}.")
+    distances = np.linalg.norm(normalize(Z1) - normalize(Z2), axis=1)
+    return float(np.mean(distances**exponent))
+
+
+@validate_params({"Z": ["array-like"], "t": [POSITIVE]}, prefer_skip_nested_validation=True)
+def uniformity(Z, *, t=2.0):
+    """Logarithm of the mean Gaussian potential between pairs of rows.
+
+    Embeddings are scaled to length one first. Lower is more uniform: 0 says that all rows fall on
+    one point, and ``-2 * t`` is a bound that no embedding falls below.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_features)
+        Embedding of at least two rows.
+
+    t : float, default=2.0
+        Sharpness of the potential ``exp(-t * distance**2)``.
+
+    Returns
+    -------
+    uniformity : float
+        In nats.
+
+    See Also
+    --------
+    alignment : The other half of the contrastive objective.
+
+    References
+    ----------
+    .. [1] T. Wang and P. Isola, "Understanding contrastive representation learning through
+       alignment and uniformity on the hypersphere", ICML (2020),
+       https://arxiv.org/abs/2005.10242.
+
+    Examples
+    --------
+    >>> from sklearn_ssl.evaluation import uniformity
+    >>> print(f"{uniformity([[1, 0], [-1, 0]]):.1f}")
+    -8.0
+    """
+    Z = normalize(check_array(Z, dtype=np.float64, ensure_min_samples=2))
+    # Rows are taken in blocks: all pairs of a large table would not fit into memory.
+    blocks = pairwise_distances_chunked(
+        Z, metric="sqeuclidean", reduce_func=lambda block, start: _log_potential(block, start, t)
+    )
+    total = logsumexp(np.concatenate(list(blocks)))
+    return float(total - np.log(len(Z) * (len(Z) - 1)))
+
+
+def _log_potential(squared_distances: np.ndarray, start: int, t: float) -> np.ndarray:
+    """Potential of each row of a block with all other rows, in nats."""
+    n_rows = len(squared_distances)
+    potential = -t * squared_distances
+    potential[np.arange(n_rows), start + np.arange(n_rows)] = -np.inf
+    return logsumexp(potential, axis=1)
+
+
+@validate_params({"Z": ["array-like"], "center": ["boolean"]}, prefer_skip_nested_validation=True)
+def effective_rank(Z, *, center=False):
+    """Number of directions that an embedding makes use of (RankMe).
+
+    It is the exponential of the entropy of the singular values, as shares of their sum.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_features)
+        Embedding.
+
+    center : bool, default=False
+        Whether to subtract the mean row first. The paper does not; an embedding that is far from
+        the origin then counts its mean as one strong direction.
+
+    Returns
+    -------
+    rank : float
+        In [1, min(n_samples, n_features)], or 0 where ``Z`` is all zeros.
+
+    References
+    ----------
+    .. [1] Q. Garrido et al., "RankMe: Assessing the downstream performance of pretrained
+       self-supervised representations by their rank", ICML (2023),
+       https://arxiv.org/abs/2210.02885.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ssl.evaluation import effective_rank
+    >>> print(f"{effective_rank(np.diag([1.0, 1.0, 1.0, 0.0])):.1f}")
+    3.0
+    """
+    Z = check_array(Z, dtype=np.float64)
+    return rank_of_spectrum(svdvals(Z - Z.mean(axis=0) if center else Z))
+
+
+def rank_of_spectrum(singular_values: np.ndarray) -> float:
+    """Exponential of the entropy of singular values.
+
+    DIFFERS FROM RANKME: no constant is added to the shares, as ``entr(0)`` is 0 without one.
+    """
+    total = singular_values.sum()
+    return float(np.exp(entr(singular_values / total).sum())) if total > 0 else 0.0
+
+
+@validate_params({"Z1": ["array-like"], "Z2": ["array-like"]}, prefer_skip_nested_validation=True)
+def linear_cka(Z1, Z2):
+    """Similarity of two embeddings of the same rows, whatever their axes (linear CKA).
+
+    It does not change where an embedding is shifted, rotated or scaled as a whole.
+
+    Parameters
+    ----------
+    Z1 : array-like of shape (n_samples, n_features_1)
+        One embedding: of an estimator, or of one of its layers.
+
+    Z2 : array-like of shape (n_samples, n_features_2)
+        The other one, of the same rows.
+
+    Returns
+    -------
+    similarity : float
+        In [0, 1]. 0 where one of the embeddings does not vary. It is biased upwards where rows
+        are not many times as many as features.
+
+    References
+    ----------
+    .. [1] S. Kornblith et al., "Similarity of neural network representations revisited", ICML
+       (2019), https://arxiv.org/abs/1905.00414.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ssl.evaluation import linear_cka
+    >>> Z = np.arange(10.0).reshape(5, 2) ** 2
+    >>> print(f"{linear_cka(Z, 3 - Z[:, ::-1]):.1f}")
+    1.0
+    """
+    Z1, Z2 = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
+    scale = np.linalg.norm(Z1.T @ Z1) * np.linalg.norm(Z2.T @ Z2)
+    return float(np.linalg.norm(Z1.T @ Z2) ** 2 / scale) if scale > 0 else 0.0
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "Z": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def neighbourhood_preservation(X, Z, *, n_neighbors=10):
+    """Share of each row's nearest neighbours that stay its nearest neighbours.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows before the embedding.
+
+    Z : array-like of shape (n_samples, n_components)
+        The same rows after it.
+
+    n_neighbors : int, default=10
+        Size of a neighbourhood, by Euclidean distance.
+
+    Returns
+    -------
+    share : float
+        Mean over the rows, in [0, 1]. Unrelated embeddings share
+        ``n_neighbors / (n_samples - 1)`` on average.
+
+    Raises
+    ------
+    ValueError
+        Where there are not more rows than neighbours.
+
+    See Also
+    --------
+    sklearn.manifold.trustworthiness : Weighs intruders by how far they come from.
+
+    References
+    ----------
+    .. [1] J. A. Lee and M. Verleysen, "Quality assessment of dimensionality reduction: Rank-based
+       criteria", Neurocomputing 72 (2009).
+
+    Examples
+    --------
+    >>> from sklearn_ssl.evaluation import neighbourhood_preservation
+    >>> line, bent = [[0], [1], [5], [6]], [[0, 0], [1, 1], [5, 25], [6, 36]]
+    >>> neighbourhood_preservation(line, bent, n_neighbors=1)
+    1.0
+    """
+    X, Z = _check_pair(X, Z)
+    if n_neighbors >= len(X):
+        raise ValueError(
+            f"n_neighbors must be less than the number of rows, {len(X)}; got {n_neighbors}."
+        )
+    before, after = (
+        NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors_graph() for rows in (X, Z)
+    )
+    return float(before.multiply(after).sum() / before.sum())
+
+
+def _check_pair(Z1: Any, Z2: Any) -> tuple[np.ndarray, np.ndarray]:
+    Z1, Z2 = (check_array(Z, dtype=np.float64) for Z in (Z1, Z2))
+    check_consistent_length(Z1, Z2)
+    return Z1, Z2

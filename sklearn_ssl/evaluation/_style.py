@@ -1,0 +1,30 @@
+"""Colours, markers and axes that all figures share."""
+
+from itertools import cycle, islice
+from typing import Any
+
+# Okabe and Ito's colours, told apart with any kind of colour vision; yellow is too pale for lines.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# As many markers as have no common divisor with the colours, so that pairs repeat late.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+GREY = "#767676"
+
+
+def styles(n: int) -> list[tuple[str, str]]:
+    """Pairs of a colour and a marker, all different up to 56 of them."""
+    return list(islice(zip(cycle(COLOURS), cycle(MARKERS), strict=False), n))
+
+
+def make_axes(ax: Any, **options: Any) -> Any:
+    """The axes given, or those of a new figure."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(**{"figsize": (6.4, 4.2), "layout": "constrained", **options})
+    return ax
+
+
+def tidy(ax: Any) -> None:
+    """Leave out lines that carry no data."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize="small")

@@ -1,0 +1,190 @@
+"""Label-efficiency curves: pretraining sees all training rows, and neither test rows nor labels."""
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.manifold import TSNE
+from sklearn.model_selection import StratifiedKFold
+
+from sklearn_ssl.evaluation import LabelEfficiencyDisplay, label_efficiency_curve, labels_saved
+
+
+@pytest.fixture
+def iris():
+    return load_iris(return_X_y=True)
+
+
+@pytest.fixture
+def curve():
+    return pd.DataFrame(
+        {
+            "estimator": ["raw features"] * 6 + ["good"] * 3 + ["bad"] * 3,
+            "n_labels": [10, 10, 100, 100, 1000, 1000] + [10, 100, 1000] * 2,
+            "score": [0.5, 0.7, 0.6, 0.8, 0.8, 1.0, 0.7, 0.9, 0.95, 0.5, 0.6, 0.7],
+        }
+    )
+
+
+def test_pretraining_sees_all_training_rows_and_nothing_else(spy, coins):
+    X, y = coins
+    cv = StratifiedKFold(3, shuffle=True, random_state=0)
+    label_efficiency_curve(spy, X, y, train_sizes=[2, 10], n_repeats=4, cv=cv, baseline=False)
+    assert spy.fitted == [set(train) for train, _ in cv.split(X, y)]
+    assert spy.targets == [None] * 3
+    assert all(rows == fitted or not rows & fitted for fitted, rows in spy.transformed)
+
+
+def test_labels_that_leaked_would_show(label_thief, coins):
+    X, y = coins
+    curve = label_efficiency_curve(label_thief, X, y, train_sizes=[80], cv=3, baseline=False)
+    assert curve["score"].mean() == pytest.approx(0.5)
+
+
+def test_a_supervised_baseline_sees_the_labelled_rows_alone(coins):
+    X, y = coins
+
+    class Recorder(RandomForestClassifier):
+        seen = []
+
+        def fit(self, X, y):
+            Recorder.seen.append(X[:, 0].astype(int))
+            return super().fit(X, y)
+
+    label_efficiency_curve(
+        Recorder(3), X, y, train_sizes=[2, 8, 80], n_repeats=2, cv=3, baseline=False
+    )
+    assert [len(rows) for rows in Recorder.seen] == [2, 8, 80] * 6
+    for small, large in zip(Recorder.seen[::3], Recorder.seen[1::3], strict=True):
+        assert set(small) < set(large)
+        np.testing.assert_array_equal(np.bincount(y[large])[1:], [4, 4])
+
+
+def test_every_class_is_among_the_labelled_rows(iris):
+    X, y = iris
+    rare = np.r_[0:50, 50:100, 100:104]
+    scores = label_efficiency_curve(
+        PCA(2), X[rare], y[rare], train_sizes=[3, 10], cv=2, scoring="roc_auc_ovr"
+    )
+    assert scores["score"].between(0, 1).all()
+
+
+def test_scores_are_tidy_and_named(iris):
+    estimators = {"PCA": PCA(2), "forest": RandomForestClassifier(5)}
+    curve = label_efficiency_curve(estimators, *iris, train_sizes=[6, 30], n_repeats=3, cv=3)
+    assert list(curve) == ["estimator", "n_labels", "split", "repeat", "score"]
+    assert list(curve["estimator"].unique()) == ["PCA", "forest", "raw features"]
+    assert len(curve) == 3 * 2 * 3 * 3
+    assert not curve.duplicated(["estimator", "n_labels", "split", "repeat"]).any()
+
+
+def test_the_curve_does_not_depend_on_n_jobs(noisy_features, iris):
+    options = {"train_sizes": [3, 30], "cv": 2, "n_repeats": 2, "random_state": 0}
+    estimators = {"noise": noisy_features, "forest": RandomForestClassifier(3)}
+    one, two = (label_efficiency_curve(estimators, *iris, n_jobs=n, **options) for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_an_estimator_scores_the_same_in_any_company(noisy_features, iris):
+    options = {"train_sizes": [3, 30], "cv": 2, "random_state": 0}
+    alone = label_efficiency_curve({"b": noisy_features}, *iris, baseline=False, **options)
+    both = label_efficiency_curve({"a": PCA(2), "b": noisy_features}, *iris, **options)
+    pd.testing.assert_frame_equal(alone, both[both["estimator"] == "b"].reset_index(drop=True))
+
+
+def test_fractions_are_rounded_up_to_one_row_per_class(iris):
+    curve = label_efficiency_curve(PCA(2), *iris, train_sizes=[0.001, 0.5, 1.0], cv=5, n_repeats=1)
+    assert list(curve["n_labels"].unique()) == [3, 60, 120]
+
+
+def test_quantities():
+    X, y = load_diabetes(return_X_y=True)
+    curve = label_efficiency_curve(PCA(), X, y, train_sizes=[20, 290], cv=3, random_state=0)
+    means = curve.groupby(["estimator", "n_labels"])["score"].mean()
+    assert means["PCA", 20] < means["PCA", 290]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"train_sizes": [2]}, r"must be within \[3, 120\].* is within \[2, 2\]"),
+        ({"train_sizes": [10, 121]}, r"must be within \[3, 120\].* is within \[10, 121\]"),
+        ({"train_sizes": [0.0, 0.5]}, r"fractions .* must be within \(0, 1\]"),
+        ({"train_sizes": ["ten"]}, "train_sizes must hold numbers"),
+        ({"n_repeats": 0}, "'n_repeats' parameter of label_efficiency_curve must be an int"),
+        ({"estimators": {}}, "at least one estimator; got an empty dict"),
+        ({"estimators": {"t": TSNE()}}, "'t' must implement 'fit' and 'transform'"),
+        ({"estimators": {"p": "PCA"}}, "'p' must implement 'fit'; got 'PCA'"),
+        ({"estimators": {"raw features": PCA()}}, "the name of the baseline"),
+        ({"estimators": [PCA()]}, "'estimators' parameter of label_efficiency_curve"),
+    ],
+)
+def test_bad_arguments(iris, bad, message):
+    X, y = iris
+    with pytest.raises((ValueError, TypeError), match=message):
+        label_efficiency_curve(**{"estimators": PCA(), "X": X, "y": y} | bad)
+
+
+def test_labels_saved_by_hand(curve):
+    saved = labels_saved(curve).set_index(["estimator", "n_labels"])
+    # The baseline means are 0.6, 0.7 and 0.9 at 10, 100 and 1000 labels.
+    assert saved.loc[("good", 10), "baseline_labels"] == pytest.approx(100)
+    assert saved.loc[("good", 10), "saved"] == pytest.approx(90)
+    assert saved.loc[("good", 100), "saved"] == pytest.approx(900)
+    assert saved.loc[("bad", 1000), "saved"] == pytest.approx(-900)
+    assert saved.loc[("bad", 100), "baseline_labels"] == pytest.approx(10)
+    assert saved["bound"].to_dict() == {
+        ("good", 10): "equal",
+        ("good", 100): "equal",
+        ("good", 1000): "at least",
+        ("bad", 10): "at most",
+        ("bad", 100): "equal",
+        ("bad", 1000): "equal",
+    }
+
+
+def test_a_plateau_of_the_baseline_counts_from_its_start():
+    curve = pd.DataFrame(
+        {
+            "estimator": ["a"] + ["base"] * 4,
+            "n_labels": [10, 10, 100, 1000, 10_000],
+            "score": [0.8, 0.7, 0.8, 0.75, 0.8],
+        }
+    )
+    assert labels_saved(curve, baseline="base")["baseline_labels"].item() == pytest.approx(100)
+
+
+def test_labels_saved_needs_a_known_baseline(curve):
+    with pytest.raises(ValueError, match=r"must be one of \['raw features', 'good', 'bad'\]"):
+        labels_saved(curve, baseline="PCA")
+
+
+def test_display_shows_means_and_bands(curve):
+    display = LabelEfficiencyDisplay.from_predictions(curve, score_name="Accuracy")
+    assert list(display.lines_) == ["raw features", "good", "bad"]
+    line = display.lines_["raw features"]
+    np.testing.assert_allclose(line.get_ydata(), [0.6, 0.7, 0.9])
+    assert display.ax_.get_xscale() == "log"
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["10", "100", "1,000"]
+    assert display.ax_.get_ylabel() == "Accuracy"
+    assert len(display.ax_.get_legend().get_texts()) == 3
+    assert display.plot(ax=display.ax_, band=False).bands_ == {}
+
+
+def test_display_takes_the_parameters_of_the_curve():
+    taken = inspect.signature(LabelEfficiencyDisplay.from_estimator).parameters
+    for name, parameter in inspect.signature(label_efficiency_curve).parameters.items():
+        assert taken[name].default == parameter.default
+
+
+def test_display_computes_the_curve(iris):
+    display = LabelEfficiencyDisplay.from_estimator(
+        PCA(2), *iris, train_sizes=[10, 50], cv=2, random_state=0
+    )
+    expected = label_efficiency_curve(PCA(2), *iris, train_sizes=[10, 50], cv=2, random_state=0)
+    pd.testing.assert_frame_equal(display.curve, expected)
+    assert display.ax_.get_ylabel() == "Accuracy"
