@@ -14,9 +14,11 @@ from sklearn_ssl.evaluation._geometry import (
 from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve, labels_saved
 from sklearn_ssl.evaluation._label_efficiency_display import LabelEfficiencyDisplay
 from sklearn_ssl.evaluation._probes import probe_score, transfer_score
+from sklearn_ssl.evaluation._report import RepresentationReport
 
 __all__ = [
     "LabelEfficiencyDisplay",
+    "RepresentationReport",
     "alignment",
     "effective_rank",
     "label_efficiency_curve",

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pandas.api.types import is_numeric_dtype
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils import check_array
 
 from sklearn_ssl._compat import safe_indexing
 
@@ -89,16 +91,29 @@ def raw_features(X: Any) -> Any:
     a column that says so.
     """
     numbers = make_pipeline(
-        SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler()
+        FunctionTransformer(as_floats),
+        SimpleImputer(add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
     )
-    if not hasattr(X, "dtypes"):
-        # Sparse tables keep their zeros, which centring would fill in.
-        is_sparse = hasattr(X, "tocsr")
-        return StandardScaler(with_mean=False) if is_sparse else numbers
+    if hasattr(X, "tocsr"):
+        # Centring would fill in the zeros.
+        return StandardScaler(with_mean=False)
+    if not hasattr(X, "columns"):
+        return numbers
+    is_number = np.array([_is_number(dtype) for dtype in X.dtypes], dtype=bool)
+    categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return make_column_transformer(
-        (numbers, make_column_selector(dtype_include=["number", "bool"])),
-        (
-            OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-            make_column_selector(dtype_exclude=["number", "bool"]),
-        ),
+        (numbers, np.flatnonzero(is_number)), (categories, np.flatnonzero(~is_number))
     )
+
+
+def as_floats(X: Any) -> np.ndarray:
+    """Numbers, counts and flags of any frame as floats, the missing ones as NaN."""
+    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+
+
+def _is_number(dtype: Any) -> bool:
+    """Whether a column of pandas or polars holds numbers or flags."""
+    if hasattr(dtype, "is_numeric"):
+        return dtype.is_numeric() or str(dtype) == "Boolean"
+    return is_numeric_dtype(dtype)

@@ -1,11 +1,10 @@
 """Figure of scores against the number of labels."""
 
 from sklearn_ssl._compat import check_matplotlib_support
-from sklearn_ssl.evaluation._estimators import RAW
 from sklearn_ssl.evaluation._label_efficiency import DEFAULT_TRAIN_SIZES, label_efficiency_curve
 from sklearn_ssl.evaluation._probes import name_of_score
 from sklearn_ssl.evaluation._splits import check_target
-from sklearn_ssl.evaluation._style import GREY, make_axes, styles, tidy
+from sklearn_ssl.evaluation._style import make_axes, named_styles, tidy
 
 
 class LabelEfficiencyDisplay:
@@ -185,7 +184,7 @@ class LabelEfficiencyDisplay:
         self.figure_ = ax.figure
         self.lines_, self.bands_ = {}, {}
         names = list(dict.fromkeys(self.curve["estimator"]))
-        for name, (colour, marker) in zip(names, _styles(names), strict=True):
+        for name, (colour, marker) in named_styles(names).items():
             scores = self.curve[self.curve["estimator"] == name].groupby("n_labels")["score"]
             mean, spread = scores.mean(), scores.std(ddof=0)
             (self.lines_[name],) = ax.plot(
@@ -214,9 +213,3 @@ class LabelEfficiencyDisplay:
         self.ax_.grid(axis="y", alpha=0.3)
         self.ax_.legend(frameon=False, fontsize="small")
         tidy(self.ax_)
-
-
-def _styles(names):
-    """Grey for the raw features, so that the eye takes them for the reference."""
-    others = iter(styles(len(names)))
-    return [(GREY, ".") if name == RAW else next(others) for name in names]

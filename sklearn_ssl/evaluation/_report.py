@@ -1,0 +1,271 @@
+"""A report on the geometry of one or several representations of the same rows."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import svdvals
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ssl._compat import (
+    HasMethods,
+    Interval,
+    check_matplotlib_support,
+    num_samples,
+    safe_indexing,
+    validate_params,
+)
+from sklearn_ssl.evaluation._estimators import (
+    RAW,
+    check_estimators,
+    check_transformer,
+    dense,
+    raw_features,
+)
+from sklearn_ssl.evaluation._geometry import (
+    alignment,
+    linear_cka,
+    neighbourhood_preservation,
+    rank_of_spectrum,
+    uniformity,
+)
+from sklearn_ssl.evaluation._report_plot import draw_report
+from sklearn_ssl.evaluation._views import swap_cells
+
+NEIGHBOURHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+class RepresentationReport:
+    """Geometry of representations of the same rows: print it, or plot it.
+
+    Make one with :meth:`from_estimator`, or with :meth:`from_predictions` from embeddings.
+
+    Parameters
+    ----------
+    measures : DataFrame of shape (n_representations, n_measures)
+        One row per representation, with columns
+
+        - "width": number of features;
+        - "effective_rank": directions in use, see :func:`effective_rank`;
+        - "alignment": distance to an embedding of a disturbed copy of the row, 0 is best, see
+          :func:`alignment`;
+        - "uniformity": evenness on the sphere in nats, lower is more even, see
+          :func:`uniformity`;
+        - "neighbours_kept": share of the ten nearest neighbours in the raw features (or as many
+          as there are) that stay, see :func:`neighbourhood_preservation`;
+        - "cka_with_raw": similarity to the raw features, see :func:`linear_cka`.
+
+        What could not be measured is NaN.
+
+    spectra : dict of str to ndarray
+        Singular values of each representation, in decreasing order.
+
+    similarity : DataFrame of shape (n_representations, n_representations)
+        Linear CKA between them.
+
+    neighbours : DataFrame of shape (n_sizes, n_representations)
+        Share of neighbours kept, by size of the neighbourhood.
+
+    n_rows : int
+        Rows measured.
+
+    Attributes
+    ----------
+    axes_ : ndarray of 4 matplotlib Axes
+        Spectra, alignment and uniformity, neighbours, similarity.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    compare_objectives : Fits several objectives and adds scores and times.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_ssl.evaluation import RepresentationReport
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> report = RepresentationReport.from_estimator(PCA(n_components=2).fit(X), X, random_state=0)
+    >>> report.measures["width"].to_dict()
+    {'raw features': 4, 'PCA': 2}
+    """
+
+    def __init__(self, *, measures, spectra, similarity, neighbours, n_rows):
+        self.measures = measures
+        self.spectra = spectra
+        self.similarity = similarity
+        self.neighbours = neighbours
+        self.n_rows = n_rows
+
+    @classmethod
+    @validate_params(
+        {
+            "estimators": [HasMethods(["transform"]), dict],
+            "X": ["array-like", "sparse matrix"],
+            "swap_rate": [Interval(Real, 0, 1, closed="both")],
+            "max_samples": [Interval(Integral, 3, None, closed="left"), None],
+            "random_state": ["random_state"],
+        },
+        prefer_skip_nested_validation=False,
+    )
+    def from_estimator(
+        cls, estimators, X, *, swap_rate=0.3, max_samples=1000, random_state=None
+    ) -> "RepresentationReport":
+        """Measure fitted transformers on rows, best on some that they were not fitted on.
+
+        Parameters
+        ----------
+        estimators : transformer or dict of str to transformer
+            Fitted; only ``transform`` is used.
+
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to measure on.
+
+        swap_rate : float, default=0.3
+            Share of cells that the disturbed copy of a row takes from other rows, in [0, 1]. The
+            alignment is that of a row with its disturbed copy.
+
+        max_samples : int or None, default=1000
+            Rows to draw from larger tables; None takes all. Time and memory grow with its square.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the rows drawn and of the cells swapped.
+
+        Returns
+        -------
+        report : RepresentationReport
+            With "raw features" as the first representation: numbers standardised, categories
+            one-hot encoded.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Where an estimator is not fitted.
+        """
+        named = check_estimators(estimators)
+        for name, estimator in named.items():
+            check_transformer(name, estimator)
+            check_is_fitted(estimator)
+        rng = check_random_state(random_state)
+        X = dense(_draw_rows(X, max_samples, rng))
+        view = swap_cells(X, swap_rate, rng)
+        named = {RAW: raw_features(X).fit(X), **named}
+        return cls.from_predictions(
+            {name: estimator.transform(X) for name, estimator in named.items()},
+            views={name: estimator.transform(view) for name, estimator in named.items()},
+        )
+
+    @classmethod
+    @validate_params(
+        {"embeddings": [dict], "views": [dict, None]}, prefer_skip_nested_validation=False
+    )
+    def from_predictions(cls, embeddings, *, views=None) -> "RepresentationReport":
+        """Measure embeddings that are there already, for instance the layers of a network.
+
+        Parameters
+        ----------
+        embeddings : dict of str to array-like of shape (n_samples, n_features)
+            Representations of the same rows. One that is named "raw features" is the reference
+            for neighbours; without it these are those of the first one.
+
+        views : dict of str to array-like of shape (n_samples, n_features), default=None
+            Embeddings of disturbed copies of the rows, for the alignment.
+
+        Returns
+        -------
+        report : RepresentationReport
+            The measures.
+        """
+        if not embeddings:
+            raise ValueError("embeddings must hold at least one embedding; got an empty dict.")
+        rows = {
+            name: check_array(dense(Z), dtype=np.float64, ensure_min_samples=3)
+            for name, Z in embeddings.items()
+        }
+        check_consistent_length(*rows.values())
+        reference = RAW if RAW in rows else next(iter(rows))
+        neighbours = _neighbours(rows, reference)
+        similarity = _similarities(rows)
+        spectra = {name: svdvals(Z) for name, Z in rows.items()}
+        measures = _measures(rows, views or {}, spectra)
+        measures["neighbours_kept"] = neighbours.loc[:10].iloc[-1]
+        measures["cka_with_raw"] = similarity[RAW] if RAW in rows else np.nan
+        return cls(
+            measures=measures,
+            spectra=spectra,
+            similarity=similarity,
+            neighbours=neighbours,
+            n_rows=len(rows[reference]),
+        )
+
+    def __str__(self):
+        return "\n".join(
+            [
+                f"Geometry of {len(self.measures)} representations on {self.n_rows} rows",
+                "",
+                self.measures.round(2).to_string(na_rep="-"),
+                "",
+                "effective_rank: directions in use, at most width; alignment: 0 is closest to",
+                "disturbed copies; uniformity: lower is more even; neighbours_kept, cka_with_raw:",
+                "1 is like the raw features.",
+            ]
+        )
+
+    def plot(self, ax=None):
+        """Draw spectra, alignment and uniformity, neighbours kept, and similarities.
+
+        Parameters
+        ----------
+        ax : array-like of 4 matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        self : RepresentationReport
+            With the figure drawn.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        self.axes_ = draw_report(self, ax)
+        self.figure_ = self.axes_[0].figure
+        return self
+
+
+def _draw_rows(X: Any, max_samples: int | None, rng: np.random.RandomState) -> Any:
+    n_rows = num_samples(X)
+    if max_samples is None or n_rows <= max_samples:
+        return safe_indexing(X, np.arange(n_rows))
+    return safe_indexing(X, np.sort(rng.choice(n_rows, max_samples, replace=False)))
+
+
+def _measures(
+    rows: dict[str, np.ndarray], views: dict[str, Any], spectra: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    measures = {
+        name: {
+            "width": Z.shape[1],
+            "effective_rank": rank_of_spectrum(spectra[name]),
+            "alignment": alignment(Z, dense(views[name])) if name in views else np.nan,
+            "uniformity": uniformity(Z),
+        }
+        for name, Z in rows.items()
+    }
+    return pd.DataFrame.from_dict(measures, orient="index").astype({"width": int})
+
+
+def _neighbours(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
+    # Beyond half of the rows most neighbours are kept by chance.
+    sizes = [k for k in NEIGHBOURHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    kept = {
+        name: [neighbourhood_preservation(rows[reference], Z, n_neighbors=k) for k in sizes]
+        for name, Z in rows.items()
+    }
+    return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))
+
+
+def _similarities(rows: dict[str, np.ndarray]) -> pd.DataFrame:
+    table = [[linear_cka(a, b) for b in rows.values()] for a in rows.values()]
+    return pd.DataFrame(table, index=list(rows), columns=list(rows))

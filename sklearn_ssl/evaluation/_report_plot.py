@@ -1,0 +1,98 @@
+"""The four panels of a RepresentationReport."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ssl.evaluation._estimators import RAW
+from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+
+OFFSET = {"textcoords": "offset points", "ha": "right", "fontsize": "small", "color": GREY}
+
+
+def draw_report(report: Any, ax: Any) -> np.ndarray:
+    """Draw the four panels and return their axes."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        figure, ax = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
+        figure.suptitle(f"Geometry of the representations of {report.n_rows:,} rows")
+    axes = np.asarray(ax, dtype=object).ravel()
+    if len(axes) != 4:
+        raise ValueError(f"ax must hold 4 axes, one for each panel; got {len(axes)}.")
+    looks = named_styles(report.measures.index)
+    _draw_spectra(axes[0], report, looks)
+    _draw_sphere(axes[1], report, looks)
+    _draw_neighbours(axes[2], report, looks)
+    _draw_similarity(axes[3], report)
+    return axes
+
+
+def _draw_spectra(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+    for name, values in report.spectra.items():
+        shares = values[values > values.max() * 1e-6] / values.sum()
+        rank = report.measures.loc[name, "effective_rank"]
+        label = f"{name}: {rank:.1f} of {report.measures.loc[name, 'width']}"
+        ax.plot(np.arange(1, len(shares) + 1), shares, color=looks[name][0], label=label)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Direction, by strength (log scale)",
+        ylabel="Share of all singular values (log scale)",
+        title="Spectrum",
+    )
+    ax.legend(title="Effective rank", frameon=False, fontsize="small")
+    tidy(ax)
+
+
+def _draw_sphere(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+    for name, row in report.measures.iterrows():
+        colour, marker = looks[name]
+        height = 0.0 if np.isnan(row["alignment"]) else row["alignment"]
+        ax.plot(row["uniformity"], height, marker, color=colour, markersize=9, label=name)
+    is_measured = report.measures["alignment"].notna().any()
+    ax.set(
+        xlabel="Uniformity in nats (left: more even)",
+        ylabel="Alignment (down: closer)" if is_measured else "Alignment (not measured)",
+        title="Alignment with disturbed copies, uniformity",
+    )
+    ax.margins(0.15)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, fontsize="small")
+    ax.grid(alpha=0.3)
+    tidy(ax)
+
+
+def _draw_neighbours(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+    kept = report.neighbours
+    reference = RAW if RAW in kept else kept.columns[0]
+    for name in kept.columns.drop(reference):
+        colour, marker = looks[name]
+        ax.plot(kept.index, kept[name], color=colour, marker=marker, label=name)
+    chance = kept.index.to_numpy() / (report.n_rows - 1)
+    ax.plot(kept.index, chance, color=GREY, linestyle=":")
+    ax.annotate("by chance", (kept.index[-1], chance[-1]), (-4, 4), **OFFSET)
+    ax.set_xscale("log")
+    ax.set_xticks(kept.index, [str(size) for size in kept.index])
+    ax.set_xticks([], minor=True)
+    ax.set(
+        ylim=(0, 1.03),
+        xlabel="Nearest neighbours (log scale)",
+        ylabel="Share kept",
+        title=f"Neighbours in {reference} that stay neighbours",
+    )
+    ax.grid(alpha=0.3)
+    tidy(ax)
+
+
+def _draw_similarity(ax: Any, report: Any) -> None:
+    values = report.similarity.to_numpy()
+    image = ax.imshow(values, cmap="cividis", vmin=0, vmax=1)
+    names = report.similarity.index
+    ax.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize="small")
+    ax.set_yticks(range(len(names)), names, fontsize="small")
+    for (i, j), value in np.ndenumerate(values):
+        colour = "black" if value > 0.5 else "white"
+        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=colour, fontsize="small")
+    ax.set_title("Similarity (linear CKA)")
+    ax.figure.colorbar(image, ax=ax, label="Linear CKA (1: the same up to rotation)", shrink=0.8)
