@@ -49,7 +49,8 @@ class NumericColumn:
         values = cells.astype(np.float64) * self.scale + self.mean
         if self.knots.size:
             values = np.interp(values, self.normal_scores, self.knots)
-        # A decoded value never leaves the range seen while fitting.
+        # A decoded value never leaves the range seen while fitting; where there was none, it is
+        # missing.
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
 
 
@@ -60,12 +61,16 @@ class BinaryColumn:
     name: Any
     dtype: Any
     nullable: bool
+    holds_booleans: bool
 
     def encode(self, values: Any) -> FloatArray:
         return np.clip(as_float(values, self.name), -FARTHEST, FARTHEST)
 
     def decode(self, cells: npt.NDArray) -> Any:
-        return _restore_numbers((cells > 0.5).astype(np.float64), self.dtype)
+        truth = cells > 0.5
+        if self.holds_booleans:
+            return truth if self.dtype is None else pd.Series(truth).astype(self.dtype)
+        return _restore_numbers(truth.astype(np.float64), self.dtype)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,12 @@ class CategoryColumn:
         else:
             values = self.categories.to_numpy(dtype=object)[positions]
             values[positions < 0] = None
-        return values if self.dtype is None else pd.Series(values, dtype=self.dtype)
+        if self.dtype is None:
+            return values
+        # NumPy's integers and booleans cannot say that no category has a name.
+        is_mute = isinstance(self.dtype, np.dtype) and self.dtype.kind in "biu"
+        dtype = object if is_mute and len(self.categories) == 0 else self.dtype
+        return pd.Series(values, dtype=dtype)
 
 
 Column = NumericColumn | BinaryColumn | CategoryColumn
@@ -127,8 +137,9 @@ def learn_column(
     cells = as_float(values, name)
     present = cells[~np.isnan(cells)]
     nullable = len(present) < len(cells)
-    if types.is_bool_dtype(values.dtype) or _is_zero_one(present):
-        return BinaryColumn(name, dtype, nullable)
+    holds_booleans = _holds_booleans(values)
+    if present.size and (holds_booleans or _is_zero_one(present)):
+        return BinaryColumn(name, dtype, nullable, holds_booleans)
     return _learn_numbers(name, dtype, present, nullable)
 
 
@@ -155,14 +166,12 @@ def as_float(values: Any, name: Any) -> FloatArray:
 
 def _reject_unsupported(name: Any, values: Any) -> None:
     dtype = values.dtype
-    if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        remedy = "Derive numbers from it first, such as the year, the weekday or days elapsed"
-    elif types.is_timedelta64_dtype(dtype):
+    if dtype.kind == "m":
         remedy = "Convert it to a number first, for instance with .dt.total_seconds()"
+    elif types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("period", "time")):
+        remedy = "Derive numbers from it first, such as the year, the weekday or days elapsed"
     elif types.is_complex_dtype(dtype):
         remedy = "Split it into its real and imaginary parts"
-    elif "timestamp" in str(dtype) or "date" in str(dtype):
-        remedy = "Derive numbers from it first, such as the year, the weekday or days elapsed"
     else:
         return
     raise ValueError(
@@ -186,10 +195,17 @@ def _holds_names(name: Any, values: Any) -> bool:
     if kind in {"integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty"}:
         return False
     seen = sorted({type(value).__name__ for value in values if not _is_missing(value)})
+    verb = "mixes" if len(seen) > 1 else "holds"
     raise ValueError(
-        f"Column {name!r} mixes values of types {seen}. A column must hold either numbers or "
+        f"Column {name!r} {verb} values of types {seen}. A column must hold either numbers or "
         "strings: convert it, for instance with .astype(str), or drop it."
     )
+
+
+def _holds_booleans(values: Any) -> bool:
+    if types.is_object_dtype(values.dtype):
+        return types.infer_dtype(values, skipna=True) == "boolean"
+    return bool(types.is_bool_dtype(values.dtype))
 
 
 def _is_missing(value: Any) -> bool:
@@ -199,13 +215,13 @@ def _is_missing(value: Any) -> bool:
 def _frequent(name: Any, values: Any, max_categories: int | None, min_frequency: int) -> pd.Index:
     try:
         counts = pd.Series(values, copy=False).value_counts()
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         raise TypeError(
             f"Column {name!r} holds a value that cannot be a category: {error}."
         ) from error
     counts = counts[counts >= max(min_frequency, 1)]
     # Ties are broken by name: the result must not depend on the order of rows.
-    names = sorted(counts.index, key=lambda value: (-counts[value], str(value)))
+    names = [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))]
     return pd.Index(np.array([*names, None], dtype=object)[:-1][:max_categories], dtype=object)
 
 
@@ -215,7 +231,7 @@ def _is_zero_one(present: FloatArray) -> bool:
 
 def _learn_numbers(name: Any, dtype: Any, present: FloatArray, nullable: bool) -> NumericColumn:
     no_knots = np.empty(0)
-    low, high = (float(present.min()), float(present.max())) if present.size else (0.0, 0.0)
+    low, high = (float(present.min()), float(present.max())) if present.size else (np.nan, np.nan)
     mean, scale, kurtosis = _moments(present)
     if kurtosis <= HEAVY_TAIL:
         return NumericColumn(name, dtype, mean, scale, low, high, nullable, no_knots, no_knots)
@@ -257,10 +273,9 @@ def _restore_numbers(values: FloatArray, dtype: Any) -> Any:
     """Numbers as a Series of the column's own dtype, or as they are for an array."""
     if dtype is None:
         return values
-    if types.is_bool_dtype(dtype):
-        return pd.Series(values > 0.5).astype(dtype)
-    if types.is_integer_dtype(dtype):
-        kind = getattr(dtype, "numpy_dtype", dtype)
+    if types.is_integer_dtype(dtype) and not np.isnan(values).any():
+        kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+        kind = getattr(kind, "numpy_dtype", kind)
         info = np.iinfo(kind)
         values = np.rint(np.clip(values, info.min, np.nextafter(float(info.max), 0)))
         return pd.Series(values.astype(kind)).astype(dtype)

@@ -263,7 +263,8 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Returns
         -------
         X_original : {DataFrame, ndarray} of shape (n_samples, n_features_in_)
-            Rows in the columns, dtypes and units seen while fitting, without missing cells.
+            Rows in the columns, dtypes and units seen while fitting. Only a column in which no
+            cell was present then has missing cells.
         """
         last = self._last_layer(X)
         return self._decode(self._apply_head(self.module_.decoder, last))
@@ -279,7 +280,8 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Returns
         -------
         X_rebuilt : {DataFrame, ndarray} of shape (n_samples, n_features)
-            Rows in the columns, dtypes and units seen while fitting, without missing cells.
+            Rows in the columns, dtypes and units seen while fitting. Only a column in which no
+            cell was present then has missing cells.
         """
         X, table = self._checked_and_encoded(X)
         return self._decode(self._output(table), index=getattr(X, "index", None))
