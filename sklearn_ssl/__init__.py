@@ -7,12 +7,16 @@ hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before 
 
 from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._finetuned_classifier import FineTunedClassifier
+from sklearn_ssl._finetuned_regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._version import __version__
 
 __all__ = [
     "ContrastiveEmbedder",
     "DenoisingAutoencoder",
+    "FineTunedClassifier",
+    "FineTunedRegressor",
     "MaskedFeaturePredictor",
     "__version__",
 ]

@@ -186,7 +186,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             min_frequency=self.min_frequency,
         ).fit(X)
         self._schema = self._network_schema(self._table_encoder.schema_)
-        generator = torch.Generator().manual_seed(_draw_seed(rng))
+        generator = torch.Generator().manual_seed(draw_seed(rng))
         self.module_ = self._make_pretext(self._schema, generator)
 
     def _encode(self, X: Any) -> Batch:
@@ -240,7 +240,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             callbacks=self.callbacks or (),
         )
         pretext = copy.deepcopy(self.module_)
-        result = train(pretext, table, validation, options, _draw_seed(rng), optimizer_state)
+        result = train(pretext, table, validation, options, draw_seed(rng), optimizer_state)
         self.module_ = pretext.eval()
         if validation is not None:
             self.validation_scores_ = result.validation_scores
@@ -331,7 +331,7 @@ def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
         return embedding(numeric, codes).cpu().numpy()
 
 
-def _draw_seed(rng: np.random.RandomState) -> int:
+def draw_seed(rng: np.random.RandomState) -> int:
     return int(rng.randint(2**31 - 2))
 
 

@@ -166,3 +166,18 @@ def _redundancy(z: Tensor) -> Tensor:
     centred = z - z.mean(dim=0)
     covariance = centred.T @ centred / max(len(z) - 1, 1)  # (width, width)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+
+
+def class_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy in nats of each row; ``target`` holds the index of its class."""
+    return F.cross_entropy(output, target, reduction="none")
+
+
+def label_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropies in nats, summed over the labels of each row."""
+    return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
+
+
+def squared_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Half the squared error of each row, summed over its targets; NaN targets cost nothing."""
+    return (output - torch.where(target.isnan(), output, target)).square().sum(dim=1) / 2

@@ -6,10 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_ssl._networks import Encoder
+from sklearn_ssl._networks import Embedding, Encoder, Linear
 from sklearn_ssl._objectives import cell_losses
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._views import Batch, Corruption, draw_mask, hide, split_mask, swap
+
+N_CONSISTENT_VIEWS = 3
+"""Corrupted views of a row that are to get the same outputs, as in VIME."""
+
+CONSISTENCY_RATE = 0.3
+"""Share of cells swapped in each of them, as in VIME."""
 
 
 class Denoise(nn.Module):
@@ -168,3 +174,71 @@ class PredictMask(nn.Module):
         # DIFFERS FROM VIME: only the hidden cells count; the others can be read off the input.
         value_loss = (values * hidden).sum() / hidden.sum().clamp_min(1)
         return mask_loss + self.alpha * value_loss
+
+
+class Supervise(nn.Module):
+    """Tell the targets of rows by a linear head on their embedding.
+
+    The head keeps the penalty under which it was fitted, so that training starts where the
+    linear probe ends: only the encoder still has something to gain.
+
+    Parameters
+    ----------
+    embedding, head : nn.Module
+        Row to embedding, embedding to outputs.
+
+    row_losses : callable
+        Loss of each row from outputs and targets.
+
+    penalty : float
+        Weight of half the sum of squares of the head's weights.
+
+    unlabelled : tuple of Tensor or None
+        Encoded rows on which the outputs for corrupted views are to agree.
+
+    consistency_weight : float
+        Weight of the variance of these outputs (the semi-supervised stage of VIME).
+    """
+
+    numeric: Tensor
+    codes: Tensor
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        head: Linear,
+        row_losses: Callable[[Tensor, Tensor], Tensor],
+        penalty: float,
+        unlabelled: Batch | None = None,
+        consistency_weight: float = 0.0,
+    ):
+        super().__init__()
+        self.embedding = embedding
+        self.head = head
+        self.row_losses = row_losses
+        self.penalty = penalty
+        self.consistency_weight = consistency_weight
+        for name, part in zip(("numeric", "codes"), unlabelled or (None, None), strict=True):
+            self.register_buffer(name, part, persistent=False)
+
+    def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        numeric, codes, target, weight = batch
+        loss = (weight * self.row_losses(self.head(self.embedding(numeric, codes)), target)).mean()
+        if not self.training:
+            return loss
+        loss = loss + self.penalty / 2 * self.head.weight.square().sum()
+        if self.consistency_weight and self.numeric is not None:
+            loss = loss + self.consistency_weight * self.disagreement(len(numeric), generator)
+        return loss
+
+    def disagreement(self, n_rows: int, generator: torch.Generator) -> Tensor:
+        """Variance of the outputs for corrupted views of unlabelled rows drawn at random."""
+        shape, device = (n_rows,), self.numeric.device
+        rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
+        batch = self.numeric[rows], self.codes[rows]
+        views = [
+            swap(batch, draw_mask(batch, CONSISTENCY_RATE, generator), generator)
+            for _ in range(N_CONSISTENT_VIEWS)
+        ]
+        outputs = torch.stack([self.head(self.embedding(*view)) for view in views])
+        return outputs.var(dim=0, correction=0).mean()

@@ -13,6 +13,7 @@ PACKAGE = Path(sklearn_ssl.__file__).parent
 TENSORS = {"_schema", "_views", "_objectives", "_networks", "_pretext"}
 SHARED = TENSORS | {"_compat", "_tabular", "_batches", "_training", "_base", "_reconstruction"}
 ESTIMATORS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
+FINE_TUNED = {"_finetuned_classifier", "_finetuned_regressor"}
 
 # What a module may import from us, and from outside; a module comes after those it imports.
 DESIGN = {
@@ -33,9 +34,16 @@ DESIGN = {
     ),
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(sorted(ESTIMATORS), (SHARED, {"numpy", "pandas", "torch"})),
-    "_finetuning": (SHARED | ESTIMATORS, {"numpy", "sklearn", "torch"}),
-    "persistence": (SHARED | ESTIMATORS | {"_version"}, {"numpy", "safetensors", "torch"}),
-    "__init__": (ESTIMATORS | {"_finetuning", "persistence", "_version"}, set()),
+    "_heads": (set(), {"torch"}),
+    "_finetuning": (SHARED | ESTIMATORS | {"_heads"}, {"numpy", "sklearn", "torch"}),
+    **dict.fromkeys(
+        sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})
+    ),
+    "persistence": (
+        SHARED | ESTIMATORS | FINE_TUNED | {"_version"},
+        {"numpy", "safetensors", "torch"},
+    ),
+    "__init__": (ESTIMATORS | FINE_TUNED | {"persistence", "_version"}, set()),
 }
 MODULES = [name for name in DESIGN if (PACKAGE / f"{name}.py").exists()]
 

@@ -1,0 +1,343 @@
+"""A pretrained encoder continued under labels, as a classifier."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from sklearn_ssl._compat import StrOptions, fit_context
+from sklearn_ssl._finetuning import BaseFineTuned, require_target
+from sklearn_ssl._objectives import class_losses, label_losses
+from sklearn_ssl._tabular import as_dense
+
+UNLABELLED = -1
+"""Class of an unlabelled row, as in :mod:`sklearn.semi_supervised`."""
+
+
+class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
+    """Classifier that continues a pretrained encoder under labels.
+
+    A linear head is first fitted on the frozen embedding, with a penalty that held-out rows
+    choose. Encoder and head are then trained together, the encoder at a lower rate [1]_, for the
+    number of passes after which the held-out loss is lowest; where no pass lowers it, the linear
+    probe remains. With fewer than 2,000 labels every labelled row is held out once. In the end
+    all labelled rows are trained on.
+
+    Parameters
+    ----------
+    transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
+FrozenEstimator or None, default=None
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
+        rows given, the unlabelled ones too, without their labels. None stands for
+        ``DenoisingAutoencoder()``. Where the classifier itself is cloned, as in cross-validation,
+        wrap a fitted transformer in :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets
+        what it has learned otherwise.
+
+    mode : {"gradual", "full", "frozen"}, default="gradual"
+        "gradual" trains the head first and then the encoder with it at a lower rate; "full"
+        trains a head that starts at zero and the encoder together at the same rate; "frozen"
+        trains the head alone, a linear probe.
+
+    encoder_rate : float, default=0.3
+        Learning rate of the encoder in "gradual", as a factor on that of the head.
+
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes in the labelled loss, as in
+        :func:`sklearn.utils.class_weight.compute_sample_weight`.
+
+    consistency_weight : float, default=0.0
+        Weight of the variance of the outputs over three corrupted views of unlabelled rows [2]_.
+        Without unlabelled rows, and in mode "frozen", it has no effect.
+
+    batch_size : int or "auto", default="auto"
+        Labelled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+
+    learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
+        Schedule of the learning rate over ``max_iter`` passes.
+
+    learning_rate_init : float, default=1e-3
+        Highest learning rate of the head.
+
+    weight_decay : float, default=1e-5
+        Decoupled weight decay of AdamW.
+
+    max_iter : int, default=30
+        Most passes over the labelled rows.
+
+    early_stopping : bool, default=True
+        Whether held-out rows choose the number of passes; with False it is ``max_iter``.
+
+    validation_fraction : float, default=0.2
+        Share of the labelled rows that is held out at a time, at most 0.5.
+
+    n_iter_no_change : int, default=10
+        Passes without an improvement after which the search for the best number ends.
+
+    tol : float, default=1e-4
+        Smallest improvement of the held-out loss that counts.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    verbose : bool, default=False
+        Whether to show a progress bar on a terminal.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes; for multilabel targets the numbers of the labels.
+
+    transformer_ : object
+        The fitted transformer; its ``transform`` returns the embedding that the head reads.
+
+    coef_ : ndarray of shape (n_outputs, n_features_out)
+        Weights of the head; one output for two classes, otherwise one each.
+
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercepts of the head.
+
+    C_ : float
+        The penalty chosen for the head, as in
+        :class:`~sklearn.linear_model.LogisticRegression`.
+
+    best_iter_ : int
+        Passes made from the linear probe on; 0 where the probe was not beaten.
+
+    n_iter_ : int
+        Passes tried.
+
+    validation_scores_ : list of float
+        Negative held-out loss before the first pass and after each. Only where passes are
+        chosen by it.
+
+    loss_curve_ : list of float
+        Mean training loss of each of the ``best_iter_`` passes.
+
+    n_features_in_ : int
+        Number of columns seen while fitting.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where all are strings.
+
+    See Also
+    --------
+    FineTunedRegressor : The same for numbers.
+    sklearn.semi_supervised.SelfTrainingClassifier : Labels the unlabelled rows by itself.
+
+    Notes
+    -----
+    ``y=-1`` marks an unlabelled row, and so does a multilabel row of -1. Strings need
+    ``dtype=object`` to stand beside -1. Where ``y`` consists of -1 and 1 and nothing else, both
+    are classes: a single class could not be learned, and the coding is common.
+
+    A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
+    are equal on average only. A row of weight zero does not take part in the labelled loss.
+
+    References
+    ----------
+    .. [1] A. Kumar et al., "Fine-tuning can distort pretrained features and underperform
+       out-of-distribution", ICLR (2022).
+    .. [2] J. Yoon et al., "VIME: Extending the success of self- and semi-supervised learning to
+       tabular domain", NeurIPS (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> few = np.where(np.arange(150) % 10 == 0, y, -1)
+    >>> transformer = DenoisingAutoencoder(8, hidden_layer_sizes=(32,), random_state=0)
+    >>> classifier = FineTunedClassifier(transformer, max_iter=5, random_state=0).fit(X, few)
+    >>> bool(classifier.score(X, y) > 0.85)
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseFineTuned._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    def __init__(
+        self,
+        transformer=None,
+        *,
+        mode="gradual",
+        encoder_rate=0.3,
+        class_weight=None,
+        consistency_weight=0.0,
+        batch_size="auto",
+        learning_rate="cosine",
+        learning_rate_init=1e-3,
+        weight_decay=1e-5,
+        max_iter=30,
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=10,
+        tol=1e-4,
+        random_state=None,
+        verbose=False,
+    ):
+        self.transformer = transformer
+        self.mode = mode
+        self.encoder_rate = encoder_rate
+        self.class_weight = class_weight
+        self.consistency_weight = consistency_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Learn classes from the labelled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Labelled and unlabelled rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, -1 for unlabelled rows; or an indicator matrix of labels.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows in the labelled loss.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            Where the table cannot be read, or fewer than two classes are labelled.
+        """
+        X = self._check_X(X, reset=True)
+        y, is_labelled = _check_labels(y, type(self).__name__)
+        check_consistent_length(X, y)
+        weight = self._check_weight(sample_weight, X)
+        is_used = is_labelled & (weight > 0)
+        target = self._learn_classes(y, is_used)
+        if self.class_weight is not None:
+            weight[is_labelled] *= compute_sample_weight(self.class_weight, y[is_labelled])
+        losses = class_losses if target.ndim == 1 else label_losses
+        self._learn(X, torch.from_numpy(target), weight, is_labelled, losses)
+        return self
+
+    def _learn_classes(self, y: np.ndarray, is_used: np.ndarray) -> np.ndarray:
+        """Set ``classes_``, and return indices of classes or, for two and for labels, 0 and 1."""
+        self._is_multilabel = y.ndim == 2
+        if self._is_multilabel:
+            self.classes_ = np.arange(y.shape[1])
+            return y.astype(np.float32)
+        encoder = LabelEncoder().fit(y[is_used])
+        self.classes_ = encoder.classes_
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs labelled rows of at least 2 classes, but y has 1 "
+                f"class: {self.classes_.tolist()}. Rows with y=-1 are unlabelled."
+            )
+        target = np.zeros(len(y), dtype=np.int64)
+        target[is_used] = encoder.transform(y[is_used])
+        return target if len(self.classes_) > 2 else target[:, None].astype(np.float32)
+
+    def _count_outputs(self, target: torch.Tensor) -> int:
+        return len(self.classes_) if target.ndim == 1 else target.shape[1]
+
+    def decision_function(self, X) -> np.ndarray:
+        """Outputs of the head: log-odds up to a constant of the row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, the log-odds of ``classes_[1]``.
+        """
+        output = self._output(X)
+        return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``. Rows sum to 1, except for multilabel targets, where
+            every column is the probability of one label.
+        """
+        scores = self.decision_function(X)
+        if self._is_multilabel:
+            return expit(scores)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return softmax(scores, axis=1)
+
+    def predict(self, X) -> np.ndarray:
+        """Most probable classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Classes, or an indicator matrix of labels.
+        """
+        scores = self.decision_function(X)
+        if self._is_multilabel:
+            return (scores > 0).astype(np.int64)
+        return self.classes_[
+            (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        ]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _check_labels(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as an array, and which rows have one."""
+    require_target(y, name)
+    y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.dtype.kind not in "biufO":  # strings, which no -1 stands beside
+        is_labelled = np.ones(len(y), dtype=bool)
+    else:
+        is_labelled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
+        if y.ndim == 1 and y.dtype.kind != "O" and set(np.unique(y)) == {-1, 1}:
+            is_labelled[:] = True
+    if not is_labelled.any():
+        raise ValueError(f"{name} needs labelled rows, but y=-1 in all of them.")
+    check_classification_targets(y[is_labelled])
+    if y.ndim == 2 and type_of_target(y[is_labelled]) != "multilabel-indicator":
+        raise ValueError(
+            f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
+            f"indicates labels; got y of shape {y.shape} with other values."
+        )
+    return y, is_labelled

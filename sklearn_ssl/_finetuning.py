@@ -1,0 +1,303 @@
+"""What the fine-tuned estimators share: the labelled rows, the probe, the passes, the outputs."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from sklearn_ssl._base import BaseEmbedder, apply_embedding, draw_seed
+from sklearn_ssl._compat import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    num_samples,
+    validate_data,
+)
+from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._heads import Losses, choose_variance, fit_path
+from sklearn_ssl._networks import Linear
+from sklearn_ssl._pretext import Supervise
+from sklearn_ssl._tabular import ROWS_PER_BLOCK, check_table
+from sklearn_ssl._training import (
+    SCHEDULES,
+    StopAfter,
+    TrainingOptions,
+    resolve_batch_size,
+    resolve_device,
+    train,
+)
+
+N_ROWS_OF_FOLDS = 2000
+"""With fewer labelled rows, every one of them is held out once."""
+
+N_ROWS_OF_PENALTY = 4000
+"""The penalty is chosen on this many labelled rows."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Encoded rows with targets, what to make of them, and the parts to hold out in turn."""
+
+    parts: tuple[Tensor, ...]  # numeric, codes, target, weight
+    losses: Losses
+    n_outputs: int
+    folds: Sequence[tuple[Tensor, Tensor]]
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def take(self, rows: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part[rows] for part in self.parts)
+
+
+class BaseFineTuned(BaseEstimator):
+    """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "transformer": [BaseEmbedder, FrozenEstimator, None],
+        "mode": [StrOptions({"frozen", "full", "gradual"})],
+        "encoder_rate": [Interval(Real, 0, None, closed="neither")],
+        "consistency_weight": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def _learn(
+        self, X: Any, target: Tensor, weight: np.ndarray, is_labelled: np.ndarray, losses: Losses
+    ) -> None:
+        """Pretrain where that is still to be done, fit the probe, continue the encoder."""
+        rng = check_random_state(self.random_state)
+        transformer = self._pretrained(X, rng)
+        table = transformer._encode(X)
+        weight = np.where(is_labelled, weight, 0.0)
+        rows = torch.from_numpy(np.flatnonzero(weight > 0))
+        weights = torch.from_numpy(weight)[rows]
+        parts = (table[0][rows], table[1][rows], target[rows], (weights / weights.mean()).float())
+        n_outputs = self._count_outputs(target)
+        data = LabelledRows(parts, losses, n_outputs, self._folds(parts[2], rng))
+        unlabelled = torch.from_numpy(np.flatnonzero(~is_labelled))
+        others = (table[0][unlabelled], table[1][unlabelled]) if len(unlabelled) else None
+
+        embedded = _embed(transformer, parts)
+        self.C_ = self._choose_penalty(embedded, data)
+        seed = draw_seed(rng)
+        n_passes = self._choose_passes(transformer, embedded, data, others, seed)
+        everything = torch.arange(len(data))
+        task = self._make_task(transformer, embedded, data, everything, others)
+        self.best_iter_ = n_passes
+        if n_passes:
+            result = train(task, data.parts, None, self._options(len(data), n_passes), seed)
+            self.loss_curve_ = result.loss_curve
+        elif hasattr(self, "loss_curve_"):
+            del self.loss_curve_
+        transformer.module_.encoder = task.embedding.encoder.eval()
+        self.transformer_ = transformer
+        self.coef_ = task.head.weight.detach().double().numpy().copy()
+        self.intercept_ = task.head.bias.detach().double().numpy().copy()
+
+    def _pretrained(self, X: Any, rng: np.random.RandomState) -> BaseEmbedder:
+        """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
+        given = DenoisingAutoencoder() if self.transformer is None else self.transformer
+        if isinstance(given, FrozenEstimator):
+            given = given.estimator
+        if hasattr(given, "module_"):
+            transformer = copy.deepcopy(given)
+            transformer._check_table(X, reset=False)
+            return transformer
+        transformer = clone(given)
+        if transformer.random_state is None:
+            transformer.set_params(random_state=draw_seed(rng))
+        return transformer.fit(X)
+
+    def _folds(self, target: Tensor, rng: np.random.RandomState) -> list[tuple[Tensor, Tensor]]:
+        """Rows to keep and rows to hold out; alike in their targets, and all folds or only one."""
+        n_rows = len(target)
+        n_folds = min(round(1 / self.validation_fraction), n_rows)
+        if n_folds < 2:
+            return []
+        order = rng.permutation(n_rows)
+        columns = target.numpy().reshape(n_rows, -1)[order]
+        # Rows are dealt out in the order of their targets, so that each fold gets of each kind.
+        order = order[np.lexsort(np.nan_to_num(columns.T))]
+        fold = np.empty(n_rows, dtype=np.intp)
+        fold[order] = np.arange(n_rows) % n_folds
+        used = n_folds if n_rows <= N_ROWS_OF_FOLDS else 1
+        return [
+            (
+                torch.from_numpy(np.flatnonzero(fold != k)),
+                torch.from_numpy(np.flatnonzero(fold == k)),
+            )
+            for k in range(used)
+        ]
+
+    def _choose_penalty(self, embedded: Tensor, data: LabelledRows) -> float:
+        folds = [
+            (kept[:: -(-len(kept) // N_ROWS_OF_PENALTY)], held_out) for kept, held_out in data.folds
+        ]
+        return choose_variance(
+            embedded, _in_double(data.parts[2]), data.parts[3], data.losses, data.n_outputs, folds
+        )
+
+    def _choose_passes(
+        self,
+        transformer: BaseEmbedder,
+        embedded: Tensor,
+        data: LabelledRows,
+        others: Any,
+        seed: int,
+    ) -> int:
+        """Passes after which the held-out loss is lowest; 0 keeps the probe."""
+        self.n_iter_ = 1
+        if self.mode == "frozen":
+            return 0
+        self.n_iter_ = self.max_iter
+        if not self.early_stopping or not data.folds:
+            return self.max_iter if data.folds else 0
+        curves = []
+        for kept, held_out in data.folds:
+            task = self._make_task(transformer, embedded, data, kept, others)
+            validation = data.take(held_out)
+            before = _held_out_loss(task, validation)
+            options = self._options(len(kept))
+            result = train(task, data.take(kept), validation, options, seed)
+            curves.append([before, *(-score for score in result.validation_scores)])
+        self.n_iter_ = max(map(len, curves)) - 1
+        # Folds stop at different passes; beyond the shortest curve they do not compare.
+        n_common = min(map(len, curves))
+        mean = np.mean([curve[:n_common] for curve in curves], axis=0)
+        self.validation_scores_ = (-mean).tolist()
+        best = int(mean.argmin())
+        return best if mean[best] < mean[0] - self.tol else 0
+
+    def _make_task(
+        self,
+        transformer: BaseEmbedder,
+        embedded: Tensor,
+        data: LabelledRows,
+        rows: Tensor,
+        others: Any,
+    ) -> Supervise:
+        """A head on a copy of the encoder, at the probe of ``rows`` or, in mode full, at zero."""
+        embedding = transformer._embedding(transformer._center, transformer._scale)
+        head = Linear(embedding.width, data.n_outputs, torch.Generator())
+        weights, intercepts = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
+        if self.mode != "full":
+            target, weight = _in_double(data.parts[2])[rows], data.parts[3][rows]
+            ((weights, intercepts),) = fit_path(
+                embedded[rows], target, weight, data.losses, data.n_outputs, (self.C_,)
+            )
+        with torch.no_grad():
+            head.weight.copy_(weights)
+            head.bias.copy_(intercepts)
+        return Supervise(
+            copy.deepcopy(embedding),
+            head,
+            data.losses,
+            1 / (self.C_ * len(rows)),
+            others if self.consistency_weight else None,
+            self.consistency_weight,
+        )
+
+    def _options(self, n_rows: int, n_passes: int | None = None) -> TrainingOptions:
+        factor = 1.0 if self.mode == "full" else self.encoder_rate
+        return TrainingOptions(
+            max_iter=self.max_iter,
+            batch_size=resolve_batch_size(self.batch_size, n_rows),
+            learning_rate=self.learning_rate,
+            learning_rate_init=self.learning_rate_init,
+            weight_decay=self.weight_decay,
+            early_stopping=n_passes is None,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            device=resolve_device(self._device()),
+            verbose=bool(self.verbose),
+            callbacks=() if n_passes is None else (StopAfter(n_passes),),
+            rate_factors={"embedding.encoder.*": factor},
+        )
+
+    def _device(self) -> str:
+        """The device of the transformer, which also embeds the rows."""
+        given = self.transformer
+        given = given.estimator if isinstance(given, FrozenEstimator) else given
+        return "auto" if given is None else given.device
+
+    def _count_outputs(self, target: Tensor) -> int:
+        return 1 if target.ndim == 1 else target.shape[1]
+
+    def _output(self, X: Any) -> np.ndarray:
+        """Outputs of the head, of shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        embedded = self.transformer_.transform(X).astype(np.float64)
+        return embedded @ self.coef_.T + self.intercept_
+
+    def _check_X(self, X: Any, *, reset: bool) -> Any:
+        transformer = self.transformer
+        if isinstance(transformer, FrozenEstimator):
+            transformer = transformer.estimator
+        declared = "from_dtype" if transformer is None else transformer.categorical_features
+        has_categories = not (declared is None or isinstance(declared, str))
+        X = check_table(X, has_categories=has_categories, estimator=self)
+        return validate_data(self, X, reset=reset, skip_check_array=True)
+
+    def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray:
+        weight = check_sample_weight(
+            sample_weight,
+            np.empty((num_samples(X), 1)),
+            dtype=np.float64,
+            copy=True,
+            ensure_non_negative=True,
+        )
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return weight
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:
+    """Embed encoded rows as ``transform`` does, in double precision."""
+    embedding = transformer._lend_embedding(transformer._center, transformer._scale)
+    blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in parts[:2]), strict=True)
+    embedded = np.concatenate([apply_embedding(embedding, block) for block in blocks])
+    return torch.from_numpy(embedded).double()
+
+
+def _in_double(target: Tensor) -> Tensor:
+    return target.double() if target.is_floating_point() else target
+
+
+def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:
+    task.eval()
+    with torch.no_grad():
+        return float(task(rows, torch.Generator()))
+
+
+def require_target(y: Any, name: str) -> None:
+    """Raise where ``fit`` was called as that of a transformer."""
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")

@@ -1,0 +1,266 @@
+"""Fine-tuned classifier and regressor: scikit-learn's checks, targets of all kinds, few labels."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import cross_val_score
+from sklearn.utils import estimator_checks as checks
+
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    FineTunedRegressor,
+    MaskedFeaturePredictor,
+)
+from sklearn_ssl._heads import fit_path
+from sklearn_ssl._networks import Embedding, Encoder, Linear
+from sklearn_ssl._objectives import class_losses, label_losses, squared_losses
+from sklearn_ssl._pretext import Supervise
+from sklearn_ssl._schema import Schema
+
+SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2}
+TINY = DenoisingAutoencoder(**SMALL)
+
+NOT_EQUIVALENT = dict.fromkeys(
+    [
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ],
+    "sample_weight is not equivalent to removing/repeating samples: minibatches are drawn at "
+    "random, as in scikit-learn's own stochastic estimators",
+)
+
+
+@checks.parametrize_with_checks(
+    [
+        FineTunedClassifier(TINY, max_iter=2, validation_fraction=0.5),
+        FineTunedRegressor(TINY, max_iter=2, validation_fraction=0.5),
+    ],
+    expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("Estimator", [FineTunedClassifier, FineTunedRegressor])
+def test_parameter_validation(Estimator):
+    checks.check_param_validation(Estimator.__name__, Estimator(TINY))
+
+
+def few_labels(y, every, unlabelled):
+    return np.where(np.arange(len(y)) % every == 0, y, unlabelled)
+
+
+@pytest.mark.parametrize("Embedder", [ContrastiveEmbedder, MaskedFeaturePredictor])
+@pytest.mark.parametrize("mode", ["frozen", "gradual", "full"])
+def test_given_transformer_does_not_change(Embedder, mode):
+    X, y = load_iris(return_X_y=True)
+    given = Embedder(**SMALL, random_state=0).fit(X)
+    before, state = given.transform(X), copy.deepcopy(given.module_.state_dict())
+    classifier = FineTunedClassifier(
+        given, mode=mode, early_stopping=False, max_iter=3, random_state=0
+    ).fit(X, y)
+    assert (given.transform(X) == before).all()
+    assert all(torch.equal(part, given.module_.state_dict()[name]) for name, part in state.items())
+    is_same = (classifier.transformer_.transform(X) == before).all()
+    assert is_same == (mode == "frozen")
+
+
+def test_frozen_mode_is_logistic_regression_on_the_embedding():
+    X, y = load_iris(return_X_y=True)
+    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
+    for rows in (slice(None), slice(50, None)):  # three classes, then two
+        classifier = FineTunedClassifier(given, mode="frozen", random_state=0)
+        classifier.fit(X[rows], y[rows])
+        Z = given.transform(X[rows]).astype(float)
+        probe = LogisticRegression(C=classifier.C_, tol=1e-8, max_iter=5000).fit(Z, y[rows])
+        np.testing.assert_allclose(
+            classifier.predict_proba(X[rows]), probe.predict_proba(Z), atol=1e-4
+        )
+
+
+@pytest.mark.parametrize("n_rows", [5, 200])
+def test_head_for_squared_errors_is_ridge(n_rows):
+    rng = np.random.default_rng(0)
+    Z, y = rng.normal(size=(n_rows, 20)), rng.normal(size=(n_rows, 2))
+    tensors = torch.from_numpy(Z), torch.from_numpy(y), torch.ones(n_rows).double()
+    ((weights, intercepts),) = fit_path(*tensors, squared_losses, 2, [0.1])
+    ridge = Ridge(alpha=10.0).fit(Z, y)
+    np.testing.assert_allclose(weights, ridge.coef_, atol=1e-5)
+    np.testing.assert_allclose(intercepts, ridge.intercept_, atol=1e-5)
+
+
+def test_losses_follow_their_definitions():
+    generator = torch.Generator().manual_seed(0)
+    output = torch.randn(5, 3, generator=generator)
+    classes, labels = torch.tensor([0, 2, 1, 1, 0]), torch.eye(5)[:, :3]
+    for i in range(5):
+        p = output[i].exp() / output[i].exp().sum()
+        assert class_losses(output, classes)[i].item() == pytest.approx(-p[classes[i]].log().item())
+        q = output[i].sigmoid()
+        terms = [-(q[j] if labels[i, j] else 1 - q[j]).log().item() for j in range(3)]
+        assert label_losses(output, labels)[i].item() == pytest.approx(sum(terms), rel=1e-5)
+    target = output + torch.tensor([1.0, 2.0, torch.nan])
+    assert squared_losses(output, target).tolist() == pytest.approx([2.5] * 5, rel=1e-5)
+
+
+def test_embedding_module_is_transform_and_lets_gradients_pass():
+    X, _ = load_iris(return_X_y=True)
+    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
+    embedding = given._embedding(given._center, given._scale)
+    embedded = embedding(*given._encode(X))
+    np.testing.assert_allclose(embedded.detach().numpy(), given.transform(X), atol=1e-5)
+    embedded.square().sum().backward()
+    assert embedding.encoder.rows.dense.weight.grad.abs().sum() > 0
+
+
+def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
+    X, y = load_digits(return_X_y=True)
+    given = DenoisingAutoencoder(16, hidden_layer_sizes=(32,), max_iter=10, random_state=0).fit(X)
+    kept = np.arange(len(X)) % 2 == 0
+
+    def accuracy(mode, rows):
+        classifier = FineTunedClassifier(given, mode=mode, max_iter=10, random_state=0)
+        return classifier.fit(X[rows], y[rows]).score(X[~kept], y[~kept])
+
+    few = np.flatnonzero(kept)[:60]
+    assert accuracy("gradual", few) >= accuracy("frozen", few) - 0.01
+    assert accuracy("gradual", kept) >= accuracy("frozen", kept)
+
+
+def test_unlabelled_rows_take_part_in_pretraining_only():
+    X, y = load_iris(return_X_y=True)
+    few = few_labels(y, 10, -1)
+    classifier = FineTunedClassifier(TINY, max_iter=3, random_state=0).fit(X, few)
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    given = clone(TINY).set_params(random_state=classifier.transformer_.random_state).fit(X)
+    labelled = few != -1
+    alone = FineTunedClassifier(given, max_iter=3, random_state=0)
+    alone.fit(X[labelled], y[labelled])
+    assert classifier.transformer_.n_features_in_ == 4
+    frozen = FineTunedClassifier(given, mode="frozen", random_state=0)
+    with_unlabelled = clone(frozen).set_params(transformer=given).fit(X, few)
+    np.testing.assert_allclose(
+        with_unlabelled.predict_proba(X),
+        frozen.set_params(transformer=given).fit(X[labelled], y[labelled]).predict_proba(X),
+    )
+
+
+def test_strings_with_unlabelled_rows_and_minus_one_as_a_class():
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["a", "b", "c"], dtype=object)[y]
+    names[::2] = -1
+    classifier = FineTunedClassifier(TINY, max_iter=2, random_state=0).fit(X, names)
+    assert classifier.classes_.tolist() == ["a", "b", "c"]
+    assert set(classifier.predict(X)) <= {"a", "b", "c"}
+    signs = np.where(y == 0, -1, 1)
+    assert FineTunedClassifier(TINY, max_iter=2).fit(X, signs).classes_.tolist() == [-1, 1]
+    with pytest.raises(ValueError, match="y=-1 in all of them"):
+        FineTunedClassifier(TINY).fit(X, np.full(len(X), -1))
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        FineTunedClassifier(TINY).fit(X, few_labels(np.full(len(X), 2), 3, -1))
+
+
+def test_consistency_term_follows_its_definition_and_changes_the_fit():
+    X, y = load_iris(return_X_y=True)
+    few = few_labels(y, 5, -1)
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    options = {"max_iter": 3, "early_stopping": False, "random_state": 0}
+    plain = FineTunedClassifier(given, **options).fit(X, few)
+    agreed = FineTunedClassifier(given, consistency_weight=5.0, **options).fit(X, few)
+    assert (plain.predict_proba(X) != agreed.predict_proba(X)).any()
+
+    generator = torch.Generator().manual_seed(0)
+    schema = Schema(binary=(False,) * 3, nullable=(False,) * 3, cardinalities=())
+    embedding = Embedding(Encoder(schema, (4,), 2, generator), all_layers=True, passthrough=True)
+    head = Linear(embedding.width, 2, generator)
+    rows = torch.ones(9, 3), torch.zeros(9, 0, dtype=torch.int32)
+    task = Supervise(embedding, head, class_losses, 0.0, rows, 1.0)
+    # All rows are equal, so that swapping cells changes nothing.
+    assert task.disagreement(8, generator).item() == pytest.approx(0.0, abs=1e-10)
+
+
+def test_class_and_sample_weights_move_predictions():
+    X, y = load_breast_cancer(return_X_y=True)
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    plain = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y)
+    towards = FineTunedClassifier(given, class_weight={0: 50, 1: 1}, max_iter=2, random_state=0)
+    assert towards.fit(X, y).predict(X).mean() < plain.predict(X).mean()
+    weight = np.where(y == 0, 50.0, 1.0)
+    weighted = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y, weight)
+    assert (weighted.predict(X) == towards.predict(X)).all()
+    assert set(weight) == {1.0, 50.0}
+
+
+def test_rows_of_weight_zero_are_not_learned_from():
+    X, y = load_iris(return_X_y=True)
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    weight = np.ones(150)
+    weight[y == 1] = 0
+    classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y, weight)
+    kept = y != 1
+    alone = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X[kept], y[kept])
+    assert classifier.classes_.tolist() == [0, 2]
+    np.testing.assert_allclose(classifier.predict_proba(X), alone.predict_proba(X))
+
+
+def test_multilabel_with_unlabelled_rows():
+    X, y = load_iris(return_X_y=True)
+    labels = np.column_stack([y == 0, y > 0, y == 2]).astype(int)
+    labels[::3] = -1
+    classifier = FineTunedClassifier(TINY, max_iter=5, random_state=0).fit(X, labels)
+    assert classifier.predict_proba(X).shape == classifier.predict(X).shape == (150, 3)
+    assert (classifier.predict(X)[1::3] == labels[1::3]).mean() > 0.85
+    labels[1, 0] = 7
+    with pytest.raises(ValueError, match=r"matrix of zeros and ones|multiclass-multioutput"):
+        FineTunedClassifier(TINY).fit(X, labels)
+
+
+def test_regression_with_several_targets_and_missing_ones():
+    X, y = load_diabetes(return_X_y=True)
+    targets = np.column_stack([y, -1000 * y])
+    targets[::2] = np.nan
+    targets[1::4, 1] = np.nan
+    regressor = FineTunedRegressor(TINY, max_iter=3, random_state=0).fit(X, targets)
+    predicted = regressor.predict(X)
+    assert predicted.shape == (442, 2)
+    np.testing.assert_array_less(0.3, np.corrcoef(predicted[::2, 0], y[::2])[0, 1])
+    assert np.corrcoef(predicted[::2, 1], y[::2])[0, 1] < -0.3
+    with pytest.raises(ValueError, match="NaN only"):
+        FineTunedRegressor(TINY).fit(X, np.full(442, np.nan))
+
+
+def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"größe": rng.normal(size=120), "Stadt": rng.choice(["Köln", "Łódź"], 120), 3: 1.0}
+    ).rename(columns=str)
+    y = np.where(frame["Stadt"] == "Köln", "yes", "no")
+    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(frame)
+    classifier = FineTunedClassifier(FrozenEstimator(given), max_iter=2, random_state=0)
+    assert cross_val_score(classifier, frame, y, cv=3).mean() > 0.95
+    classifier.fit(frame, y)
+    with pytest.raises(ValueError, match="feature names"):
+        classifier.predict(frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match="feature names"):
+        classifier.fit(frame.rename(columns={"3": "4"}), y)
+    with pytest.raises(NotFittedError):
+        clone(classifier).predict(frame)
+
+
+def test_same_seed_same_bits():
+    X, y = load_iris(return_X_y=True)
+    first, again = (
+        FineTunedClassifier(TINY, max_iter=3, random_state=7).fit(X, few_labels(y, 3, -1))
+        for _ in range(2)
+    )
+    assert first.predict_proba(X).tobytes() == again.predict_proba(X).tobytes()
