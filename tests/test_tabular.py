@@ -1,0 +1,330 @@
+"""Tables of every kind: what is accepted, which columns are categories, and the way back."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.pandas import column, data_frames, range_indexes
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+
+from sklearn_ssl import _tabular
+from sklearn_ssl._schema import INFREQUENT, MISSING, N_RESERVED, Schema
+from sklearn_ssl._tabular import TableEncoder, categorical_positions, check_table
+
+
+def check(X, has_categories=False):
+    return check_table(X, has_categories=has_categories, estimator=PCA())
+
+
+def fit(X, categorical_features="from_dtype", max_categories=256, min_frequency=1):
+    return TableEncoder(
+        categorical_features=categorical_features,
+        max_categories=max_categories,
+        min_frequency=min_frequency,
+    ).fit(X)
+
+
+@pytest.fixture
+def mixed():
+    return pd.DataFrame(
+        {
+            "town": ["Köln", "Łódź", "Köln", "東京", None, "Köln"],
+            "size": [1.5, np.nan, -2.0, 0.5, 3.0, 8.0],
+            "open": [True, False, True, True, False, True],
+            "stars": pd.array([3, None, 5, 1, 1, 4], dtype="Int64"),
+            "colour": pd.Categorical(["red", "blue", None, "red", "red", "blue"]),
+            "constant": 7,
+            "empty": np.nan,
+        }
+    )
+
+
+# Encoding
+
+
+def test_numbers_come_first_and_categories_go_by_their_cardinality(mixed):
+    encoder = fit(mixed)
+    names = mixed.columns[encoder.order_].tolist()
+    assert names == ["size", "open", "stars", "constant", "empty", "colour", "town"]
+    assert encoder.schema_ == Schema(
+        binary=(False, True, False, False, False),
+        nullable=(True, False, True, False, True),
+        cardinalities=(N_RESERVED + 2, N_RESERVED + 3),
+    )
+
+
+def test_encoded_table_is_its_encoded_columns_side_by_side(mixed):
+    encoder = fit(mixed)
+    numeric, codes = encoder.transform(mixed)
+    assert (numeric.dtype, codes.dtype) == (np.float32, np.int32)
+    for feature, position in enumerate(encoder.order_):
+        expected = encoder.columns_[position].encode(mixed.iloc[:, position])
+        np.testing.assert_allclose(np.hstack([numeric, codes])[:, feature], expected, rtol=1e-6)
+
+
+def test_blocks_of_rows_do_not_show(mixed, monkeypatch):
+    encoder = fit(mixed)
+    whole = encoder.transform(mixed)
+    monkeypatch.setattr(_tabular, "ROWS_PER_BLOCK", 4)
+    for part, expected in zip(encoder.transform(mixed), whole, strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_order_of_rows_does_not_matter(mixed):
+    shuffled = mixed.sample(frac=1, random_state=0)
+    encoder, again = fit(mixed), fit(shuffled)
+    assert encoder.schema_ == again.schema_
+    for part, expected in zip(again.transform(mixed), encoder.transform(mixed), strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-6)
+
+
+def test_unseen_categories_and_new_missing_cells_have_a_place(mixed):
+    new = pd.DataFrame(
+        {
+            **mixed.iloc[:2].astype({"open": object, "constant": float}),
+            "town": ["Roma", None],
+            "colour": ["violet", None],
+        }
+    )
+    new.loc[0, ["open", "constant"]] = None
+    numeric, codes = fit(mixed).transform(new)
+    assert np.isnan(numeric).tolist() == [
+        [False, True, False, True, True],
+        [True, False, True, False, True],
+    ]
+    assert codes.tolist() == [[INFREQUENT, INFREQUENT], [MISSING, MISSING]]
+
+
+def test_rare_categories_share_the_place_of_unseen_ones(mixed):
+    for options in ({"min_frequency": 2}, {"max_categories": 1}):
+        encoder = fit(mixed[["town"]], **options)
+        _, codes = encoder.transform(mixed[["town"]])
+        assert codes.ravel().tolist() == [2, INFREQUENT, 2, INFREQUENT, MISSING, 2]
+
+
+SAME_TABLE = {
+    "array": np.asarray,
+    "single precision": lambda X: np.asarray(X, dtype=np.float32),
+    "Fortran order": np.asfortranarray,
+    "list": lambda X: X.tolist(),
+    "object array": lambda X: X.astype(object),
+    "CSR": sp.csr_array,
+    "CSC": sp.csc_matrix,
+    "COO": sp.coo_array,
+    "DataFrame": pd.DataFrame,
+    "Arrow": lambda X: pd.DataFrame(X).convert_dtypes(dtype_backend="pyarrow"),
+    "Polars": lambda X: pl.DataFrame(X, schema=[str(i) for i in range(X.shape[1])]),
+}
+
+
+@pytest.mark.parametrize("convert", SAME_TABLE.values(), ids=SAME_TABLE)
+def test_containers_of_the_same_numbers_are_encoded_alike(convert):
+    X = np.round(load_breast_cancer().data, 1).astype(np.float32).astype(np.float64)
+    X[X < 0.1] = 0
+    table = check(convert(X))
+    numeric, codes = fit(table).transform(table)
+    np.testing.assert_allclose(numeric, fit(X).transform(X)[0], rtol=1e-5, atol=1e-6)
+    assert codes.shape == (len(X), 0)
+
+
+def test_polars_frames_keep_names_categories_and_missing_cells(mixed):
+    frame = pl.from_pandas(mixed)
+    table = check(frame)
+    encoder, expected = fit(table), fit(mixed)
+    assert table.columns.tolist() == frame.columns
+    assert encoder.schema_ == expected.schema_
+    for part, same in zip(encoder.transform(table), expected.transform(mixed), strict=True):
+        np.testing.assert_allclose(part, same, rtol=1e-6)
+
+
+# Decoding
+
+
+def test_decoding_restores_columns_dtypes_and_units(mixed):
+    encoder = fit(mixed)
+    numeric, codes = encoder.transform(mixed)
+    numeric = np.where(np.isnan(numeric), 0, numeric)
+    codes = np.where(codes == MISSING, N_RESERVED, codes)
+    decoded = encoder.inverse_transform(numeric, codes, mixed.index)
+    pd.testing.assert_series_equal(decoded.dtypes, mixed.dtypes)
+    expected = mixed.assign(
+        size=mixed["size"].fillna(mixed["size"].mean()),
+        stars=mixed["stars"].fillna(3),
+        town=mixed["town"].fillna("Köln"),
+        colour=mixed["colour"].fillna("red"),
+    )
+    pd.testing.assert_frame_equal(decoded, expected)
+
+
+cells = st.one_of(st.just(np.nan), st.floats(-1e6, 1e6))
+
+
+@given(
+    frame=data_frames(
+        [
+            column("float", elements=cells, dtype=float),
+            column("integer", elements=st.integers(-(10**6), 10**6), dtype="int64"),
+            column("flag", elements=st.booleans(), dtype=bool),
+            column("name", elements=st.sampled_from(["a", "ß", "", "東"]), dtype=object),
+        ],
+        index=range_indexes(min_size=1),
+    )
+)
+@settings(derandomize=True, deadline=None, max_examples=25)
+def test_any_table_comes_back(frame):
+    encoder = fit(frame)
+    decoded = encoder.inverse_transform(*encoder.transform(frame), frame.index)
+    pd.testing.assert_frame_equal(decoded, frame, atol=2.0, rtol=0)
+    pd.testing.assert_frame_equal(decoded[["flag", "name"]], frame[["flag", "name"]])
+
+
+NAMES = {
+    "integers": [3, 1, 2],
+    "non-ASCII": ["größe", "色", "😀"],
+    "mixed": ["a", 1, None],
+    "two levels": pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)]),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_columns_keep_names_of_every_kind(names):
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3), index=[5, 5, 6, 7]).set_axis(names, axis=1)
+    encoder = fit(frame)
+    decoded = encoder.inverse_transform(*encoder.transform(frame), frame.index)
+    pd.testing.assert_frame_equal(decoded, frame, rtol=1e-6)
+
+
+def test_arrays_come_back_as_arrays():
+    X = np.array([[1.5, 2], [2.5, 3], [9, 1]])
+    encoder = fit(X)
+    np.testing.assert_allclose(encoder.inverse_transform(*encoder.transform(X)), X, rtol=1e-6)
+
+
+def test_object_arrays_come_back_with_their_categories():
+    X = np.array([[1.0, "a", True], [2.0, "b", False], [4.0, "a", True]], dtype=object)
+    encoder = fit(X, categorical_features=[1])
+    decoded = encoder.inverse_transform(*encoder.transform(X))
+    np.testing.assert_allclose(decoded[:, 0].astype(float), [1, 2, 4], rtol=1e-6)
+    assert decoded[:, 1:].tolist() == X[:, 1:].tolist()
+
+
+# Categorical features
+
+
+@pytest.mark.parametrize(
+    ("declared", "positions"),
+    [
+        ("from_dtype", []),
+        (None, []),
+        ([], []),
+        (["town"], [0]),
+        (["stars", "town"], [0, 3]),
+        (pd.Index(["open"]), [2]),
+        ([3, 0], [0, 3]),
+        (np.array([5]), [5]),
+        ([True, False, False, True, False, False, False], [0, 3]),
+        (np.zeros(7, dtype=bool), []),
+    ],
+)
+def test_categorical_features_are_names_indices_or_a_mask(mixed, declared, positions):
+    assert categorical_positions(mixed, declared) == set(positions)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ([[0, 1]], r"1-d array-like.*got an array of shape \(1, 2\)"),
+        ([True, False], r"must have shape \(n_features,\); got \(2,\) for 7 features"),
+        ([7], r"in \[0, n_features - 1\] = \[0, 6\]; got \[7\]"),
+        ([-1, 2], r"got \[-1\]"),
+        (["town", "city"], r"does not have: \['city'\].*The columns of X are \['town', 'size'"),
+    ],
+)
+def test_categorical_features_that_do_not_fit_are_told(mixed, declared, message):
+    with pytest.raises(ValueError, match=message):
+        categorical_positions(mixed, declared)
+
+
+def test_names_of_categorical_features_need_a_table_with_names():
+    with pytest.raises(ValueError, match=r"does not have: \['town'\].*\[\]"):
+        categorical_positions(np.ones((2, 2)), ["town"])
+
+
+def test_integers_are_indices_even_where_they_are_names():
+    frame = pd.DataFrame({3: [1, 2], 0: [3, 4]})
+    assert categorical_positions(frame, [0]) == {0}
+
+
+@pytest.mark.parametrize(
+    ("declared", "categories"),
+    [
+        ("from_dtype", {"colour", "town"}),
+        (["colour", "town", "stars"], {"colour", "town", "stars"}),
+        ([0, 2, 4], {"colour", "town", "open"}),
+        ([True, False, False, False, True, True, False], {"colour", "town", "constant"}),
+    ],
+)
+def test_declared_columns_are_categories_and_no_others(mixed, declared, categories):
+    encoder = fit(mixed, categorical_features=declared)
+    found = encoder.order_[encoder.schema_.n_numeric :]
+    assert set(mixed.columns[found]) == categories
+
+
+@pytest.mark.parametrize("declared", [None, [], ["colour"]])
+def test_names_that_are_not_declared_are_told(mixed, declared):
+    with pytest.raises(ValueError, match=r"Column 'town' must hold numbers.*categorical_features"):
+        fit(mixed, categorical_features=declared)
+
+
+def test_nothing_is_categorical_where_the_user_says_so():
+    frame = pd.DataFrame({"grade": pd.Categorical([1, 2, 5]), "text": ["1", "2.5", "7"]})
+    assert fit(frame, categorical_features=None).schema_.n_categorical == 0
+
+
+# What is accepted
+
+
+def test_a_frame_is_neither_copied_nor_changed(mixed):
+    before = mixed.copy()
+    assert check(mixed) is mixed
+    fit(mixed).transform(mixed)
+    pd.testing.assert_frame_equal(mixed, before)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_missing_cells_are_accepted(convert):
+    table = check(convert(np.array([[1.0, np.nan], [2.0, 3.0]])))
+    numeric, _ = fit(table).transform(table)
+    assert np.isnan(numeric).tolist() == [[False, True], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (pd.DataFrame({"a": []}), r"0 sample\(s\) \(shape=\(0, 1\)\).*required by PCA"),
+        (pd.DataFrame(index=range(3)), r"0 feature\(s\) \(shape=\(3, 0\)\).*required by PCA"),
+        (np.empty((0, 2)), r"0 sample\(s\)"),
+        (np.empty((3, 0)), r"0 feature\(s\)"),
+        (np.ones(3), "Expected 2D array"),
+        (pd.Series([1.0, 2.0]), "Expected a 2-dimensional container"),
+        (np.ones((2, 2, 2)), "dim 3"),
+        (pd.DataFrame(np.ones((2, 3)), columns=list("aba")), r"duplicate column names: \['a'\]"),
+        (np.array([["a", "b"]]), "convert|Convert"),
+        (np.array([[1, "b"]], dtype=object), "could not convert string to float"),
+    ],
+)
+def test_tables_that_cannot_be_read_are_told(X, message):
+    with pytest.raises(ValueError, match=message):
+        check(X)
+
+
+def test_arrays_of_strings_are_read_where_columns_are_declared():
+    X = check(np.array([["a", "1"], ["b", "2.5"]]), has_categories=True)
+    encoder = fit(X, categorical_features=[0])
+    numeric, codes = encoder.transform(X)
+    assert numeric.ravel().tolist() == [-1, 1]
+    assert codes.ravel().tolist() == [2, 3]
