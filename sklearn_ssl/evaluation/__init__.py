@@ -4,6 +4,8 @@ Everything here works through public ``fit`` and ``transform`` alone, so that it
 fairly as the transformers of this library. Begin with :func:`compare_objectives`.
 """
 
+from sklearn_ssl.evaluation._disentangling import dci, mutual_information_gap
+from sklearn_ssl.evaluation._factors import make_factors_table
 from sklearn_ssl.evaluation._geometry import (
     alignment,
     effective_rank,
@@ -20,10 +22,13 @@ __all__ = [
     "LabelEfficiencyDisplay",
     "RepresentationReport",
     "alignment",
+    "dci",
     "effective_rank",
     "label_efficiency_curve",
     "labels_saved",
     "linear_cka",
+    "make_factors_table",
+    "mutual_information_gap",
     "neighbourhood_preservation",
     "probe_score",
     "transfer_score",
