@@ -4,7 +4,9 @@ Everything here works through public ``fit`` and ``transform`` alone, so that it
 fairly as the transformers of this library. Begin with :func:`compare_objectives`.
 """
 
+from sklearn_ssl.evaluation._comparison import ObjectiveComparison, compare_objectives
 from sklearn_ssl.evaluation._disentangling import dci, mutual_information_gap
+from sklearn_ssl.evaluation._embedding_display import EmbeddingDisplay
 from sklearn_ssl.evaluation._factors import make_factors_table
 from sklearn_ssl.evaluation._geometry import (
     alignment,
@@ -17,11 +19,16 @@ from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve, lab
 from sklearn_ssl.evaluation._label_efficiency_display import LabelEfficiencyDisplay
 from sklearn_ssl.evaluation._probes import probe_score, transfer_score
 from sklearn_ssl.evaluation._report import RepresentationReport
+from sklearn_ssl.evaluation._training_curve import TrainingCurveDisplay
 
 __all__ = [
+    "EmbeddingDisplay",
     "LabelEfficiencyDisplay",
+    "ObjectiveComparison",
     "RepresentationReport",
+    "TrainingCurveDisplay",
     "alignment",
+    "compare_objectives",
     "dci",
     "effective_rank",
     "label_efficiency_curve",

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -19,9 +18,8 @@ from sklearn_ssl.evaluation._estimators import (
     is_supervised,
     pretrain,
     raw_features,
-    seeded_clone,
 )
-from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, Probe, resolve_probe
+from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, Probe, fit_and_score, resolve_probe
 from sklearn_ssl.evaluation._splits import (
     Split,
     Target,
@@ -215,9 +213,8 @@ def _run_task(
     for repeat, order in enumerate(task.orders):
         for size in sizes:
             labelled = order[:size]
-            fitted = seeded_clone(model, task.seed)
-            fitted.fit(safe_indexing(train, labelled), y_train[labelled])
-            score = float(check_scoring(fitted, scoring=scoring)(fitted, test, y_test))
+            known = safe_indexing(train, labelled), y_train[labelled]
+            score = fit_and_score(model, task.seed, *known, test, y_test, scoring)
             rows.append((task.name, int(size), task.number, repeat, score))
     return rows
 

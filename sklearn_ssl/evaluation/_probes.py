@@ -83,10 +83,17 @@ def score_frozen(
     frozen: Any, X: Any, target: Target, split: Split, probe: Probe, scoring: Any, seed: int
 ) -> float:
     """Fit the probe on the embedded training rows and score it on the embedded test rows."""
-    model = seeded_clone(probe.model, seed)
-    model.fit(embed(frozen, X, split.train), target.values[split.train])
-    scorer = check_scoring(model, scoring=scoring)
-    return float(scorer(model, embed(frozen, X, split.test), target.values[split.test]))
+    y_train, y_test = (target.values[rows] for rows in split)
+    train, test = (embed(frozen, X, rows) for rows in split)
+    return fit_and_score(probe.model, seed, train, y_train, test, y_test, scoring)
+
+
+def fit_and_score(
+    model: Any, seed: int, train: Any, y_train: Any, test: Any, y_test: Any, scoring: Any
+) -> float:
+    """Fit a clone of a model on some rows and score it on others."""
+    fitted = seeded_clone(model, seed).fit(train, y_train)
+    return float(check_scoring(fitted, scoring=scoring)(fitted, test, y_test))
 
 
 @validate_params(

@@ -20,7 +20,7 @@ def styles(n: int) -> list[tuple[str, str]]:
 def named_styles(names: Any) -> dict[str, tuple[str, str]]:
     """A colour and a marker by name; raw features are grey, so that they look like a reference."""
     others = iter(styles(len(names)))
-    return {name: (GREY, ".") if name == RAW else next(others) for name in names}
+    return {name: (GREY, "o") if name == RAW else next(others) for name in names}
 
 
 def make_axes(ax: Any, **options: Any) -> Any:

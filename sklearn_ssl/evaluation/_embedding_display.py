@@ -1,0 +1,307 @@
+"""Figure of an embedding in two dimensions."""
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ssl._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_matplotlib_support,
+    num_samples,
+    safe_indexing,
+    validate_params,
+)
+from sklearn_ssl.evaluation._estimators import dense, draw_seeds
+from sklearn_ssl.evaluation._splits import check_target
+from sklearn_ssl.evaluation._style import COLOURS, make_axes, styles, tidy
+
+OPTIONS: dict[str, list[Any]] = {
+    "y": ["array-like", None],
+    "method": [StrOptions({"pca", "umap"})],
+    "max_samples": [Interval(Integral, 2, None, closed="left"), None],
+    "name": [str, None],
+    "random_state": ["random_state"],
+}
+
+
+class Plane(NamedTuple):
+    """Points in two dimensions and what their axes are."""
+
+    points: np.ndarray
+    axis_names: tuple[str, str]
+
+
+class EmbeddingDisplay:
+    """An embedding in two dimensions, one point per row.
+
+    Make one with :meth:`from_estimator`, or with :meth:`from_predictions` from an embedding.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, 2)
+        Where the rows are.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Classes or quantities to colour the points by.
+
+    axis_names : tuple of two str, default=("First dimension", "Second dimension")
+        What the axes are.
+
+    name : str or None, default=None
+        Name of the embedding in the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the figure.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_ssl.evaluation import EmbeddingDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> display = EmbeddingDisplay.from_estimator(StandardScaler().fit(X), X, y)
+    >>> display.ax_.get_xlabel()
+    'First principal component (73 % of the variance)'
+    """
+
+    def __init__(
+        self, points, *, y=None, axis_names=("First dimension", "Second dimension"), name=None
+    ):
+        self.points = points
+        self.y = y
+        self.axis_names = axis_names
+        self.name = name
+
+    @classmethod
+    @validate_params(
+        {
+            "estimator": [HasMethods(["transform"])],
+            "X": ["array-like", "sparse matrix"],
+            **OPTIONS,
+        },
+        prefer_skip_nested_validation=False,
+    )
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        method="pca",
+        max_samples=2000,
+        name=None,
+        random_state=None,
+        ax=None,
+    ) -> "EmbeddingDisplay":
+        """Embed rows with a fitted transformer and plot them.
+
+        Parameters
+        ----------
+        estimator : transformer
+            Fitted; only ``transform`` is used.
+
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Classes or quantities to colour the points by.
+
+        method : {"pca", "umap"}, default="pca"
+            Projection to two dimensions. "umap" needs the package umap-learn.
+
+        max_samples : int or None, default=2000
+            Rows to draw from larger tables; None takes all.
+
+        name : str or None, default=None
+            Name in the title; None takes that of the class.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the rows drawn and of the projection.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+            With the figure drawn.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Where the estimator is not fitted.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_is_fitted(estimator)
+        rng = check_random_state(random_state)
+        X, y = _draw_rows(X, y, max_samples, rng)
+        return cls.from_predictions(
+            estimator.transform(X),
+            y,
+            method=method,
+            max_samples=None,
+            name=type(estimator).__name__ if name is None else name,
+            random_state=rng,
+            ax=ax,
+        )
+
+    @classmethod
+    @validate_params(
+        {"embedding": ["array-like", "sparse matrix"], **OPTIONS},
+        prefer_skip_nested_validation=False,
+    )
+    def from_predictions(
+        cls,
+        embedding,
+        y=None,
+        *,
+        method="pca",
+        max_samples=2000,
+        name=None,
+        random_state=None,
+        ax=None,
+    ) -> "EmbeddingDisplay":
+        """Plot an embedding that is there already.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_samples, n_features)
+            With at least two features. Two are plotted as they are.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Classes or quantities to colour the points by.
+
+        method : {"pca", "umap"}, default="pca"
+            Projection to two dimensions. "umap" needs the package umap-learn.
+
+        max_samples : int or None, default=2000
+            Rows to draw from larger embeddings; None takes all.
+
+        name : str or None, default=None
+            Name in the title.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the rows drawn and of the projection.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+            With the figure drawn.
+
+        Raises
+        ------
+        ImportError
+            Where ``method="umap"`` and umap-learn is not installed.
+        """
+        rng = check_random_state(random_state)
+        embedding, y = _draw_rows(embedding, y, max_samples, rng)
+        Z = check_array(dense(embedding), dtype=np.float64, ensure_min_features=2)
+        plane = _project(Z, method, int(draw_seeds(rng, 1)[0]))
+        return cls(plane.points, y=y, axis_names=plane.axis_names, name=name).plot(ax=ax)
+
+    def plot(self, ax=None) -> "EmbeddingDisplay":
+        """Draw one point per row.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        self : EmbeddingDisplay
+            With the figure drawn.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        self.ax_ = ax = make_axes(ax)
+        self.figure_ = ax.figure
+        if self.y is None:
+            ax.scatter(*self.points.T, s=10, color=COLOURS[0], alpha=0.6, linewidths=0)
+        else:
+            self._draw_with_target()
+        xlabel, ylabel = self.axis_names
+        rows = f"{len(self.points):,} rows"
+        title = rows if self.name is None else f"{self.name}: {rows}"
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        tidy(ax)
+        return self
+
+    def _draw_with_target(self) -> None:
+        target = check_target(self.y)
+        if not target.has_classes:
+            image = self.ax_.scatter(*self.points.T, s=12, c=target.values, cmap="cividis")
+            self.figure_.colorbar(image, ax=self.ax_, label="Target")
+            return
+        classes = np.unique(target.values)
+        for value, (colour, marker) in zip(classes, styles(len(classes)), strict=True):
+            chosen = self.points[target.values == value]
+            self.ax_.scatter(
+                *chosen.T,
+                s=16,
+                color=colour,
+                marker=marker,
+                alpha=0.7,
+                linewidths=0,
+                label=str(value),
+            )
+        # Beside the points, as they leave no corner free for sure.
+        self.ax_.legend(
+            title="Class",
+            frameon=False,
+            fontsize="small",
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            ncols=1 + len(classes) // 20,
+        )
+
+
+def _draw_rows(
+    X: Any, y: Any, max_samples: int | None, rng: np.random.RandomState
+) -> tuple[Any, Any]:
+    if y is not None:
+        check_consistent_length(X, y)
+    n_rows = num_samples(X)
+    if max_samples is None or n_rows <= max_samples:
+        return X, y
+    rows = np.sort(rng.choice(n_rows, max_samples, replace=False))
+    return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
+
+
+def _project(Z: np.ndarray, method: str, seed: int) -> Plane:
+    if Z.shape[1] == 2:
+        return Plane(Z, ("First feature", "Second feature"))
+    if method == "umap":
+        points = _import_umap()(random_state=seed, n_jobs=1).fit_transform(Z)
+        return Plane(points, ("UMAP, first dimension", "UMAP, second dimension"))
+    pca = PCA(n_components=2, random_state=seed).fit(Z)
+    names = (
+        f"{which} principal component ({share:.0%} of the variance)".replace("%", " %")
+        for which, share in zip(("First", "Second"), pca.explained_variance_ratio_, strict=True)
+    )
+    first, second = names
+    return Plane(pca.transform(Z), (first, second))
+
+
+def _import_umap() -> Any:
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ImportError(
+            'EmbeddingDisplay with method="umap" requires umap-learn. You can install it with '
+            "`pip install umap-learn`, or use method='pca'."
+        ) from error
+    return UMAP
