@@ -1,6 +1,7 @@
 """What the estimators share: parameters, validation, fitting, embedding."""
 
 import copy
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
 from sklearn_ssl._networks import Embedding
 from sklearn_ssl._schema import Schema
@@ -302,6 +304,21 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         for name in ("_rng", "_optimizer_state"):
             self.__dict__.pop(name, None)
 
+    def __getstate__(self):
+        """State without classes of torch, so that files of other libraries can hold it too."""
+        store = Store()
+        try:
+            document = encode_state(self, store, type(self).__name__)
+        except ValueError:  # a callback, or an attribute of the user's: pickle takes it as it is
+            return vars(self).copy()
+        return {"document": json.dumps(document), "arrays": store.arrays}
+
+    def __setstate__(self, state):
+        if set(state) == {"document", "arrays"}:
+            restore_state(self, json.loads(state["document"]), Store(state["arrays"]))
+        else:
+            self.__dict__.update(state)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -342,7 +359,7 @@ def _varies(batch: Batch) -> bool:
 
 def _warn_of_outcome(result: TrainingResult) -> None:
     messages = {
-        "interrupted": "Training was interrupted by the user; the best weights so far are kept.",
+        "interrupted": "Training was interrupted; the best weights so far are kept.",
         "diverged": (
             "The loss is no longer finite; the best weights before that are kept. "
             "Lower learning_rate_init, or look for extreme values in the table."

@@ -154,40 +154,57 @@ class Schedule(Callback):
 
 
 class BestWeights(Callback):
-    """Keep a copy of the best weights; stop where the loss no longer falls, or is not finite.
+    """Keep a copy of the best weights, and count the passes since the loss last fell.
 
     Parameters
     ----------
     monitor : {"train_loss", "valid_loss"}
         The loss that decides.
 
-    patience : int or float
-        Passes without an improvement by ``tol`` after which to stop.
-
     tol : float
         Smallest improvement that counts.
     """
 
-    def __init__(self, monitor: str, patience: float, tol: float):
+    def __init__(self, monitor: str, tol: float):
         self.monitor = monitor
-        self.patience = patience
         self.tol = tol
 
     def on_train_begin(self, net, **kwargs):
         self.best_ = self.lowest_ = math.inf
         self.waited_ = 0
+        self.is_finite_ = True
         self.weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1][self.monitor]
-        if not math.isfinite(loss) or not math.isfinite(net.history[-1]["train_loss"]):
-            raise FloatingPointError
+        self.is_finite_ = math.isfinite(loss) and math.isfinite(net.history[-1]["train_loss"])
+        if not self.is_finite_:
+            return
         if loss < self.lowest_:
             self.lowest_ = loss
             self.weights_ = copy.deepcopy(net.module_.state_dict())
         self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
         self.best_ = min(self.best_, loss)
-        if self.waited_ >= self.patience:
+
+
+class Stop(Callback):
+    """Leave the loop where the loss no longer falls, or is not finite; comes after the others.
+
+    Parameters
+    ----------
+    best : BestWeights
+        Knows the losses.
+
+    patience : int or float
+        Passes without an improvement after which to stop.
+    """
+
+    def __init__(self, best: BestWeights, patience: float):
+        self.best = best
+        self.patience = patience
+
+    def on_epoch_end(self, net, **kwargs):
+        if not self.best.is_finite_ or self.best.waited_ >= self.patience:
             raise StopTraining
 
 
@@ -277,11 +294,7 @@ def train(
         stopped early, was interrupted or diverged.
     """
     dataset = TableDataset(*(part.to(options.device) for part in table))
-    best = BestWeights(
-        "train_loss" if validation is None else "valid_loss",
-        options.n_iter_no_change if options.early_stopping else math.inf,
-        options.tol,
-    )
+    best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
     net = _assemble(pretext, dataset, validation, best, options, seed)
     if optimizer_state:
         net.optimizer_.load_state_dict(optimizer_state)
@@ -294,10 +307,10 @@ def train(
         pass
     except KeyboardInterrupt:
         result.outcome = "interrupted"
-    except FloatingPointError:
-        result.outcome = "diverged"
     finally:
         net.notify("on_train_end", X=dataset, y=None)
+    if not best.is_finite_:
+        result.outcome = "diverged"
     if result.outcome != "finished" or validation is not None:
         net.module_.load_state_dict(best.weights_)
     passes = [row for row in net.history if "train_loss" in row]
@@ -331,7 +344,15 @@ def _assemble(
     ]
     if options.verbose:
         callbacks.append(("progress", Progress(options.max_iter)))
-    callbacks += [(f"user_{i}", callback) for i, callback in enumerate(options.callbacks)]
+    for i, callback in enumerate(options.callbacks):
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks must hold instances of skorch.callbacks.Callback; got {callback!r}."
+            )
+        callback.initialize()
+        callbacks.append((f"user_{i}", callback))
+    patience = options.n_iter_no_change if options.early_stopping else math.inf
+    callbacks.append(("stop", Stop(best, patience)))
     net = PretextNet(
         pretext,
         criterion=nn.Identity,  # the pretext task returns its own loss
