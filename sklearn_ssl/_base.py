@@ -182,6 +182,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
+        _check_layer_sizes(self.hidden_layer_sizes)
         self._table_encoder = TableEncoder(
             categorical_features=self.categorical_features,
             max_categories=self.max_categories,
@@ -350,6 +351,15 @@ def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
 
 def draw_seed(rng: np.random.RandomState) -> int:
     return int(rng.randint(2**31 - 2))
+
+
+def _check_layer_sizes(sizes: Any) -> None:
+    widths = np.asarray(sizes)
+    are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")
+    if not are_integers or (widths < 1).any():
+        raise ValueError(
+            f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}."
+        )
 
 
 def _varies(batch: Batch) -> bool:

@@ -204,6 +204,23 @@ def test_divergence_is_told_and_leaves_finite_weights(mixed):
     assert np.isfinite(embedder.transform(mixed)).all()
 
 
+@pytest.mark.parametrize("sizes", [(0,), (8, -1), (2.5,), ("a",), ((8,), (8,))])
+@every
+def test_layer_sizes_out_of_range_are_told(Embedder, sizes):
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="hidden_layer_sizes must hold integers of at least 1"):
+        Embedder(hidden_layer_sizes=sizes).fit(X)
+
+
+def test_imputation_leaves_columns_without_a_cell_as_they_are(mixed):
+    table = mixed.assign(
+        nothing=pd.array([None] * len(mixed), dtype="Int64"), never=pd.Series([None] * len(mixed))
+    )
+    filled = MaskedFeaturePredictor(**SMALL).fit(table).impute(table)
+    assert filled.columns[filled.isna().any()].tolist() == ["empty", "nothing", "never"]
+    pd.testing.assert_series_equal(filled.dtypes, table.dtypes)
+
+
 @pytest.mark.parametrize("level", [1.5, [0.1, 0.2]])
 def test_noise_level_out_of_range_or_shape(level):
     X, _ = load_iris(return_X_y=True)
