@@ -1,0 +1,98 @@
+"""What is compared: features before the same linear probe, and models on the raw features."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    RandomTreesEmbedding,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import Nystroem
+from sklearn.neural_network import BernoulliRBM
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    QuantileTransformer,
+    StandardScaler,
+)
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+OURS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
+RAW = ("raw", "quantile")
+UNTRAINED_RATE = 1e-30
+"""One pass at this learning rate leaves single-precision weights as they were drawn."""
+
+numbers = make_column_selector(dtype_include=["number", "bool"])
+names = make_column_selector(dtype_exclude=["number", "bool"])
+
+
+def encode(scaler: Any) -> Any:
+    """Scaled numbers with indicators of missing ones, and one-hot categories."""
+    to_float = FunctionTransformer(_to_float, feature_names_out="one-to-one")
+    return make_column_transformer(
+        (make_pipeline(to_float, SimpleImputer(add_indicator=True), scaler), numbers),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), names),
+    )
+
+
+def _to_float(X):
+    return X.astype("float64")
+
+
+def standardised() -> Any:
+    return encode(StandardScaler())
+
+
+def umap() -> Any:
+    from umap import UMAP
+
+    return make_pipeline(standardised(), UMAP(n_components=16, random_state=0))
+
+
+FEATURES: dict[str, Callable[[int], Any]] = {
+    "raw": lambda seed: standardised(),
+    "quantile": lambda seed: encode(
+        QuantileTransformer(output_distribution="normal", n_quantiles=256, random_state=seed)
+    ),
+    "pca": lambda seed: make_pipeline(standardised(), PCA(0.95, random_state=seed)),
+    "nystroem": lambda seed: make_pipeline(
+        standardised(), Nystroem(n_components=300, random_state=seed)
+    ),
+    "random_trees": lambda seed: make_pipeline(
+        standardised(), RandomTreesEmbedding(sparse_output=False, random_state=seed)
+    ),
+    "rbm": lambda seed: make_pipeline(
+        standardised(), MinMaxScaler(clip=True), BernoulliRBM(256, random_state=seed)
+    ),
+    "umap": lambda seed: umap(),
+    "untrained": lambda seed: DenoisingAutoencoder(
+        max_iter=1, learning_rate_init=UNTRAINED_RATE, random_state=seed
+    ),
+    "DenoisingAutoencoder": lambda seed: DenoisingAutoencoder(random_state=seed),
+    "ContrastiveEmbedder": lambda seed: ContrastiveEmbedder(random_state=seed),
+    "MaskedFeaturePredictor": lambda seed: MaskedFeaturePredictor(random_state=seed),
+}
+
+SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
+    "random_forest": {
+        "classification": lambda seed: RandomForestClassifier(n_estimators=300, random_state=seed),
+        "regression": lambda seed: RandomForestRegressor(n_estimators=300, random_state=seed),
+    },
+    "hist_gradient_boosting": {
+        "classification": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+        "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
+    },
+}
+
+
+def make_supervised(method: str, task: str, seed: int) -> Any:
+    return make_pipeline(standardised(), SUPERVISED[method][task](seed))

@@ -1,0 +1,73 @@
+"""The linear probe, and how a prediction is scored."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegressionCV, RidgeCV
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+SMALLEST_PROBABILITY = 1e-6
+
+
+def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int) -> Any:
+    """Scale the features and fit a linear model whose penalty cross-validation chooses.
+
+    The rotation between scaling and regression leaves the penalised problem as it is, and makes it
+    small where there are fewer rows than features.
+    """
+    rotation = PCA(svd_solver="full") if Z.shape[1] > len(Z) else None
+    if task == "regression":
+        head: Any = RidgeCV(alphas=np.logspace(-3, 5, 17))
+        return make_pipeline(StandardScaler(), rotation, head).fit(Z, y)
+    most = int(np.bincount(y).max())
+    if len(y) <= 1000:
+        grid, n_folds = np.logspace(-5, 1, 7), min(5, most)
+    else:
+        grid, n_folds = np.logspace(-4, 0, 5), 2
+    head = LogisticRegressionCV(
+        Cs=grid,
+        cv=StratifiedKFold(n_folds, shuffle=True, random_state=seed),
+        l1_ratios=(0.0,),
+        max_iter=200,
+        tol=1e-3,
+        use_legacy_attributes=False,
+        scoring="accuracy",
+    )
+    with warnings.catch_warnings():
+        # Rare classes have fewer labelled rows than there are folds: a fact of few labels.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        # The path's weakest penalties may stop early; cross-validation sees what they are worth.
+        warnings.filterwarnings("ignore", message="lbfgs failed to converge")
+        return make_pipeline(StandardScaler(), rotation, head).fit(Z, y)
+
+
+def score(model: Any, Z: Any, y: np.ndarray, task: str) -> dict[str, float]:
+    """Test scores of a fitted model."""
+    if task == "regression":
+        return {"r2": r2_score(y, model.predict(Z))}
+    classes = np.arange(y.max() + 1)
+    probabilities = np.full((len(y), len(classes)), SMALLEST_PROBABILITY)
+    probabilities[:, model.classes_] = model.predict_proba(Z).clip(SMALLEST_PROBABILITY)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    predicted = model.predict(Z)
+    scores = {
+        "accuracy": accuracy_score(y, predicted),
+        "balanced_accuracy": balanced_accuracy_score(y, predicted),
+        "log_loss": log_loss(y, probabilities, labels=classes),
+    }
+    if len(classes) == 2:
+        scores["auc"] = roc_auc_score(y, probabilities[:, 1])
+    elif len(np.unique(y)) == len(classes):
+        scores["auc"] = roc_auc_score(y, probabilities, multi_class="ovr", labels=classes)
+    return scores

@@ -1,0 +1,74 @@
+"""Tables and figures from the parts of a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _methods import RAW
+from _statistics import compare, critical_difference, friedman_p_value
+
+METRICS = {
+    "classification": ["accuracy", "balanced_accuracy", "auc", "log_loss"],
+    "regression": ["r2"],
+}
+SAFE_TABLES = ["vehicle", "credit_g", "diabetes"]
+BLUE, GREY = "#0072B2", "#999999"
+
+
+def report(results: Path) -> None:
+    """Print the comparisons of every number of labels, and draw a figure of each."""
+    parts = [pd.read_parquet(path) for path in sorted((results / "parts").glob("*.parquet"))]
+    if not parts:
+        raise SystemExit(f"{results / 'parts'} holds no parts; use the command 'run' first.")
+    raw = pd.concat(parts, ignore_index=True)
+    raw.to_parquet(results / "raw.parquet")
+    for task, metrics in METRICS.items():
+        of_task = raw[raw["task"] == task]
+        for n_labels in of_task["labels"].unique():
+            chosen = of_task[of_task["labels"] == n_labels]
+            print_size(chosen, n_labels, metrics, results)
+
+
+def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results: Path) -> None:
+    scores = table_means(chosen, metrics[0])
+    if scores.empty:
+        return
+    scores.insert(0, "better raw", scores[list(RAW)].max(axis=1))
+    comparison = compare(scores, "better raw")
+    distance = critical_difference(scores.shape[1], len(scores))
+    n_seeds = chosen["seed"].nunique()
+    print(f"\n## {metrics[0]}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
+    print(comparison.sort_values("mean", ascending=False).round(4).to_markdown())
+    print(f"\nCritical difference of mean ranks (Nemenyi, 5 %): {distance:.2f}; ", end="")
+    print(f"Friedman p = {friedman_p_value(scores):.1e}")
+    for metric in metrics[1:]:
+        means = table_means(chosen, metric).mean().sort_values()
+        print(f"{metric}: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()))
+    print("\n" + scores.round(3).to_markdown())
+    safe = [name for name in SAFE_TABLES if name in scores.index]
+    if safe:
+        loss = scores.loc[safe].sub(scores.loc[safe, "raw"], axis=0).mean()
+        print(f"\nAgainst standardised raw features on {safe}: {loss.round(4).to_dict()}")
+    draw(comparison.drop(index="better raw"), metrics[0], n_labels, len(scores), results)
+
+
+def table_means(chosen: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Means over the seeds that all methods have, of shape (n_tables, n_methods)."""
+    wide = chosen.pivot_table(index=["table", "seed"], columns="method", values=metric)
+    return wide.dropna().groupby(level="table").mean()
+
+
+def draw(comparison: pd.DataFrame, metric: str, n_labels: str, n_tables: int, results: Path):
+    import matplotlib.pyplot as plt
+
+    rows = comparison.sort_values("difference")
+    points = 100 * rows[["difference", "low", "high"]]
+    figure, axes = plt.subplots(figsize=(7, 0.35 * len(rows) + 1.2), layout="constrained")
+    spread = np.abs(points[["low", "high"]].sub(points["difference"], axis=0)).fillna(0).to_numpy()
+    colours = [BLUE if name[0].isupper() else GREY for name in rows.index]
+    axes.barh(rows.index, points["difference"], xerr=spread.T, color=colours)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel(f"{metric}: difference to the better raw encoding (points, 95 % interval)")
+    axes.set_title(f"{n_labels} labels, {n_tables} tables")
+    figure.savefig(results / f"{metric}-{n_labels}.png", dpi=120)
+    plt.close(figure)

@@ -1,0 +1,49 @@
+"""Comparisons over tables: differences, wins, ranks."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap, friedmanchisquare, studentized_range
+
+
+def compare(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Compare the methods with one of them over tables.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (n_tables, n_methods)
+        Mean over the seeds; larger is better.
+
+    reference : str
+        Column of ``scores``.
+
+    Returns
+    -------
+    comparison : DataFrame
+        A row per method: mean score, mean difference with its 95 % bootstrap interval over the
+        tables, share of tables won (half for ties), mean rank.
+    """
+    ranks = scores.rank(axis=1, ascending=False).mean()
+    rows = []
+    for method in scores:
+        difference = (scores[method] - scores[reference]).to_numpy()
+        low, high = np.nan, np.nan
+        if len(difference) > 1 and np.ptp(difference) > 0:
+            interval = bootstrap(
+                (difference,), np.mean, method="percentile", rng=np.random.default_rng(0)
+            ).confidence_interval
+            low, high = interval.low, interval.high
+        wins = np.mean((difference > 0) + 0.5 * (difference == 0))
+        rows.append((method, scores[method].mean(), difference.mean(), low, high, wins))
+    columns = ["method", "mean", "difference", "low", "high", "wins"]
+    return pd.DataFrame(rows, columns=columns).set_index("method").assign(rank=ranks)
+
+
+def critical_difference(n_methods: int, n_tables: int, alpha: float = 0.05) -> float:
+    """Least difference of mean ranks that Nemenyi's test calls significant (Demsar, 2006)."""
+    quantile = studentized_range.ppf(1 - alpha, n_methods, np.inf) / np.sqrt(2)
+    return float(quantile * np.sqrt(n_methods * (n_methods + 1) / (6 * n_tables)))
+
+
+def friedman_p_value(scores: pd.DataFrame) -> float:
+    """Probability of ranks as different as these if all methods were alike."""
+    return float(friedmanchisquare(*scores.to_numpy().T).pvalue)

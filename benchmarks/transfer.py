@@ -1,0 +1,117 @@
+"""Does pretraining help? A linear probe with few labels on many features of many tables.
+
+    python benchmarks/transfer.py run --data FOLDER --results results/transfer
+    python benchmarks/transfer.py report --results results/transfer
+
+``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and ``NAME.parquet`` with a column
+``target``. Every method learns its features from the training rows without labels, at most 20,000;
+a cross-validated, scaled logistic regression (ridge for regression) then sees the labelled rows,
+and is scored on rows that neither has seen. A run continues where an earlier one ended.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+from _methods import FEATURES, SUPERVISED, make_supervised
+from _probe import fit_probe, score
+from _report import report
+from _tables import Split, draw_labelled, read_index, split_table
+from joblib import Parallel, delayed
+
+LABELS = ["50", "100", "500", "all"]
+
+
+def measure(folder: Path, parts: Path, name: str, task: str, seed: int, method: str, labels):
+    """Score one method on one split of one table, and write the part that says so."""
+    part = parts / f"{name}-{seed}-{method}.parquet"
+    known = pd.read_parquet(part) if part.exists() else pd.DataFrame({"labels": []})
+    missing = [n for n in labels if n not in set(known["labels"])]
+    if not missing:
+        return
+    split = split_table(folder, name, task, seed)
+    rows = score_all_sizes(split, task, seed, method, missing)
+    frame = pd.DataFrame(rows).assign(table=name, task=task, seed=seed, method=method)
+    frame = pd.concat([known, frame], ignore_index=True) if len(known) else frame
+    unfinished = part.with_suffix(f".{os.getpid()}")
+    frame.to_parquet(unfinished)
+    unfinished.replace(part)
+    print(f"{name} seed {seed} {method}", flush=True)
+
+
+def score_all_sizes(split: Split, task: str, seed: int, method: str, labels) -> list[dict]:
+    """Scores with each number of labels; the features are learned once."""
+    started = time.perf_counter()
+    if method in FEATURES:
+        features = FEATURES[method](seed).fit(split.X_train)
+        seconds = time.perf_counter() - started
+        Z_train, Z_test = features.transform(split.X_train), features.transform(split.X_test)
+    rows = []
+    for n_labels in labels:
+        count = None if n_labels == "all" else int(n_labels)
+        labelled = draw_labelled(split.y_train, count, task, seed)
+        if labelled is None:
+            rows.append({"labels": n_labels})
+            continue
+        y = split.y_train[labelled]
+        started = time.perf_counter()
+        if method in FEATURES:
+            model = fit_probe(Z_train[labelled], y, task, seed)
+            scores = score(model, Z_test, split.y_test, task)
+        else:
+            seconds = 0.0
+            model = make_supervised(method, task, seed).fit(split.X_train.iloc[labelled], y)
+            scores = score(model, split.X_test, split.y_test, task)
+        spent = time.perf_counter() - started
+        rows.append({"labels": n_labels, "fit_seconds": seconds, "probe_seconds": spent, **scores})
+    return rows
+
+
+def run(arguments: argparse.Namespace) -> None:
+    parts = arguments.results / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    index = read_index(arguments.data, arguments.tables)
+    jobs = [
+        (name, task, seed, method)
+        for seed in range(arguments.seeds)
+        for method in arguments.methods
+        for name, task in index["task"].items()
+    ]
+    Parallel(arguments.jobs)(
+        delayed(measure)(arguments.data, parts, *job, arguments.labels) for job in jobs
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    runner = commands.add_parser("run", help="measure what has not been measured yet")
+    runner.add_argument("--data", type=Path, required=True)
+    runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
+    methods = [name for name in (*FEATURES, *SUPERVISED) if name != "umap" or _has_umap()]
+    runner.add_argument("--methods", nargs="+", default=methods, choices=[*FEATURES, *SUPERVISED])
+    runner.add_argument("--labels", nargs="+", default=LABELS)
+    runner.add_argument("--seeds", type=int, default=5)
+    runner.add_argument("--jobs", type=int, default=1, help="tables at a time")
+    runner.set_defaults(command=run)
+    reporter = commands.add_parser("report", help="print tables and draw figures")
+    reporter.set_defaults(command=lambda a: report(a.results))
+    for command in (runner, reporter):
+        command.add_argument("--results", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    arguments.command(arguments)
+
+
+def _has_umap() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("umap") is not None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
