@@ -108,7 +108,8 @@ class BaseFineTuned(BaseEstimator):
             self.loss_curve_ = result.loss_curve
         elif hasattr(self, "loss_curve_"):
             del self.loss_curve_
-        transformer.module_.encoder = task.embedding.encoder.eval()
+        # In place, since a tied decoder reads the weights of this encoder.
+        transformer.module_.encoder.load_state_dict(task.embedding.encoder.state_dict())
         self.transformer_ = transformer
         self.coef_ = task.head.weight.detach().double().numpy().copy()
         self.intercept_ = task.head.bias.detach().double().numpy().copy()

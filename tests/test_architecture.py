@@ -22,6 +22,7 @@ DESIGN = {
     "_schema": (set(), set()),
     "_columns": ({"_schema"}, {"numpy", "pandas", "scipy"}),
     "_tabular": ({"_schema", "_compat", "_columns"}, {"numpy", "pandas", "scipy", "sklearn"}),
+    "_codec": ({"_schema", "_columns", "_tabular"}, {"numpy", "pandas", "sklearn", "torch"}),
     "_views": ({"_schema"}, {"torch"}),
     "_objectives": ({"_schema"}, {"torch"}),
     "_networks": ({"_schema"}, {"torch"}),
@@ -29,7 +30,7 @@ DESIGN = {
     "_batches": (set(), {"torch"}),
     "_training": ({"_batches"}, {"skorch", "torch", "tqdm"}),
     "_base": (
-        {"_compat", "_networks", "_schema", "_tabular", "_training", "_views"},
+        {"_codec", "_compat", "_networks", "_schema", "_tabular", "_training", "_views"},
         {"numpy", "sklearn", "torch"},
     ),
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
@@ -40,8 +41,8 @@ DESIGN = {
         sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})
     ),
     "persistence": (
-        SHARED | ESTIMATORS | FINE_TUNED | {"_version"},
-        {"numpy", "safetensors", "torch"},
+        ESTIMATORS | FINE_TUNED | {"_codec", "_version"},
+        {"numpy", "safetensors", "sklearn"},
     ),
     "__init__": (ESTIMATORS | FINE_TUNED | {"persistence", "_version"}, set()),
 }
