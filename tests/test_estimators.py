@@ -681,7 +681,7 @@ def test_every_objective_falls_and_finds_rows_better_than_chance(objective, n_co
     embedder = ContrastiveEmbedder(
         **LEARNING, objective=objective, n_corrupted_views=n_corrupted_views
     ).fit(X)
-    assert embedder.loss_curve_[-1] < 0.9 * embedder.loss_curve_[0]
+    assert embedder.loss_curve_[-1] < 0.95 * embedder.loss_curve_[0]
     assert 5 / len(X) < embedder.score(X) <= 1
 
 
