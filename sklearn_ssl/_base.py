@@ -19,8 +19,10 @@ from torch import nn
 
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
+from sklearn_ssl._fitting import draw_seed, unchanged_on_error, warn_of_outcome
 from sklearn_ssl._networks import Embedding
 from sklearn_ssl._schema import Schema
+from sklearn_ssl._streams import StreamMixin
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
 from sklearn_ssl._training import (
     SCHEDULES,
@@ -35,7 +37,7 @@ from sklearn_ssl._views import Batch
 N_ROWS_OF_STATISTICS = 10_000
 
 
-class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
 
     module_: Any
@@ -95,7 +97,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ValueError
             Where the table cannot be read; the estimator remains as it was.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             continued = self.warm_start and hasattr(self, "module_")
             X = self._check_table(X, reset=not continued)
             rng = check_random_state(self.random_state)
@@ -131,7 +133,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self : object
             The fitted transformer.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             is_first = not hasattr(self, "module_")
             X = self._check_table(X, reset=is_first)
             rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(
@@ -224,6 +226,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         *,
         hold_out: bool,
         optimizer_state: dict[str, Any] | None = None,
+        rate_factor: float = 1.0,
     ) -> TrainingResult:
         """Train a copy of the network, so that an error leaves the fitted one as it was."""
         validation = None
@@ -233,7 +236,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             max_iter=max_iter,
             batch_size=resolve_batch_size(self.batch_size, len(table[0])),
             learning_rate=learning_rate,
-            learning_rate_init=self.learning_rate_init,
+            learning_rate_init=self.learning_rate_init * rate_factor,
             weight_decay=self.weight_decay,
             early_stopping=validation is not None,
             n_iter_no_change=self.n_iter_no_change,
@@ -249,7 +252,7 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             self.validation_scores_ = result.validation_scores
         elif hasattr(self, "validation_scores_"):
             del self.validation_scores_
-        _warn_of_outcome(result)
+        warn_of_outcome(result)
         return result
 
     def _hold_out(self, table: Batch, rng: np.random.RandomState) -> tuple[Batch, Batch]:
@@ -329,18 +332,6 @@ class BaseEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return tags
 
 
-@contextmanager
-def _unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Give an estimator back its attributes where something fails midway."""
-    before = estimator.__dict__.copy()
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
-
-
 def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
     """Embed encoded rows in the precision of the module."""
     units = embedding.center
@@ -349,8 +340,9 @@ def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
         return embedding(numeric, codes).cpu().numpy()
 
 
-def draw_seed(rng: np.random.RandomState) -> int:
-    return int(rng.randint(2**31 - 2))
+def _varies(batch: Batch) -> bool:
+    numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
+    return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
 
 
 def _check_layer_sizes(sizes: Any) -> None:
@@ -359,25 +351,4 @@ def _check_layer_sizes(sizes: Any) -> None:
     if not are_integers or (widths < 1).any():
         raise ValueError(
             f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}."
-        )
-
-
-def _varies(batch: Batch) -> bool:
-    numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
-    return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
-
-
-def _warn_of_outcome(result: TrainingResult) -> None:
-    messages = {
-        "interrupted": "Training was interrupted; the best weights so far are kept.",
-        "diverged": (
-            "The loss is no longer finite; the best weights before that are kept. "
-            "Lower learning_rate_init, or look for extreme values in the table."
-        ),
-    }
-    if result.outcome in messages:
-        warnings.warn(
-            f"{messages[result.outcome]} Passes made: {len(result.loss_curve)}.",
-            ConvergenceWarning,
-            stacklevel=4,
         )

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._base import BaseEmbedder, apply_embedding, draw_seed
+from sklearn_ssl._base import BaseEmbedder, apply_embedding
 from sklearn_ssl._compat import (
     Interval,
     StrOptions,
@@ -23,6 +23,7 @@ from sklearn_ssl._compat import (
     validate_data,
 )
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._fitting import draw_seed
 from sklearn_ssl._heads import Losses, choose_variance, fit_path
 from sklearn_ssl._networks import Linear
 from sklearn_ssl._pretext import Supervise

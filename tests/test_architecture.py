@@ -11,7 +11,16 @@ import sklearn_ssl
 
 PACKAGE = Path(sklearn_ssl.__file__).parent
 TENSORS = {"_schema", "_views", "_objectives", "_networks", "_pretext"}
-SHARED = TENSORS | {"_compat", "_tabular", "_batches", "_training", "_base", "_reconstruction"}
+SHARED = TENSORS | {
+    "_compat",
+    "_tabular",
+    "_batches",
+    "_training",
+    "_fitting",
+    "_streams",
+    "_base",
+    "_reconstruction",
+}
 ESTIMATORS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
 FINE_TUNED = {"_finetuned_classifier", "_finetuned_regressor"}
 
@@ -29,8 +38,23 @@ DESIGN = {
     "_pretext": (TENSORS - {"_pretext"}, {"torch"}),
     "_batches": (set(), {"torch"}),
     "_training": ({"_batches"}, {"skorch", "torch", "tqdm"}),
+    "_fitting": ({"_training"}, {"numpy", "sklearn"}),
+    "_streams": (
+        {"_compat", "_fitting", "_schema", "_training", "_views"},
+        {"numpy", "pandas", "scipy", "sklearn"},
+    ),
     "_base": (
-        {"_codec", "_compat", "_networks", "_schema", "_tabular", "_training", "_views"},
+        {
+            "_codec",
+            "_fitting",
+            "_streams",
+            "_compat",
+            "_networks",
+            "_schema",
+            "_tabular",
+            "_training",
+            "_views",
+        },
         {"numpy", "sklearn", "torch"},
     ),
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),

@@ -1,0 +1,179 @@
+"""Training on tables that do not fit into memory: one part after the other."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from pandas.api.types import union_categoricals
+from sklearn.utils import check_random_state
+
+from sklearn_ssl._compat import num_samples
+from sklearn_ssl._fitting import unchanged_on_error
+from sklearn_ssl._training import SCHEDULES, TrainingResult
+
+Stream = Iterable[Any] | Callable[[], Iterable[Any]]
+
+
+class StreamMixin:
+    """For estimators with the steps of ``fit`` that ``BaseEmbedder`` has."""
+
+    _check_table: Any
+    _encode: Any
+    _forget_partial_fit: Any
+    _learn_table: Any
+    _learn_units: Any
+    _train: Any
+    _validate_params: Any
+    learning_rate: str
+    max_iter: int
+    random_state: Any
+    warm_start: bool
+
+    def fit_stream(self, batches: Stream, *, buffer_size: int = 10_000) -> Any:
+        """Learn the embedding from a table that is read in parts.
+
+        Columns, units and categories are learned from the first ``buffer_size`` rows; categories
+        that appear later share the code of the infrequent ones. Rows are shuffled within a
+        buffer, not across buffers: where a file is sorted, let the stream take its parts in a
+        random order. Early stopping is not available.
+
+        Parameters
+        ----------
+        batches : iterable of tables, or callable that returns one
+            Tables with the same columns: DataFrames of pandas or Polars, PyArrow record batches
+            and tables, arrays, sparse matrices. A callable, or an iterable such as a list that
+            can be gone through again, is read ``max_iter`` times; an iterator, such as pandas'
+            chunks or ``pyarrow.dataset.Dataset.to_batches()``, once. The learning rate follows
+            its schedule from pass to pass.
+
+        buffer_size : int, default=10_000
+            Most rows that are held in memory at a time, at least 1.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            Where there are no rows or a table cannot be read; the estimator remains as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ssl import DenoisingAutoencoder
+        >>> rng = np.random.default_rng(0)
+        >>> parts = (rng.normal(size=(500, 3)) for _ in range(4))
+        >>> transformer = DenoisingAutoencoder(hidden_layer_sizes=(8,), random_state=0)
+        >>> transformer.fit_stream(parts, buffer_size=1000).n_iter_
+        1
+        """
+        self._validate_params()
+        if buffer_size < 1:
+            raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
+        with unchanged_on_error(self):
+            rng = check_random_state(self.random_state)
+            continued = self.warm_start and hasattr(self, "module_")
+            open_pass, n_passes = passes_of(batches, self.max_iter)
+            opened = buffers(open_pass(), buffer_size)
+            first = next(opened, np.empty((0, 1)))  # which the check rejects
+            X = self._check_table(first, reset=not continued)
+            if not continued:
+                self._learn_table(X, rng)
+            sample = self._encode(X)
+            parts: Iterator[Any] = chain([first], opened)
+            self.loss_curve_: list[float] = []
+            state = None
+            for number in range(n_passes):
+                factor = SCHEDULES[self.learning_rate]((number + 0.5) / n_passes)
+                result = self._train_pass(parts, rng, factor, state)
+                self.loss_curve_ += result.loss_curve
+                if result.outcome != "finished" or number + 1 == n_passes:
+                    break
+                state, parts = result.optimizer_state, buffers(open_pass(), buffer_size)
+            self.n_iter_ = len(self.loss_curve_)
+            self._learn_units(sample)
+            self._forget_partial_fit()
+        return self
+
+    def _train_pass(
+        self, parts: Iterator[Any], rng: np.random.RandomState, factor: float, state: Any
+    ) -> TrainingResult:
+        """Train on one part after the other; the loss is that of the pass."""
+        result, total, n_rows = None, 0.0, 0
+        for X in parts:
+            table = self._encode(self._check_table(X, reset=False))
+            result = self._train(
+                table,
+                rng,
+                1,
+                "constant",
+                hold_out=False,
+                optimizer_state=state,
+                rate_factor=factor,
+            )
+            state = result.optimizer_state
+            total += sum(result.loss_curve) * len(table[0])
+            n_rows += len(table[0])
+            if result.outcome != "finished":
+                break
+        if result is None:
+            raise ValueError(
+                "The stream had no rows left for another pass. Give a callable that returns a "
+                "fresh iterable at each call, or an iterator, which is read once."
+            )
+        return replace(result, loss_curve=[total / n_rows])
+
+
+def passes_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Any]], int]:
+    """What opens the stream, and how often it can be read."""
+    if callable(stream):
+        return stream, max_iter
+    return (lambda: stream), 1 if iter(stream) is stream else max_iter
+
+
+def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
+    """Regroup the rows of tables into tables of ``size`` rows and a last one of at most as many."""
+    held: list[Any] = []
+    n_held = 0
+    for table in tables:
+        start, n_rows = 0, num_samples(table)
+        while start < n_rows:
+            part = _slice(table, start, min(size - n_held, n_rows - start))
+            held.append(part)
+            start, n_held = start + num_samples(part), n_held + num_samples(part)
+            if n_held == size:
+                yield _concatenate(held)
+                held, n_held = [], 0
+    if held:
+        yield _concatenate(held)
+
+
+def _slice(table: Any, start: int, n_rows: int) -> Any:
+    """Some rows of a table; of Arrow and Polars only these are converted to pandas."""
+    rows = slice(start, start + n_rows)
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[rows]
+    if hasattr(table, "to_pandas"):
+        return table.slice(start, n_rows).to_pandas()
+    return table.tocsr()[rows] if hasattr(table, "tocsr") else np.asarray(table)[rows]
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if not isinstance(parts[0], pd.DataFrame):
+        return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+    frame = pd.concat(parts, ignore_index=True)
+    for name in frame.columns:
+        columns = [part[name] for part in parts if name in part]
+        is_category = all(isinstance(c.dtype, pd.CategoricalDtype) for c in columns)
+        # Categories that differ from part to part would be merged into numbers or objects.
+        if is_category and not isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = union_categoricals(columns, ignore_order=True)
+    return frame
