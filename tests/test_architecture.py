@@ -73,9 +73,13 @@ DESIGN = {
 MODULES = [name for name in DESIGN if (PACKAGE / f"{name}.py").exists()]
 
 
-def imports(name):
-    """Full names of the modules that a module of ours imports, within functions too."""
-    for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))):
+EVALUATION = [f"evaluation/{path.stem}" for path in sorted((PACKAGE / "evaluation").glob("*.py"))]
+
+
+def imports(name, at_once=False):
+    """Full names of the modules that a module of ours imports; at once, or within functions too."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -96,6 +100,22 @@ def test_module_imports_from_us_what_the_design_allows(name):
 def test_module_imports_from_outside_what_the_design_allows(name):
     found = {full_name.split(".")[0] for full_name in imports(name) if not is_ours(full_name)}
     assert found - sys.stdlib_module_names <= DESIGN[name][1]
+
+
+@pytest.mark.parametrize("name", EVALUATION)
+def test_evaluation_knows_estimators_by_their_public_interface(name):
+    found = set(imports(name))
+    ours = {full_name for full_name in found if is_ours(full_name)}
+    inside = {full_name for full_name in ours if full_name.startswith("sklearn_ssl.evaluation.")}
+    assert ours - inside <= {"sklearn_ssl", "sklearn_ssl._compat"}
+    outside = {full_name.split(".")[0] for full_name in found - ours} - sys.stdlib_module_names
+    assert outside <= {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"}
+
+
+@pytest.mark.parametrize("name", MODULES + EVALUATION)
+def test_drawing_libraries_are_imported_where_they_draw(name):
+    at_once = {full_name.split(".")[0] for full_name in imports(name, at_once=True)}
+    assert not at_once & {"matplotlib", "umap"}
 
 
 def test_every_module_has_its_place_in_the_design():
