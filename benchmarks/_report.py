@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _comparisons import compare, critical_difference, friedman_p_value
 from _methods import RAW
-from _statistics import compare, critical_difference, friedman_p_value
 
 METRICS = {
     "classification": ["accuracy", "balanced_accuracy", "auc", "log_loss"],
