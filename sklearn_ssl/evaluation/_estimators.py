@@ -62,7 +62,8 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
         for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0])
         if name.rpartition("__")[2] == "random_state" and value is None
     }
-    return copy.set_params(**unset)
+    # A FrozenEstimator has nothing to set, and returns nothing where it is asked to.
+    return copy.set_params(**unset) if unset else copy
 
 
 def pretrain(transformer: Any, X: Any, rows: Any, seed: int) -> Any:
@@ -71,7 +72,8 @@ def pretrain(transformer: Any, X: Any, rows: Any, seed: int) -> Any:
     This is the one place where a transformer learns. It takes no target, so that no label can
     reach it, and it hands over no row but those asked for.
     """
-    return seeded_clone(transformer, seed).fit(safe_indexing(X, rows))
+    # None is said aloud, as a FrozenEstimator insists on a second argument.
+    return seeded_clone(transformer, seed).fit(safe_indexing(X, rows), None)
 
 
 def embed(pretrained: Any, X: Any, rows: Any) -> Any:

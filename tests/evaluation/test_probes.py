@@ -8,6 +8,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
@@ -45,9 +46,10 @@ def test_test_rows_are_new_to_the_transformer(spy, coins):
         assert transformed == fitted or not transformed & fitted
 
 
-def test_a_supervised_transformer_gets_no_labels(iris):
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
-        probe_score(LinearDiscriminantAnalysis(), *iris)
+@pytest.mark.parametrize("probe", ["linear", "knn"])
+def test_a_supervised_transformer_gets_no_labels(iris, probe):
+    with pytest.raises((TypeError, ValueError), match="argument: 'y'|the target y is None"):
+        probe_score(LinearDiscriminantAnalysis(), *iris, probe=probe)
 
 
 def test_overlapping_splits_are_refused(iris):
@@ -80,6 +82,15 @@ def test_quantities_are_regressed_even_when_rounded():
     X, y = load_diabetes(return_X_y=True)
     for probe in ["linear", "knn"]:
         assert 0.2 < probe_score(PCA(), X, y, probe=probe).mean() < 0.6
+
+
+def test_a_frozen_transformer_is_probed_as_it_was_fitted(spy, coins, iris):
+    X, y = coins
+    spy.fit(X[:30])
+    probe_score(FrozenEstimator(spy), X[30:], y[30:], cv=3)
+    assert spy.fitted == [set(range(30))]
+    pca = PCA(2).fit(iris[0])
+    assert probe_score(FrozenEstimator(make_pipeline(pca)), *iris).mean() > 0.9
 
 
 def test_scores_do_not_depend_on_n_jobs(noisy_features, iris):
