@@ -24,7 +24,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._fitting import draw_seed
-from sklearn_ssl._heads import Losses, choose_variance, fit_path
+from sklearn_ssl._heads import LinearHead, Losses, choose_variance
 from sklearn_ssl._networks import Linear
 from sklearn_ssl._pretext import Supervise
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, check_table
@@ -155,7 +155,7 @@ class BaseFineTuned(BaseEstimator):
             (kept[:: -(-len(kept) // N_ROWS_OF_PENALTY)], held_out) for kept, held_out in data.folds
         ]
         return choose_variance(
-            embedded, _in_double(data.parts[2]), data.parts[3], data.losses, data.n_outputs, folds
+            embedded, data.parts[2], data.parts[3], data.losses, data.n_outputs, folds
         )
 
     def _choose_passes(
@@ -202,10 +202,9 @@ class BaseFineTuned(BaseEstimator):
         head = Linear(embedding.width, data.n_outputs, torch.Generator())
         weights, intercepts = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
         if self.mode != "full":
-            target, weight = _in_double(data.parts[2])[rows], data.parts[3][rows]
-            ((weights, intercepts),) = fit_path(
-                embedded[rows], target, weight, data.losses, data.n_outputs, (self.C_,)
-            )
+            target, weight = data.parts[2][rows], data.parts[3][rows]
+            probe = LinearHead(embedded[rows], target, weight, data.losses, data.n_outputs)
+            weights, intercepts = probe.fit(self.C_)
         with torch.no_grad():
             head.weight.copy_(weights)
             head.bias.copy_(intercepts)
@@ -287,10 +286,6 @@ def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:
     blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in parts[:2]), strict=True)
     embedded = np.concatenate([apply_embedding(embedding, block) for block in blocks])
     return torch.from_numpy(embedded).double()
-
-
-def _in_double(target: Tensor) -> Tensor:
-    return target.double() if target.is_floating_point() else target
 
 
 def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:

@@ -21,7 +21,7 @@ from sklearn_ssl import (
     FineTunedRegressor,
     MaskedFeaturePredictor,
 )
-from sklearn_ssl._heads import fit_path
+from sklearn_ssl._heads import LinearHead
 from sklearn_ssl._networks import Embedding, Encoder, Linear
 from sklearn_ssl._objectives import class_losses, label_losses, squared_losses
 from sklearn_ssl._pretext import Supervise
@@ -93,7 +93,7 @@ def test_head_for_squared_errors_is_ridge(n_rows):
     rng = np.random.default_rng(0)
     Z, y = rng.normal(size=(n_rows, 20)), rng.normal(size=(n_rows, 2))
     tensors = torch.from_numpy(Z), torch.from_numpy(y), torch.ones(n_rows).double()
-    ((weights, intercepts),) = fit_path(*tensors, squared_losses, 2, [0.1])
+    weights, intercepts = LinearHead(*tensors, squared_losses, 2).fit(0.1)
     ridge = Ridge(alpha=10.0).fit(Z, y)
     np.testing.assert_allclose(weights, ridge.coef_, atol=1e-5)
     np.testing.assert_allclose(intercepts, ridge.intercept_, atol=1e-5)
