@@ -482,6 +482,21 @@ def _fail(net, **kwargs):
     raise ZeroDivisionError
 
 
+class _Flatten(Callback):
+    def on_train_end(self, net, **kwargs):
+        with torch.no_grad():
+            for parameter in net.module_.parameters():
+                parameter.zero_()
+
+
+@every
+def test_a_collapsed_embedding_is_told_unless_all_rows_are_alike(Embedder, flowers):
+    with pytest.warns(ConvergenceWarning, match=f"embedding of {Embedder.__name__} has collapsed"):
+        Embedder(**SMALL, callbacks=[_Flatten()]).fit(flowers)
+    alike = flowers.iloc[[0] * 20]
+    assert np.isfinite(Embedder(**SMALL, callbacks=[_Flatten()]).fit_transform(alike)).all()
+
+
 # What is told
 
 
@@ -640,6 +655,16 @@ def test_rebuilt_rows_keep_columns_dtypes_and_index(flowers):
     pd.testing.assert_frame_equal(
         autoencoder.inverse_transform(Z), rebuilt.reset_index(drop=True), rtol=1e-3
     )
+
+
+def test_columns_without_a_frequent_category_are_rebuilt_as_missing(flowers):
+    table = flowers.assign(tag=range(len(flowers)))
+    autoencoder = DenoisingAutoencoder(
+        **SMALL, categorical_features=["species", "tag"], min_frequency=2
+    ).fit(table)
+    rebuilt = autoencoder.reconstruct(table)
+    assert rebuilt["tag"].isna().all()
+    assert rebuilt["species"].notna().all()
 
 
 def test_embeddings_of_another_width_are_told(flowers):

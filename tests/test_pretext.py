@@ -1,0 +1,109 @@
+"""Pretext tasks: what the network sees, and what it is asked."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sklearn_ssl._networks import Decoder, Encoder, Linear, projection_head
+from sklearn_ssl._objectives import cell_losses, info_nce
+from sklearn_ssl._pretext import Contrast, Denoise, PredictMask
+from sklearn_ssl._schema import Schema
+from sklearn_ssl._views import draw_mask, hide, zero
+
+SCHEMA = Schema((False, False, True), (True, True, True), (3, 4))
+WIDTH = 5
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def batch():
+    numeric = torch.randn(200, 3, generator=seeded(1))
+    numeric[:, 2] = (numeric[:, 2] > 0).float()
+    codes = torch.stack([torch.arange(200) % size for size in SCHEMA.cardinalities], dim=1)
+    return numeric, codes.to(torch.int32)
+
+
+@pytest.fixture
+def encoder():
+    return Encoder(SCHEMA, (8,), WIDTH, seeded(2))
+
+
+class Witness(nn.Module):
+    """Keep what the encoder is shown."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.seen = []
+
+    def forward(self, *view):
+        self.seen.append(view)
+        return self.encoder(*view)
+
+
+def share_changed(view, batch):
+    changed = [(a != b).float() for a, b in zip(view, batch, strict=True)]
+    return torch.cat(changed, dim=1).mean(dim=0)
+
+
+def test_denoising_shows_the_corrupted_rows_and_asks_for_the_clean_ones(encoder, batch):
+    witness, decoder = Witness(encoder), Decoder(encoder, seeded())
+    rate = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
+    loss = Denoise(witness, decoder, zero, rate, SCHEMA)(batch, seeded())
+    (view,) = witness.seen
+    expected = cell_losses(decoder(encoder(*view)), *batch, SCHEMA).mean()
+    assert torch.equal(loss, expected)
+    share = share_changed(view, batch)
+    assert share[[0, 2, 3]].tolist() == [0, 0, 0]
+    assert share[1] == 1
+    assert share[4] == pytest.approx(0.75)
+
+
+def test_denoising_without_noise_is_a_plain_autoencoder(encoder, batch):
+    decoder = Decoder(encoder, seeded())
+    loss = Denoise(encoder, decoder, zero, torch.zeros(5), SCHEMA)(batch, seeded())
+    assert torch.equal(loss, cell_losses(decoder(encoder(*batch)), *batch, SCHEMA).mean())
+
+
+@pytest.mark.parametrize("n_corrupted_views", [1, 2])
+def test_contrast_compares_projections_of_one_or_two_corrupted_views(
+    n_corrupted_views, encoder, batch
+):
+    witness, projection = Witness(encoder), projection_head(WIDTH, 4, seeded())
+
+    def objective(a, b):
+        return info_nce(a, b, 0.5)
+
+    loss = Contrast(witness, projection, objective, 0.4, n_corrupted_views)(batch, seeded())
+    anchor, positive = witness.seen
+    assert torch.equal(loss, objective(*(projection(encoder(*v)) for v in (anchor, positive))))
+    is_clean = [not share_changed(view, batch).any() for view in (anchor, positive)]
+    assert is_clean == [n_corrupted_views == 1, False]
+    assert share_changed(positive, batch)[0].item() == pytest.approx(0.4, abs=0.1)
+    assert share_changed(anchor, positive).any()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch):
+    mask_head, value_head = Linear(WIDTH, 5, seeded(3)), Linear(WIDTH, SCHEMA.width, seeded(4))
+    witness = Witness(encoder)
+    loss = PredictMask(witness, mask_head, value_head, 0.3, alpha, SCHEMA)(batch, seeded())
+
+    generator = seeded()
+    mask = draw_mask(batch, 0.3, generator)
+    view = hide(batch, mask, generator)
+    for part, expected in zip(witness.seen[0], view, strict=True):
+        torch.testing.assert_close(part, expected, equal_nan=True)
+    embedding = encoder(*view)
+    told = F.binary_cross_entropy_with_logits(mask_head(embedding), mask.float())
+    values = cell_losses(value_head(embedding), *batch, SCHEMA)[mask].mean()
+    torch.testing.assert_close(loss, told + alpha * values)
+
+
+def test_masking_of_no_cell_has_a_finite_loss(encoder, batch):
+    heads = Linear(WIDTH, 5, seeded()), Linear(WIDTH, SCHEMA.width, seeded())
+    assert PredictMask(encoder, *heads, 0.0, 2.0, SCHEMA)(batch, seeded()).isfinite()
