@@ -43,7 +43,7 @@ FrozenEstimator or None, default=None
         trains a head that starts at zero and the encoder together at the same rate; "frozen"
         trains the head alone, a linear probe.
 
-    encoder_rate : float, default=0.3
+    encoder_rate : float, default=0.5
         Learning rate of the encoder in "gradual", as a factor on that of the head.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
@@ -60,7 +60,7 @@ FrozenEstimator or None, default=None
     learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
         Schedule of the learning rate over ``max_iter`` passes.
 
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=3e-4
         Highest learning rate of the head.
 
     weight_decay : float, default=1e-5
@@ -168,12 +168,12 @@ FrozenEstimator or None, default=None
         transformer=None,
         *,
         mode="gradual",
-        encoder_rate=0.3,
+        encoder_rate=0.5,
         class_weight=None,
         consistency_weight=0.0,
         batch_size="auto",
         learning_rate="cosine",
-        learning_rate_init=1e-3,
+        learning_rate_init=3e-4,
         weight_decay=1e-5,
         max_iter=30,
         early_stopping=True,

@@ -28,7 +28,7 @@ FrozenEstimator or None, default=None
         "gradual" trains the head first and then the encoder with it at a lower rate; "full"
         trains both together from a head at zero; "frozen" trains the head alone.
 
-    encoder_rate : float, default=0.3
+    encoder_rate : float, default=0.5
         Learning rate of the encoder in "gradual", as a factor on that of the head.
 
     consistency_weight : float, default=0.0
@@ -41,7 +41,7 @@ FrozenEstimator or None, default=None
     learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
         Schedule of the learning rate over ``max_iter`` passes.
 
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=3e-4
         Highest learning rate of the head.
 
     weight_decay : float, default=1e-5
@@ -131,11 +131,11 @@ FrozenEstimator or None, default=None
         transformer=None,
         *,
         mode="gradual",
-        encoder_rate=0.3,
+        encoder_rate=0.5,
         consistency_weight=0.0,
         batch_size="auto",
         learning_rate="cosine",
-        learning_rate_init=1e-3,
+        learning_rate_init=3e-4,
         weight_decay=1e-5,
         max_iter=30,
         early_stopping=True,
