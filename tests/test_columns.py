@@ -183,6 +183,22 @@ def test_decoded_numbers_stay_in_the_range_of_the_column(values, cells):
     assert (decoded <= max(values)).all()
 
 
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [0.0, 1.0], [7.0, 7.0]])
+def test_values_far_from_all_seen_are_brought_near(values):
+    cells = learn(np.array(values)).encode(np.array([-1e300, 1e300]))
+    assert cells.tolist() == [-FARTHEST, FARTHEST]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "int32", "UInt8"])
+def test_integers_are_decoded_up_to_the_limits_of_their_dtype(dtype):
+    limits = np.iinfo(dtype.lower())
+    column = learn(pd.Series([limits.min, limits.max], dtype=dtype))
+    decoded = column.decode(np.array([-9.0, 9.0], dtype=np.float32))
+    assert decoded.dtype == dtype
+    assert decoded[0] == limits.min
+    assert float(decoded[1]) == pytest.approx(limits.max)
+
+
 @pytest.mark.parametrize("units", [1e-100, 1e-3, 1.0, 1e200])
 @pytest.mark.parametrize("centre", [0.0, 100.0])
 def test_numbers_are_encoded_in_standard_deviations(units, centre):
