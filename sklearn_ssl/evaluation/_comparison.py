@@ -188,15 +188,21 @@ def compare_objectives(
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ssl.evaluation import compare_objectives
     >>> X, y = load_iris(return_X_y=True)
-    >>> small = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2}
+    >>> small = {
+    ...     "n_components": 3,
+    ...     "hidden_layer_sizes": (8,),
+    ...     "max_iter": 2,
+    ...     "embedding": "last",
+    ...     "passthrough": False,
+    ... }
     >>> comparison = compare_objectives(X[::2], y[::2], params=small, cv=2, random_state=0)
     >>> comparison.table["width"]
     estimator
-    DenoisingAutoencoder      16
-    ContrastiveEmbedder       16
-    MaskedFeaturePredictor    20
-    plain autoencoder         16
-    raw features               4
+    DenoisingAutoencoder      3
+    ContrastiveEmbedder       3
+    MaskedFeaturePredictor    3
+    plain autoencoder         3
+    raw features              4
     Name: width, dtype: int64
     """
     X, target = check_table_and_target(X, y)

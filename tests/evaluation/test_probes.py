@@ -48,7 +48,7 @@ def test_test_rows_are_new_to_the_transformer(spy, coins):
 
 @pytest.mark.parametrize("probe", ["linear", "knn"])
 def test_a_supervised_transformer_gets_no_labels(iris, probe):
-    with pytest.raises((TypeError, ValueError), match="argument: 'y'|the target y is None"):
+    with pytest.raises((TypeError, ValueError), match=r"argument: 'y'|the target y is None"):
         probe_score(LinearDiscriminantAnalysis(), *iris, probe=probe)
 
 
