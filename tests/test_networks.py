@@ -62,15 +62,21 @@ def make_network(build, seed):
     }[build](seeded(seed))
 
 
+def drawn(network):
+    """Parameters of the layers that begin at random."""
+    layers = [layer for layer in network.modules() if isinstance(layer, Linear | RowInput)]
+    return [weight for layer in layers for weight in layer.parameters(recurse=False)]
+
+
 @pytest.mark.parametrize("build", ["linear", "rows", "encoder", "decoder", "projection head"])
 def test_the_generator_alone_decides_the_weights(build):
     state = torch.get_rng_state()
-    first, again, other = (make_network(build, seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (drawn(make_network(build, seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    drawn = [name for name in first if name.endswith(("weight", "bias"))]
-    assert drawn
-    assert not any(torch.equal(first[name], other[name]) for name in drawn)
+    assert first
+    for weight, same, different in zip(first, again, other, strict=True):
+        assert torch.equal(weight, same)
+        assert not torch.equal(weight, different)
 
 
 @pytest.mark.parametrize("n_in", [1, 100])
@@ -170,12 +176,14 @@ def test_tied_decoder_owns_its_biases_alone():
     assert owned == [(6,), (7,), (MIXED.width,)]
 
 
-def test_tied_decoder_multiplies_by_the_transposes():
-    encoder = Encoder(CATEGORIES, (), 4, seeded())
+def test_tied_decoder_multiplies_by_the_transposes_and_adds_its_biases():
+    encoder = Encoder(MIXED, (7,), 4, seeded())
     decoder = TiedDecoder(encoder)
-    weight = encoder.rows.code_weight
-    embedding = torch.eye(4)
-    torch.testing.assert_close(decoder(embedding), weight.T)
+    hidden_bias, output_bias = (nn.init.normal_(b, generator=seeded()) for b in decoder.biases)
+    embedding = torch.randn(5, 4, generator=seeded())
+    hidden = F.relu(embedding @ encoder.deeper[0].weight + hidden_bias)
+    written = torch.cat([encoder.rows.dense.weight, encoder.rows.code_weight.T], dim=1)
+    torch.testing.assert_close(decoder(embedding), hidden @ written + output_bias)
 
 
 @pytest.mark.parametrize("n_rows", [1, 5])
