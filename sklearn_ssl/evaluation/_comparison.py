@@ -162,8 +162,8 @@ def compare_objectives(
         A scorer as in scikit-learn. None is the probe's own: accuracy, or R² for quantities.
 
     n_jobs : int or None, default=None
-        Pairs of a split and an estimator to run at the same time. Nothing but the times depends
-        on it.
+        Pairs of a split and an estimator to run at the same time. But for rounding, nothing but
+        the times depends on it.
 
     random_state : int, RandomState instance or None, default=None
         Source of the random states that estimators leave at None and of the disturbed copies.

@@ -53,7 +53,7 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
         Share of rows on which the informativeness is measured, in (0, 1).
 
     n_jobs : int or None, default=None
-        Factors to learn at the same time. The result does not depend on it.
+        Factors to learn at the same time. The result does not depend on it, but for rounding.
 
     random_state : int, RandomState instance or None, default=None
         Source of the split and of the random states that ``model`` leaves at None.

@@ -116,7 +116,8 @@ def label_efficiency_curve(
         A scorer as in scikit-learn. None is the model's own: accuracy, or R² for quantities.
 
     n_jobs : int or None, default=None
-        Pairs of a split and an estimator to run at the same time. The scores do not depend on it.
+        Pairs of a split and an estimator to run at the same time. The scores do not depend
+        on it, but for rounding.
 
     random_state : int, RandomState instance or None, default=None
         Source of the draws and of the random states that estimators leave at None.

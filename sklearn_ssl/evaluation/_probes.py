@@ -151,7 +151,7 @@ def probe_score(
         A scorer as in scikit-learn. None is the probe's own: accuracy, or R² for quantities.
 
     n_jobs : int or None, default=None
-        Splits to run at the same time. The scores do not depend on it.
+        Splits to run at the same time. The scores do not depend on it, but for rounding.
 
     random_state : int, RandomState instance or None, default=None
         Source of the random states that ``estimator`` and ``probe`` leave at None.
@@ -255,7 +255,7 @@ def transfer_score(
         A scorer as in scikit-learn. None is the probe's own: accuracy, or R² for quantities.
 
     n_jobs : int or None, default=None
-        Tasks to run at the same time. The scores do not depend on it.
+        Tasks to run at the same time. The scores do not depend on it, but for rounding.
 
     random_state : int, RandomState instance or None, default=None
         Source of the random states that ``estimator`` and ``probe`` leave at None.
