@@ -24,6 +24,7 @@ from sklearn_ssl.evaluation._splits import (
     Split,
     Target,
     check_table_and_target,
+    hide_labels,
     labelled_order,
     make_splits,
     resolve_train_sizes,
@@ -43,6 +44,7 @@ class Task(NamedTuple):
     seed: int
     # Places in the training set, one array per draw; the first n of it are labelled.
     orders: list[np.ndarray]
+    sees_unlabelled: bool
 
 
 @validate_params(
@@ -52,6 +54,7 @@ class Task(NamedTuple):
         "y": ["array-like"],
         "train_sizes": ["array-like"],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "semi_supervised": ["array-like"],
         "baseline": ["boolean"],
         **PROBE_CONSTRAINTS,
     },
@@ -64,6 +67,7 @@ def label_efficiency_curve(
     *,
     train_sizes=DEFAULT_TRAIN_SIZES,
     n_repeats=5,
+    semi_supervised=(),
     baseline=True,
     probe="linear",
     cv=None,
@@ -84,7 +88,8 @@ def label_efficiency_curve(
     ----------
     estimators : estimator or dict of str to estimator
         What to compare, by name. Transformers are pretrained and probed. Classifiers and
-        regressors are baselines without pretraining: they are fitted on the labelled rows alone.
+        regressors are baselines without pretraining: they are fitted on the labelled rows alone,
+        unless they are among ``semi_supervised``.
 
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Rows.
@@ -98,6 +103,11 @@ def label_efficiency_curve(
 
     n_repeats : int, default=5
         Draws of the labelled rows in each split.
+
+    semi_supervised : array-like of str, default=()
+        Names of classifiers and regressors that are fitted on all training rows, where the target
+        of an unlabelled one is -1 (classes) or NaN (quantities), as for
+        :mod:`sklearn.semi_supervised` and :class:`~sklearn_ssl.FineTunedClassifier`.
 
     baseline : bool, default=True
         Whether to add "raw features": the table itself, standardised and one-hot encoded, behind
@@ -164,7 +174,10 @@ def label_efficiency_curve(
     named = _with_baseline(check_estimators(estimators), baseline, X)
     splits = make_splits(X, target, cv, groups)
     sizes = resolve_train_sizes(train_sizes, splits, target)
-    tasks = _make_tasks(named, splits, target, n_repeats, check_random_state(random_state))
+    _check_semi_supervised(semi_supervised, named)
+    tasks = _make_tasks(
+        named, splits, target, n_repeats, semi_supervised, check_random_state(random_state)
+    )
     resolved = resolve_probe(probe, target.has_classes)
     rows = Parallel(n_jobs=n_jobs)(
         delayed(_run_task)(task, X, target, sizes, resolved, scoring) for task in tasks
@@ -186,11 +199,22 @@ def _with_baseline(named: dict[str, Any], baseline: bool, X: Any) -> dict[str, A
     return {**named, RAW: raw_features(X)}
 
 
+def _check_semi_supervised(names: Any, named: dict[str, Any]) -> None:
+    supervised = [name for name, estimator in named.items() if is_supervised(estimator)]
+    for name in names:
+        if name not in supervised:
+            raise ValueError(
+                "semi_supervised must name classifiers or regressors among the estimators, which "
+                f"are {supervised}; got {name!r}."
+            )
+
+
 def _make_tasks(
     named: dict[str, Any],
     splits: list[Split],
     target: Target,
     n_repeats: int,
+    semi_supervised: Any,
     rng: np.random.RandomState,
 ) -> list[Task]:
     """All tasks, with their seeds: those of a split are the same for each estimator."""
@@ -201,7 +225,10 @@ def _make_tasks(
             labelled_order(target.values[split.train], target.has_classes, order_rng)
             for order_rng in map(np.random.RandomState, order_seeds)
         ]
-        tasks += [Task(name, each, number, split, seed, orders) for name, each in named.items()]
+        tasks += [
+            Task(name, each, number, split, seed, orders, name in semi_supervised)
+            for name, each in named.items()
+        ]
     return tasks
 
 
@@ -214,7 +241,10 @@ def _run_task(
     for repeat, order in enumerate(task.orders):
         for size in sizes:
             labelled = order[:size]
-            known = safe_indexing(train, labelled), y_train[labelled]
+            if task.sees_unlabelled:
+                known = train, hide_labels(y_train, labelled, target.has_classes)
+            else:
+                known = safe_indexing(train, labelled), y_train[labelled]
             score = fit_and_score(model, task.seed, *known, test, y_test, scoring)
             rows.append((task.name, int(size), task.number, repeat, score))
     return rows

@@ -66,6 +66,7 @@ class LabelEfficiencyDisplay:
         *,
         train_sizes=DEFAULT_TRAIN_SIZES,
         n_repeats=5,
+        semi_supervised=(),
         baseline=True,
         probe="linear",
         cv=None,
@@ -93,6 +94,9 @@ class LabelEfficiencyDisplay:
 
         n_repeats : int, default=5
             Draws of the labelled rows in each split.
+
+        semi_supervised : array-like of str, default=()
+            Names of estimators that see all training rows, with the labelled targets alone.
 
         baseline : bool, default=True
             Whether to add the raw features.
@@ -130,6 +134,7 @@ class LabelEfficiencyDisplay:
             y,
             train_sizes=train_sizes,
             n_repeats=n_repeats,
+            semi_supervised=semi_supervised,
             baseline=baseline,
             probe=probe,
             cv=cv,

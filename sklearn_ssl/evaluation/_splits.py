@@ -11,6 +11,8 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
 
+UNLABELLED = -1
+
 
 class Target(NamedTuple):
     """A target and whether its values are classes."""
@@ -102,3 +104,20 @@ def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -
             f"set, but is within [{sizes.min()}, {sizes.max()}]."
         )
     return np.unique(sizes)
+
+
+def hide_labels(y: np.ndarray, labelled: np.ndarray, has_classes: bool) -> np.ndarray:
+    """Copy a target with -1 (classes) or NaN (quantities) in all rows but the labelled ones."""
+    if not has_classes:
+        hidden = np.full(len(y), np.nan)
+    else:
+        # Neither text nor flags nor counts without a sign have room for -1.
+        kind = y.dtype if y.dtype.kind in "if" else int if y.dtype.kind == "u" else object
+        hidden = np.full(len(y), UNLABELLED, dtype=kind)
+        if UNLABELLED in y.tolist():
+            raise ValueError(
+                f"y has a class {UNLABELLED}, which marks unlabelled rows for semi-supervised "
+                "estimators. Give that class another name."
+            )
+    hidden[labelled] = y[labelled]
+    return hidden

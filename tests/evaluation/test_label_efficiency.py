@@ -8,10 +8,18 @@ import pytest
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.model_selection import StratifiedKFold
+from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sklearn_ssl.evaluation import LabelEfficiencyDisplay, label_efficiency_curve, labels_saved
+from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
+from sklearn_ssl.evaluation import (
+    LabelEfficiencyDisplay,
+    label_efficiency_curve,
+    labels_saved,
+    make_factors_table,
+)
 
 
 @pytest.fixture
@@ -62,6 +70,55 @@ def test_a_supervised_baseline_sees_the_labelled_rows_alone(coins):
     for small, large in zip(Recorder.seen[::3], Recorder.seen[1::3], strict=True):
         assert set(small) < set(large)
         np.testing.assert_array_equal(np.bincount(y[large])[1:], [4, 4])
+
+
+def test_a_semi_supervised_estimator_sees_all_training_rows_and_the_drawn_labels(coins):
+    X, y = coins
+    seen = []
+
+    class Recorder(SelfTrainingClassifier):
+        def fit(self, X, y):
+            seen.append((set(X[:, 0].astype(int)), y))
+            return super().fit(X, y)
+
+    cv = StratifiedKFold(2, shuffle=True, random_state=0)
+    label_efficiency_curve(
+        {"self": Recorder(LogisticRegression())},
+        X,
+        y,
+        train_sizes=[4, 20],
+        n_repeats=2,
+        semi_supervised=["self"],
+        cv=cv,
+    )
+    trains = [set(train) for train, _ in cv.split(X, y)]
+    assert [rows for rows, _ in seen] == [trains[0]] * 4 + [trains[1]] * 4
+    assert [(labels != -1).sum() for _, labels in seen] == [4, 20] * 4
+
+
+def test_semi_supervised_estimators_are_among_the_supervised_ones(iris):
+    with pytest.raises(ValueError, match=r"which are \['forest'\]; got 'PCA'"):
+        label_efficiency_curve(
+            {"PCA": PCA(), "forest": RandomForestClassifier()}, *iris, semi_supervised=["PCA"]
+        )
+
+
+def test_fine_tuning_is_compared_with_probes():
+    table = make_factors_table(90, n_factors=2, columns_per_factor=3, random_state=0)
+    estimator = FineTunedRegressor(
+        DenoisingAutoencoder(n_components=4, hidden_layer_sizes=(8,), max_iter=2), max_iter=2
+    )
+    curve = label_efficiency_curve(
+        {"fine-tuned": estimator},
+        table.data,
+        table.factors["factor0"],
+        train_sizes=[30],
+        n_repeats=1,
+        semi_supervised=["fine-tuned"],
+        cv=2,
+        random_state=0,
+    )
+    assert np.isfinite(curve["score"]).all()
 
 
 def test_every_class_is_among_the_labelled_rows(iris):

@@ -10,6 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn_ssl.evaluation._splits import (
     Split,
     check_target,
+    hide_labels,
     labelled_order,
     make_splits,
     resolve_train_sizes,
@@ -78,3 +79,23 @@ def test_sizes_of_uneven_splits_fit_the_smallest():
     target = check_target([0, 1] * 10)
     assert resolve_train_sizes([1.0, 0.5, 0.5], splits, target).tolist() == [5, 10]
     assert resolve_train_sizes([8, 2], splits, target).tolist() == [2, 8]
+
+
+@pytest.mark.parametrize("y", [[3, 5, 3], ["a", "b", "a"], [True, False, True], [1.0, 0.0, 1.0]])
+def test_hidden_classes_are_minus_one(y):
+    y = np.array(y)
+    hidden = hide_labels(y, np.array([1]), has_classes=True)
+    assert hidden.tolist() == [-1, y[1], -1]
+
+
+def test_hidden_quantities_are_nan_and_a_class_of_that_name_is_refused():
+    hidden = hide_labels(np.array([0.5, 1.5]), np.array([0]), has_classes=False)
+    assert hidden[0] == 0.5
+    assert np.isnan(hidden[1])
+    with pytest.raises(ValueError, match="y has a class -1, which marks unlabelled rows"):
+        hide_labels(np.array([-1, 1]), np.array([0]), has_classes=True)
+
+
+def test_counts_without_a_sign_have_room_for_hidden_ones():
+    y = np.array([3, 5], dtype=np.uint8)
+    assert hide_labels(y, np.array([0]), has_classes=True).tolist() == [3, -1]
