@@ -96,10 +96,12 @@ def judge(embedder, X, factors):
     }
 
 
-def measure(seeds, passes):
+def measure(seeds, passes, n_samples):
     rows = []
     for seed in seeds:
-        table = make_factors_table(1600, entanglement=0.5, n_noise_columns=4, random_state=seed)
+        table = make_factors_table(
+            n_samples, entanglement=0.5, n_noise_columns=4, random_state=seed
+        )
         is_source = table.factors["factor0"] < 0
         for name, embedder in make_embedders(passes, seed):
             embedder.fit(table.data[is_source])
@@ -190,8 +192,8 @@ def main():
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="one table, for a quick check")
     options = parser.parse_args()
-    seeds, passes = (range(1), (3,)) if options.short else (range(3), (2, 10, 30))
-    results = measure(seeds, passes)
+    settings = (range(1), (3,), 800) if options.short else (range(3), (2, 10, 30), 1600)
+    results = measure(*settings)
     correlations = agreement(results)
     draw(results, correlations, options.output)
     conclude(results, correlations)
