@@ -482,6 +482,15 @@ def _fail(net, **kwargs):
     raise ZeroDivisionError
 
 
+@every
+def test_fit_forgets_the_stream_that_was_learned_before_it(Embedder, flowers):
+    fresh, used = Embedder(**SMALL), Embedder(**SMALL)
+    used.partial_fit(flowers.iloc[:50])
+    for embedder in (fresh, used):
+        embedder.fit(flowers).partial_fit(flowers)
+    assert (used.transform(flowers) == fresh.transform(flowers)).all()
+
+
 class _Flatten(Callback):
     def on_train_end(self, net, **kwargs):
         with torch.no_grad():
@@ -665,6 +674,19 @@ def test_columns_without_a_frequent_category_are_rebuilt_as_missing(flowers):
     rebuilt = autoencoder.reconstruct(table)
     assert rebuilt["tag"].isna().all()
     assert rebuilt["species"].notna().all()
+
+
+@pytest.mark.parametrize("logit", [-0.2, 0.2])
+def test_zeros_and_ones_are_rebuilt_by_the_sign_of_their_logit(mixed, logit):
+    autoencoder = DenoisingAutoencoder(**SMALL).fit(mixed)
+    rebuilt = autoencoder._decode(torch.full((1, autoencoder._schema.width), logit))
+    assert rebuilt["flag"].item() == (logit > 0)
+
+
+def test_masked_score_finds_nothing_in_columns_that_tell_nothing_of_each_other():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    predictor = MaskedFeaturePredictor(**LEARNING).fit(X)
+    assert -0.5 < predictor.score(X[:150]) < 0.1
 
 
 def test_embeddings_of_another_width_are_told(flowers):
