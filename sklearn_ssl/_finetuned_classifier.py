@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning import BaseFineTuned, require_target
+from sklearn_ssl._fitting import unchanged_on_error
 from sklearn_ssl._objectives import class_losses, label_losses
 from sklearn_ssl._tabular import as_dense
 
@@ -60,8 +61,8 @@ FrozenEstimator or None, default=None
     learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
         Schedule of the learning rate over ``max_iter`` passes.
 
-    learning_rate_init : float, default=3e-4
-        Highest learning rate of the head.
+    learning_rate_init : float, default=2e-4
+        Highest learning rate of the head. From a head at zero, in mode "full", 1e-3 is better.
 
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
@@ -173,7 +174,7 @@ FrozenEstimator or None, default=None
         consistency_weight=0.0,
         batch_size="auto",
         learning_rate="cosine",
-        learning_rate_init=3e-4,
+        learning_rate_init=2e-4,
         weight_decay=1e-5,
         max_iter=30,
         early_stopping=True,
@@ -225,16 +226,17 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or fewer than two classes are labelled.
         """
-        X = self._check_X(X, reset=True)
-        y, is_labelled = _check_labels(y, type(self).__name__)
-        check_consistent_length(X, y)
-        weight = self._check_weight(sample_weight, X)
-        is_used = is_labelled & (weight > 0)
-        target = self._learn_classes(y, is_used)
-        if self.class_weight is not None:
-            weight[is_labelled] *= compute_sample_weight(self.class_weight, y[is_labelled])
-        losses = class_losses if target.ndim == 1 else label_losses
-        self._learn(X, torch.from_numpy(target), weight, is_labelled, losses)
+        with unchanged_on_error(self):
+            X = self._check_X(X, reset=True)
+            y, is_labelled = _check_labels(y, type(self).__name__)
+            check_consistent_length(X, y)
+            weight = self._check_weight(sample_weight, X)
+            is_used = is_labelled & (weight > 0)
+            target = self._learn_classes(y, is_used)
+            if self.class_weight is not None:
+                weight[is_labelled] *= compute_sample_weight(self.class_weight, y[is_labelled])
+            losses = class_losses if target.ndim == 1 else label_losses
+            self._learn(X, torch.from_numpy(target), weight, is_labelled, losses)
         return self
 
     def _learn_classes(self, y: np.ndarray, is_used: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning import BaseFineTuned, require_target
+from sklearn_ssl._fitting import unchanged_on_error
 from sklearn_ssl._objectives import squared_losses
 
 
@@ -41,8 +42,8 @@ FrozenEstimator or None, default=None
     learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
         Schedule of the learning rate over ``max_iter`` passes.
 
-    learning_rate_init : float, default=3e-4
-        Highest learning rate of the head.
+    learning_rate_init : float, default=2e-4
+        Highest learning rate of the head. From a head at zero, in mode "full", 1e-3 is better.
 
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
@@ -135,7 +136,7 @@ FrozenEstimator or None, default=None
         consistency_weight=0.0,
         batch_size="auto",
         learning_rate="cosine",
-        learning_rate_init=3e-4,
+        learning_rate_init=2e-4,
         weight_decay=1e-5,
         max_iter=30,
         early_stopping=True,
@@ -186,25 +187,26 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or a target is never known.
         """
-        X = self._check_X(X, reset=True)
-        y = _check_numbers(y, type(self).__name__)
-        check_consistent_length(X, y)
-        weight = self._check_weight(sample_weight, X)
-        self._is_1d = y.ndim == 1
-        targets = y.reshape(len(y), -1)
-        is_labelled = ~np.isnan(targets).all(axis=1)
-        used = targets[is_labelled & (weight > 0)]
-        if np.isnan(used).all(axis=0).any():
-            raise ValueError(
-                f"{type(self).__name__} needs labelled rows for each target, but input y contains "
-                "NaN only. Rows with y=NaN are unlabelled."
-            )
-        center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
-        scale[scale <= 1e-12 * np.abs(center)] = 1.0
-        units = torch.from_numpy(((targets - center) / scale).astype(np.float32))
-        self._learn(X, units, weight, is_labelled, squared_losses)
-        self.coef_ *= scale[:, None]
-        self.intercept_ = self.intercept_ * scale + center
+        with unchanged_on_error(self):
+            X = self._check_X(X, reset=True)
+            y = _check_numbers(y, type(self).__name__)
+            check_consistent_length(X, y)
+            weight = self._check_weight(sample_weight, X)
+            self._is_1d = y.ndim == 1
+            targets = y.reshape(len(y), -1)
+            is_labelled = ~np.isnan(targets).all(axis=1)
+            used = targets[is_labelled & (weight > 0)]
+            if np.isnan(used).all(axis=0).any():
+                raise ValueError(
+                    f"{type(self).__name__} needs labelled rows for each target, but y has "
+                    "targets of NaN only. Rows with y=NaN are unlabelled."
+                )
+            center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
+            scale[scale <= 1e-12 * np.abs(center)] = 1.0
+            units = torch.from_numpy(((targets - center) / scale).astype(np.float32))
+            self._learn(X, units, weight, is_labelled, squared_losses)
+            self.coef_ *= scale[:, None]
+            self.intercept_ = self.intercept_ * scale + center
         return self
 
     def predict(self, X) -> np.ndarray:

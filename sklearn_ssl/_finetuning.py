@@ -23,14 +23,13 @@ from sklearn_ssl._compat import (
     validate_data,
 )
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
-from sklearn_ssl._fitting import draw_seed
+from sklearn_ssl._fitting import draw_seed, warn_of_outcome
 from sklearn_ssl._heads import LinearHead, Losses, choose_variance
 from sklearn_ssl._networks import Linear
 from sklearn_ssl._pretext import Supervise
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, check_table
 from sklearn_ssl._training import (
     SCHEDULES,
-    StopAfter,
     TrainingOptions,
     resolve_batch_size,
     resolve_device,
@@ -106,9 +105,8 @@ class BaseFineTuned(BaseEstimator):
         self.best_iter_ = n_passes
         if n_passes:
             result = train(task, data.parts, None, self._options(len(data), n_passes), seed)
+            warn_of_outcome(result)
             self.loss_curve_ = result.loss_curve
-        elif hasattr(self, "loss_curve_"):
-            del self.loss_curve_
         # In place, since a tied decoder reads the weights of this encoder.
         transformer.module_.encoder.load_state_dict(task.embedding.encoder.state_dict())
         self.transformer_ = transformer
@@ -167,6 +165,8 @@ class BaseFineTuned(BaseEstimator):
         seed: int,
     ) -> int:
         """Passes after which the held-out loss is lowest; 0 keeps the probe."""
+        for name in ("loss_curve_", "validation_scores_"):
+            self.__dict__.pop(name, None)
         self.n_iter_ = 1
         if self.mode == "frozen":
             return 0
@@ -180,14 +180,21 @@ class BaseFineTuned(BaseEstimator):
             before = _held_out_loss(task, validation)
             options = self._options(len(kept))
             result = train(task, data.take(kept), validation, options, seed)
+            warn_of_outcome(result)
+            if result.outcome == "interrupted":
+                return 0
             curves.append([before, *(-score for score in result.validation_scores)])
         self.n_iter_ = max(map(len, curves)) - 1
         # Folds stop at different passes; beyond the shortest curve they do not compare.
         n_common = min(map(len, curves))
         mean = np.mean([curve[:n_common] for curve in curves], axis=0)
+        mean[~np.isfinite(mean)] = np.inf  # where training diverged
         self.validation_scores_ = (-mean).tolist()
         best = int(mean.argmin())
-        return best if mean[best] < mean[0] - self.tol else 0
+        gains = np.array([curve[0] - curve[best] for curve in curves])
+        # With few rows the lowest of many losses is low by chance.
+        by_chance = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+        return best if gains.mean() > max(self.tol, by_chance) else 0
 
     def _make_task(
         self,
@@ -220,7 +227,8 @@ class BaseFineTuned(BaseEstimator):
     def _options(self, n_rows: int, n_passes: int | None = None) -> TrainingOptions:
         factor = 1.0 if self.mode == "full" else self.encoder_rate
         return TrainingOptions(
-            max_iter=self.max_iter,
+            # The passes that were chosen go through the whole schedule, down to its last rates.
+            max_iter=self.max_iter if n_passes is None else n_passes,
             batch_size=resolve_batch_size(self.batch_size, n_rows),
             learning_rate=self.learning_rate,
             learning_rate_init=self.learning_rate_init,
@@ -230,7 +238,6 @@ class BaseFineTuned(BaseEstimator):
             tol=self.tol,
             device=resolve_device(self._device()),
             verbose=bool(self.verbose),
-            callbacks=() if n_passes is None else (StopAfter(n_passes),),
             rate_factors={"embedding.encoder.*": factor},
         )
 

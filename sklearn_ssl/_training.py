@@ -208,17 +208,6 @@ class Stop(Callback):
             raise StopTraining
 
 
-class StopAfter(Callback):
-    """Leave the loop after some passes, without another schedule of the learning rate."""
-
-    def __init__(self, n_passes: int):
-        self.n_passes = n_passes
-
-    def on_epoch_end(self, net, **kwargs):
-        if len(net.history) >= self.n_passes:
-            raise StopTraining
-
-
 class Progress(Callback):
     """A bar on a terminal; nothing elsewhere."""
 
