@@ -20,8 +20,9 @@ from torch import nn
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
 from sklearn_ssl._fitting import draw_seed, unchanged_on_error, warn_of_outcome
-from sklearn_ssl._networks import Embedding
+from sklearn_ssl._networks import Embedding, learn_ramps
 from sklearn_ssl._schema import Schema
+from sklearn_ssl._spectrum import rank_of_spectrum
 from sklearn_ssl._streams import StreamMixin
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
 from sklearn_ssl._training import (
@@ -36,6 +37,9 @@ from sklearn_ssl._views import Batch
 
 N_ROWS_OF_STATISTICS = 10_000
 
+MOST_RAMPS = 2048
+"""Columns of the embedding that quantile bins may add."""
+
 
 class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
@@ -48,6 +52,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         "hidden_layer_sizes": ["array-like"],
         "embedding": [StrOptions({"all", "last"})],
         "passthrough": ["boolean"],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
@@ -167,7 +172,8 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         X_new : ndarray of shape (n_samples, n_features_out), float32
             In standard deviations over the training rows. The first ``n_components`` columns are
             the encoder's last layer, then come its hidden layers from the input upwards
-            (``embedding="all"``), then the encoded row itself (``passthrough=True``).
+            (``embedding="all"``), then the encoded row itself and the quantile bins of its
+            numbers (``passthrough=True``).
         """
         check_is_fitted(self)
         X = self._check_table(X, reset=False)
@@ -265,6 +271,9 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """Set the units of the embedding: its mean and standard deviation on training rows."""
         every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
         sample = table[0][::every], table[1][::every]
+        # A wide table has many features to combine and needs fewer cuts of each.
+        n_bins = min(self.n_bins, MOST_RAMPS // max(self._schema.n_numeric, 1))
+        self._ramps = learn_ramps(sample[0], n_bins if self.passthrough else 1)
         embedding = self._lend_embedding()
         self._n_features_out = embedding.width
         embedded = apply_embedding(embedding, sample).astype(np.float32)
@@ -272,13 +281,21 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         scale = embedded.std(axis=0, dtype=np.float64)
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
-        last_layer = is_constant[: embedding.encoder.sizes[-1]]
-        if len(sample[0]) > 1 and last_layer.all() and _varies(sample):
+        last_layer = np.where(is_constant, 0.0, embedded - self._center)[:, : self.n_components]
+        self.effective_rank_ = rank_of_spectrum(np.linalg.svd(last_layer, compute_uv=False))
+        if len(sample[0]) > 2 and _varies(sample):
+            self._warn_of_collapse()
+
+    def _warn_of_collapse(self) -> None:
+        # A few columns, or components, have no more than a few directions.
+        is_wide = min(self.n_components, self._schema.n_features) >= 4
+        if self.effective_rank_ < (1.5 if is_wide else 0.5):
             warnings.warn(
-                f"The embedding of {type(self).__name__} has collapsed: all rows have the same "
-                "one. Lower learning_rate_init or weight_decay, or use another objective.",
+                f"The embedding of {type(self).__name__} has collapsed: its last layer uses "
+                f"{self.effective_rank_:.1f} of {self.n_components} directions. Lower "
+                "learning_rate_init or weight_decay, or use another objective.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _embedding(self, center=None, scale=None) -> Embedding:
@@ -286,7 +303,8 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return Embedding(
             self.module_.encoder,
             all_layers=self.embedding == "all",
-            passthrough=self.passthrough,
+            passthrough=self._table_encoder.schema_ if self.passthrough else None,
+            ramps=self._ramps,
             center=center,
             scale=scale,
         )

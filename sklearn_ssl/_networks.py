@@ -59,14 +59,17 @@ class RowInput(nn.Module):
             for offset in schema.offsets:
                 self.code_weight[offset : offset + N_RESERVED] = 0.0
         self.register_buffer("offsets", torch.tensor(schema.offsets, dtype=torch.int32))
-        nullable = [i for i, flag in enumerate(schema.nullable) if flag]
-        self.register_buffer("nullable", torch.tensor(nullable, dtype=torch.int64))
+        self.register_buffer("nullable", _positions(schema.nullable))
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
         hidden = self.dense(write_numbers(numeric, self.nullable))
         if self.schema.n_categorical:
             hidden = hidden + F.embedding_bag(codes + self.offsets, self.code_weight, mode="sum")
         return hidden
+
+
+def _positions(flags: Sequence[bool]) -> Tensor:
+    return torch.tensor([i for i, flag in enumerate(flags) if flag], dtype=torch.int64)
 
 
 def write_numbers(numeric: Tensor, nullable: Tensor) -> Tensor:
@@ -98,8 +101,45 @@ def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) 
     return torch.cat([numbers, *one_hot], dim=1)
 
 
+Ramps = tuple[Tensor, Tensor, Tensor]
+"""Feature, start and width of every ramp, each of shape (n_ramps,)."""
+
+
+def learn_ramps(numeric: Tensor, n_bins: int) -> Ramps:
+    """Cut the range of every numeric feature at its quantiles.
+
+    A ramp rises from 0 to 1 over one bin and stays there, so that a linear model on the ramps of
+    a feature is any function of it that is linear within bins (Gorishniy et al., 2022).
+
+    Parameters
+    ----------
+    numeric : Tensor of shape (n_rows, n_numeric)
+        Encoded numbers, NaN where missing.
+
+    n_bins : int
+        Bins of a feature. Equal quantiles are one cut, so that features with few values have
+        fewer; those with a single bin have none, since they are their own ramp.
+    """
+    features, cuts = [], []
+    for feature, column in enumerate(numeric.T):
+        present = column[~column.isnan()]
+        if n_bins < 2 or not len(present):
+            continue
+        levels = torch.linspace(0, 1, n_bins + 1, dtype=numeric.dtype)
+        edges = present.quantile(levels, interpolation="lower").unique()
+        if len(edges) > 2:
+            features.append(torch.full((len(edges) - 1,), feature))
+            cuts.append(torch.stack([edges[:-1], edges.diff()]))
+    if not features:
+        return torch.zeros(0, dtype=torch.int64), numeric.new_zeros(0), numeric.new_ones(0)
+    starts, widths = torch.cat(cuts, dim=1)
+    return torch.cat(features), starts, widths
+
+
 class Encoder(nn.Module):
     """Multi-layer perceptron from a row to its embedding; the last layer is linear.
+
+    Hidden layers are normalised within each row (Ba et al., 2016) before they are rectified.
 
     Shape
     -----
@@ -119,13 +159,18 @@ class Encoder(nn.Module):
         self.deeper = nn.ModuleList(
             Linear(n_in, n_out, generator) for n_in, n_out in pairwise(self.sizes)
         )
+        # One unit alone would be normalised to a constant.
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(size, dtype=torch.float32) if size > 1 else nn.Identity()
+            for size in hidden_layer_sizes
+        )
 
     def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
         """Activations of every layer, the embedding first and then from the input upwards."""
         hidden = self.rows(numeric, codes)
         activations = []
-        for layer in self.deeper:
-            activations.append(F.relu(hidden))
+        for norm, layer in zip(self.norms, self.deeper, strict=True):
+            activations.append(F.relu(norm(hidden)))
             hidden = layer(activations[-1])
         return [hidden, *activations]
 
@@ -144,8 +189,11 @@ class Embedding(nn.Module):
     all_layers : bool
         Whether the hidden layers follow the encoder's last one.
 
-    passthrough : bool
-        Whether the row written out follows the layers.
+    passthrough : Schema or None
+        The features of the row written out that follows the layers.
+
+    ramps : Ramps or None
+        What follows the row written out.
 
     center, scale : array-like of shape (width,) or None
         The units: mean and standard deviation of every column. None leaves the columns in the
@@ -158,16 +206,33 @@ class Embedding(nn.Module):
 
     center: Tensor
     scale: Tensor
+    nullable: Tensor
+    ramp_feature: Tensor
+    ramp_start: Tensor
+    ramp_width: Tensor
 
     def __init__(
-        self, encoder: Encoder, *, all_layers: bool, passthrough: bool, center=None, scale=None
+        self,
+        encoder: Encoder,
+        *,
+        all_layers: bool,
+        passthrough: Schema | None = None,
+        ramps: Ramps | None = None,
+        center=None,
+        scale=None,
     ):
         super().__init__()
         self.encoder = encoder
         self.all_layers = all_layers
         self.passthrough = passthrough
         layers = sum(encoder.sizes) if all_layers else encoder.sizes[-1]
-        self.width = layers + (written_width(encoder.rows.schema) if passthrough else 0)
+        nullable = passthrough.nullable if passthrough else ()
+        self.register_buffer("nullable", _positions(nullable))
+        ramps = learn_ramps(torch.zeros(0, 0), 0) if ramps is None else ramps
+        for name, part in zip(("feature", "start", "width"), ramps, strict=True):
+            self.register_buffer(f"ramp_{name}", part)
+        written = written_width(passthrough) if passthrough else 0
+        self.width = layers + written + len(self.ramp_feature)
         for name, value, default in (("center", center, 0.0), ("scale", scale, 1.0)):
             units = [default] * self.width if value is None else value
             self.register_buffer(name, torch.tensor(units, dtype=torch.float32))
@@ -176,8 +241,10 @@ class Embedding(nn.Module):
         layers = self.encoder.layers(numeric, codes)
         parts = layers if self.all_layers else layers[:1]
         if self.passthrough:
-            rows = self.encoder.rows
-            parts = [*parts, write_row(numeric, codes, rows.schema, rows.nullable)]
+            parts = [*parts, write_row(numeric, codes, self.passthrough, self.nullable)]
+        if len(self.ramp_feature):
+            values = numeric.nan_to_num(0.0)[:, self.ramp_feature]
+            parts = [*parts, ((values - self.ramp_start) / self.ramp_width).clamp(0, 1)]
         return (torch.cat(parts, dim=1) - self.center) / self.scale
 
 

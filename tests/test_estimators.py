@@ -387,8 +387,10 @@ def test_embedding_is_standardised_and_named_by_its_layers(Embedder):
     np.testing.assert_allclose(every_layer.mean(axis=0), 0, atol=1e-5)
     deviation = every_layer.std(axis=0)
     np.testing.assert_allclose(deviation[deviation > 0], 1, rtol=1e-4)
-    raw = Z["last", True][:, 8:]
-    assert raw.shape[1] in (X.shape[1], 2 * X.shape[1])
+    raw = Embedder(**SMALL, embedding="last", n_bins=1).fit_transform(X)[:, 8:]
+    assert raw.shape == X.shape
+    np.testing.assert_array_equal(Z["last", True][:, 8 : 8 + X.shape[1]], raw)
+    assert Z["last", True].shape[1] == 8 + X.shape[1] + 16 * X.shape[1]
     deviations = np.abs(X - X.mean(axis=0)) / X.std(axis=0)
     ordinary = ((deviations**4).mean(axis=0) < 10).nonzero()[0]
     assert len(ordinary) > 15
@@ -683,10 +685,14 @@ def test_zeros_and_ones_are_rebuilt_by_the_sign_of_their_logit(mixed, logit):
     assert rebuilt["flag"].item() == (logit > 0)
 
 
-def test_masked_score_finds_nothing_in_columns_that_tell_nothing_of_each_other():
-    X = np.random.default_rng(0).normal(size=(300, 3))
-    predictor = MaskedFeaturePredictor(**LEARNING).fit(X)
-    assert -0.5 < predictor.score(X[:150]) < 0.1
+def test_masked_score_hides_the_cells_that_it_asks_for(monkeypatch):
+    X = load_iris().data
+    predictor, views = MaskedFeaturePredictor(**SMALL).fit(X), []
+    output = predictor._output
+    monkeypatch.setattr(predictor, "_output", lambda view: views.append(view) or output(view))
+    predictor.score(X)
+    ((numeric, _),) = views
+    assert numeric.isnan().float().mean().item() == pytest.approx(0.3, abs=0.05)
 
 
 def test_embeddings_of_another_width_are_told(flowers):

@@ -125,8 +125,10 @@ def test_embedding_module_is_transform_and_lets_gradients_pass():
 
 def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
     X, y = load_digits(return_X_y=True)
-    given = DenoisingAutoencoder(16, hidden_layer_sizes=(32,), max_iter=10, random_state=0).fit(X)
-    kept = np.arange(len(X)) % 2 == 0
+    given = DenoisingAutoencoder(
+        16, hidden_layer_sizes=(32,), passthrough=False, max_iter=10, random_state=0
+    ).fit(X)
+    kept = np.arange(len(X)) % 3 == 0
 
     def accuracy(mode, rows):
         classifier = FineTunedClassifier(given, mode=mode, max_iter=10, random_state=0)
@@ -181,7 +183,7 @@ def test_consistency_term_follows_its_definition_and_changes_the_fit():
 
     generator = torch.Generator().manual_seed(0)
     schema = Schema(binary=(False,) * 3, nullable=(False,) * 3, cardinalities=())
-    embedding = Embedding(Encoder(schema, (4,), 2, generator), all_layers=True, passthrough=True)
+    embedding = Embedding(Encoder(schema, (4,), 2, generator), all_layers=True, passthrough=schema)
     head = Linear(embedding.width, 2, generator)
     rows = torch.ones(9, 3), torch.zeros(9, 0, dtype=torch.int32)
     task = Supervise(embedding, head, class_losses, 0.0, rows, 1.0)

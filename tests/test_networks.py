@@ -19,6 +19,7 @@ from sklearn_ssl._networks import (
     Linear,
     RowInput,
     TiedDecoder,
+    learn_ramps,
     projection_head,
     write_row,
     written_width,
@@ -198,7 +199,8 @@ def test_projection_head_has_two_layers(n_rows):
 def test_embedding_is_the_layers_and_the_row_in_the_given_units(all_layers, passthrough):
     encoder = Encoder(MIXED, (7, 6), 4, seeded())
     rows = make_rows(MIXED)
-    raw = Embedding(encoder, all_layers=all_layers, passthrough=passthrough)
+    row = MIXED if passthrough else None
+    raw = Embedding(encoder, all_layers=all_layers, passthrough=row)
     parts = encoder.layers(*rows)[: None if all_layers else 1]
     if passthrough:
         parts.append(write_row(*rows, MIXED, encoder.rows.nullable))
@@ -206,7 +208,7 @@ def test_embedding_is_the_layers_and_the_row_in_the_given_units(all_layers, pass
     assert raw.width == expected.shape[1]
     assert torch.equal(raw(*rows), expected)
     units = {"center": np.arange(raw.width), "scale": np.arange(1, raw.width + 1)}
-    scaled = Embedding(encoder, all_layers=all_layers, passthrough=passthrough, **units)
+    scaled = Embedding(encoder, all_layers=all_layers, passthrough=row, **units)
     torch.testing.assert_close(
         scaled(*rows), (expected - torch.arange(raw.width)) / torch.arange(1, raw.width + 1)
     )
@@ -214,6 +216,27 @@ def test_embedding_is_the_layers_and_the_row_in_the_given_units(all_layers, pass
 
 def test_gradients_pass_the_embedding_into_every_weight():
     encoder = Encoder(MIXED, (7, 6), 4, seeded())
-    embedding = Embedding(encoder, all_layers=False, passthrough=False)
+    embedding = Embedding(encoder, all_layers=False)
     embedding(*make_rows(MIXED)).square().sum().backward()
     assert all(parameter.grad.any() for parameter in encoder.parameters())
+
+
+def test_a_linear_map_of_ramps_bends_at_the_quantiles():
+    numeric = torch.arange(101.0).unsqueeze(1)
+    feature, start, width = learn_ramps(numeric, 4)
+    assert feature.tolist() == [0] * 4
+    assert start.tolist() == [0, 25, 50, 75]
+    assert width.tolist() == [25] * 4
+    schema = Schema(binary=(False,), nullable=(True,), cardinalities=())
+    encoder = Encoder(schema, (2,), 1, seeded())
+    embedding = Embedding(encoder, all_layers=False, ramps=(feature, start, width))
+    rows = torch.tensor([[-5.0], [30.0], [torch.nan], [200.0]])
+    written = embedding(rows, torch.zeros(4, 0, dtype=torch.int32))[:, 1:]
+    expected = [[0, 0, 0, 0], [1, 0.2, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
+    torch.testing.assert_close(written, torch.tensor(expected))
+
+
+def test_features_with_few_values_have_few_ramps_and_those_with_two_none():
+    numeric = torch.tensor([[0.0, 1.0, torch.nan], [1.0, 2.0, torch.nan], [0.0, 3.0, torch.nan]])
+    assert learn_ramps(numeric, 16)[0].tolist() == [1, 1]
+    assert len(learn_ramps(numeric, 1)[0]) == 0

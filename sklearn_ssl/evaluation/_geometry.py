@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import svdvals
-from scipy.special import entr, logsumexp
+from scipy.special import logsumexp
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_ssl._compat import Interval, validate_params
+from sklearn_ssl._spectrum import rank_of_spectrum
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 
@@ -154,15 +155,6 @@ def effective_rank(Z, *, center=False):
     """
     Z = check_array(Z, dtype=np.float64)
     return rank_of_spectrum(svdvals(Z - Z.mean(axis=0) if center else Z))
-
-
-def rank_of_spectrum(singular_values: np.ndarray) -> float:
-    """Exponential of the entropy of singular values.
-
-    DIFFERS FROM RANKME: no constant is added to the shares, as ``entr(0)`` is 0 without one.
-    """
-    total = singular_values.sum()
-    return float(np.exp(entr(singular_values / total).sum())) if total > 0 else 0.0
 
 
 @validate_params({"Z1": ["array-like"], "Z2": ["array-like"]}, prefer_skip_nested_validation=True)

@@ -17,6 +17,7 @@ from sklearn_ssl._compat import (
     safe_indexing,
     validate_params,
 )
+from sklearn_ssl._spectrum import rank_of_spectrum
 from sklearn_ssl.evaluation._estimators import (
     RAW,
     check_estimators,
@@ -28,7 +29,6 @@ from sklearn_ssl.evaluation._geometry import (
     alignment,
     linear_cka,
     neighbourhood_preservation,
-    rank_of_spectrum,
     uniformity,
 )
 from sklearn_ssl.evaluation._report_plot import draw_report
