@@ -18,14 +18,14 @@ def draw_comparison(comparison: Any, ax: Any) -> np.ndarray:
         size = (11, 1.8 + 0.6 * len(names))
         figure, ax = plt.subplots(2, 3, figsize=size, layout="constrained", sharey=True)
         figure.suptitle(
-            f"Objectives compared (large: mean of {runs['split'].nunique()} splits; "
-            "small: each split)"
+            f"Objectives compared (large: mean of {runs['split'].nunique()} splits, of times the "
+            "median; small: each split)"
         )
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != len(panels):
         raise ValueError(f"ax must hold {len(panels)} axes, one for each panel; got {len(axes)}.")
     for each, (measure, (title, xlabel)) in zip(axes, panels.items(), strict=True):
-        _draw_measure(each, runs, names, measure)
+        _draw_measure(each, runs, comparison.table[measure], measure)
         each.set(title=title, xlabel=xlabel)
     for each in axes[-2:]:
         each.set_xlim(left=0)
@@ -44,12 +44,13 @@ def _panels(score_name: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _draw_measure(ax: Any, runs: Any, names: list[str], measure: str) -> None:
+def _draw_measure(ax: Any, runs: Any, typical: Any, measure: str) -> None:
+    names = list(typical.index)
     for place, (name, (colour, marker)) in enumerate(named_styles(names).items()):
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=colour, alpha=0.5, markersize=5)
-        ax.plot([values.mean()], [place], marker=marker, color=colour, markersize=9)
+        ax.plot([typical[name]], [place], marker=marker, color=colour, markersize=9)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)
