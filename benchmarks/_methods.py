@@ -1,5 +1,6 @@
 """What is compared: features before the same linear probe, and models on the raw features."""
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,25 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
         "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     },
 }
+
+
+def make_features(method: str, seed: int) -> Any:
+    """Features by name; ``"name:parameter=value,..."`` changes parameters of one of ours."""
+    name, _, changes = method.partition(":")
+    features = FEATURES[name](seed)
+    pairs = (change.partition("=")[::2] for change in changes.split(",") if change)
+    return features.set_params(**{key: ast.literal_eval(value) for key, value in pairs})
+
+
+def is_supervised(method: str) -> bool:
+    return method in SUPERVISED
+
+
+def check_method(method: str) -> str:
+    """Return a name that is known, or raise."""
+    if method.partition(":")[0] not in {*FEATURES, *SUPERVISED}:
+        raise ValueError(f"{method} is none of {[*FEATURES, *SUPERVISED]}")
+    return method
 
 
 def make_supervised(method: str, task: str, seed: int) -> Any:

@@ -7,6 +7,7 @@
 ``target``. Every method learns its features from the training rows without labels, at most 20,000;
 a cross-validated, scaled logistic regression (ridge for regression) then sees the labelled rows,
 and is scored on rows that neither has seen. A run continues where an earlier one ended.
+``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters.
 """
 
 import argparse
@@ -16,7 +17,14 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from _methods import FEATURES, SUPERVISED, make_supervised
+from _methods import (
+    FEATURES,
+    SUPERVISED,
+    check_method,
+    is_supervised,
+    make_features,
+    make_supervised,
+)
 from _probe import fit_probe, score
 from _report import report
 from _tables import Split, draw_labelled, read_index, split_table
@@ -45,8 +53,8 @@ def measure(folder: Path, parts: Path, name: str, task: str, seed: int, method: 
 def score_all_sizes(split: Split, task: str, seed: int, method: str, labels) -> list[dict]:
     """Scores with each number of labels; the features are learned once."""
     started = time.perf_counter()
-    if method in FEATURES:
-        features = FEATURES[method](seed).fit(split.X_train)
+    if not is_supervised(method):
+        features = make_features(method, seed).fit(split.X_train)
         seconds = time.perf_counter() - started
         Z_train, Z_test = features.transform(split.X_train), features.transform(split.X_test)
     rows = []
@@ -58,7 +66,7 @@ def score_all_sizes(split: Split, task: str, seed: int, method: str, labels) -> 
             continue
         y = split.y_train[labelled]
         started = time.perf_counter()
-        if method in FEATURES:
+        if not is_supervised(method):
             model = fit_probe(Z_train[labelled], y, task, seed)
             scores = score(model, Z_test, split.y_test, task)
         else:
@@ -94,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     runner.add_argument("--data", type=Path, required=True)
     runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
     methods = [name for name in (*FEATURES, *SUPERVISED) if name != "umap" or _has_umap()]
-    runner.add_argument("--methods", nargs="+", default=methods, choices=[*FEATURES, *SUPERVISED])
+    runner.add_argument("--methods", nargs="+", default=methods, type=check_method)
     runner.add_argument("--labels", nargs="+", default=LABELS)
     runner.add_argument("--seeds", type=int, default=5)
     runner.add_argument("--jobs", type=int, default=1, help="tables at a time")
