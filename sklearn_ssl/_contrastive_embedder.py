@@ -48,7 +48,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         does [2]_. "barlow_twins" [3]_ and "vicreg" [4]_ need no other rows to push away and suit
         small batches.
 
-    temperature : float, default=1.0
+    temperature : float, default=0.2
         Divides the cosines of "info_nce" and "nt_xent"; smaller is stricter.
 
     projection_size : int, default=128
@@ -194,7 +194,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         corruption_rate=0.6,
         n_corrupted_views=1,
         objective="info_nce",
-        temperature=1.0,
+        temperature=0.2,
         projection_size=128,
         embedding="all",
         passthrough=True,
