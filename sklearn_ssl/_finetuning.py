@@ -135,10 +135,12 @@ class BaseFineTuned(BaseEstimator):
             return []
         order = rng.permutation(n_rows)
         columns = target.numpy().reshape(n_rows, -1)[order]
-        # Rows are dealt out in the order of their targets, so that each fold gets of each kind.
+        # Neighbours in the order of the targets go to different folds, so that each gets of each
+        # kind; at random, since dealing in turn would give one fold always the lowest of them.
         order = order[np.lexsort(np.nan_to_num(columns.T))]
+        dealt = rng.random_sample((-(-n_rows // n_folds), n_folds)).argsort(axis=1)
         fold = np.empty(n_rows, dtype=np.intp)
-        fold[order] = np.arange(n_rows) % n_folds
+        fold[order] = dealt.ravel()[:n_rows]
         used = n_folds if n_rows <= N_ROWS_OF_FOLDS else 1
         return [
             (

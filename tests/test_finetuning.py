@@ -124,7 +124,7 @@ def test_embedding_module_is_transform_and_lets_gradients_pass():
 
 
 def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
-    X, y = load_digits(return_X_y=True)
+    X, y = load_digits(n_class=5, return_X_y=True)
     given = DenoisingAutoencoder(
         16, hidden_layer_sizes=(32,), passthrough=False, max_iter=10, random_state=0
     ).fit(X)

@@ -126,8 +126,8 @@ import resource
 import numpy as np
 from sklearn_ssl import DenoisingAutoencoder
 
-ALLOWED = 48 * 2**20
-N_COLUMNS, N_ROWS = 128, 4096
+ALLOWED = 32 * 2**20
+N_COLUMNS, N_ROWS = 128, 2048
 
 def parts(n_bytes):
     rng = np.random.default_rng(0)
