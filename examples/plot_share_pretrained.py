@@ -58,9 +58,11 @@ def accuracies(path, X_train, y_train, X_test, y_test, n_labels, n_draws):
         )
         # At this learning rate, the weights remain those that were drawn at random.
         untrained = DenoisingAutoencoder(max_iter=1, learning_rate_init=1e-12, random_state=draw)
+        # A head that starts at zero learns best at a higher rate than one that has been fitted.
+        full = {"mode": "full", "learning_rate_init": 1e-3, "random_state": draw}
         models = {
             "raw features": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-            "labels alone": FineTunedClassifier(untrained, mode="full", random_state=draw),
+            "labels alone": FineTunedClassifier(untrained, **full),
             "pretrained, frozen": FineTunedClassifier(pretrained, mode="frozen", random_state=draw),
             "pretrained, fine-tuned": FineTunedClassifier(pretrained, random_state=draw),
         }
