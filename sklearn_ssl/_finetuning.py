@@ -115,9 +115,7 @@ class BaseFineTuned(BaseEstimator):
 
     def _pretrained(self, X: Any, rng: np.random.RandomState) -> BaseEmbedder:
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
-        given = DenoisingAutoencoder() if self.transformer is None else self.transformer
-        if isinstance(given, FrozenEstimator):
-            given = given.estimator
+        given = self._given()
         if hasattr(given, "module_"):
             transformer = copy.deepcopy(given)
             transformer._check_table(X, reset=False)
@@ -126,6 +124,17 @@ class BaseFineTuned(BaseEstimator):
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
         return transformer.fit(X)
+
+    def _given(self) -> BaseEmbedder:
+        """The transformer that ``transformer`` stands for."""
+        given = DenoisingAutoencoder() if self.transformer is None else self.transformer
+        given = given.estimator if isinstance(given, FrozenEstimator) else given
+        if not isinstance(given, BaseEmbedder):
+            raise TypeError(
+                f"The transformer of {type(self).__name__} must be one of sklearn_ssl's, whose "
+                f"encoder can be trained further; got {given!r}."
+            )
+        return given
 
     def _folds(self, target: Tensor, rng: np.random.RandomState) -> list[tuple[Tensor, Tensor]]:
         """Rows to keep and rows to hold out; alike in their targets, and all folds or only one."""
@@ -238,16 +247,10 @@ class BaseFineTuned(BaseEstimator):
             early_stopping=n_passes is None,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
-            device=resolve_device(self._device()),
+            device=resolve_device(self._given().device),
             verbose=bool(self.verbose),
             rate_factors={"embedding.encoder.*": factor},
         )
-
-    def _device(self) -> str:
-        """The device of the transformer, which also embeds the rows."""
-        given = self.transformer
-        given = given.estimator if isinstance(given, FrozenEstimator) else given
-        return "auto" if given is None else given.device
 
     def _count_outputs(self, target: Tensor) -> int:
         return 1 if target.ndim == 1 else target.shape[1]
@@ -260,10 +263,7 @@ class BaseFineTuned(BaseEstimator):
         return embedded @ self.coef_.T + self.intercept_
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
-        transformer = self.transformer
-        if isinstance(transformer, FrozenEstimator):
-            transformer = transformer.estimator
-        declared = "from_dtype" if transformer is None else transformer.categorical_features
+        declared = self._given().categorical_features
         has_categories = not (declared is None or isinstance(declared, str))
         X = check_table(X, has_categories=has_categories, estimator=self)
         return validate_data(self, X, reset=reset, skip_check_array=True)

@@ -1,6 +1,7 @@
 """Fine-tuned classifier and regressor: scikit-learn's checks, targets of all kinds, few labels."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,12 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.utils import estimator_checks as checks
+from skorch.callbacks import Callback
 
 from sklearn_ssl import (
     ContrastiveEmbedder,
@@ -257,6 +259,31 @@ def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns()
         classifier.fit(frame.rename(columns={"3": "4"}), y)
     with pytest.raises(NotFittedError):
         clone(classifier).predict(frame)
+    with pytest.raises(TypeError, match="must be one of sklearn_ssl's"):
+        FineTunedClassifier(FrozenEstimator(LogisticRegression())).fit(frame, y)
+
+
+class _Interrupt(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_errors_and_interruptions_leave_a_usable_classifier(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y)
+    before = classifier.predict_proba(X)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.fit(X * np.inf, y)
+    assert (classifier.predict_proba(X) == before).all()
+    options = classifier._options
+    monkeypatch.setattr(
+        classifier, "_options", lambda *n: replace(options(*n), callbacks=[_Interrupt()])
+    )
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        classifier.fit(X, y)
+    frozen = FineTunedClassifier(given, mode="frozen", random_state=0).fit(X, y)
+    np.testing.assert_allclose(classifier.predict_proba(X), frozen.predict_proba(X))
 
 
 def test_same_seed_same_bits():
