@@ -71,7 +71,7 @@ def make_embedders(passes, seed):
         yield "plain autoencoder", DenoisingAutoencoder(noise_level=0, **settings)
         yield "DenoisingAutoencoder", DenoisingAutoencoder(**settings)
         yield "MaskedFeaturePredictor", MaskedFeaturePredictor(**settings)
-        yield "ContrastiveEmbedder", ContrastiveEmbedder(**settings)
+        yield "ContrastiveEmbedder", ContrastiveEmbedder(temperature=1.0, **settings)
         yield "ContrastiveEmbedder", ContrastiveEmbedder(temperature=0.1, **settings)
     yield "PCA", PCA(WIDTH)
 
