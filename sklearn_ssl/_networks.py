@@ -139,7 +139,9 @@ def learn_ramps(numeric: Tensor, n_bins: int) -> Ramps:
 class Encoder(nn.Module):
     """Multi-layer perceptron from a row to its embedding; the last layer is linear.
 
-    Hidden layers are normalised within each row (Ba et al., 2016) before they are rectified.
+    Hidden layers are normalised within each row (Ba et al., 2016) and pass a sigmoid linear unit.
+    Rectified units can be silent on nearly all rows; in standard deviations over the training
+    rows, a new row that wakes one is thousands away, and a linear model behind it fails.
 
     Shape
     -----
@@ -170,7 +172,7 @@ class Encoder(nn.Module):
         hidden = self.rows(numeric, codes)
         activations = []
         for norm, layer in zip(self.norms, self.deeper, strict=True):
-            activations.append(F.relu(norm(hidden)))
+            activations.append(F.silu(norm(hidden)))
             hidden = layer(activations[-1])
         return [hidden, *activations]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -396,6 +396,13 @@ def test_embedding_is_standardised_and_named_by_its_layers(Embedder):
     assert len(ordinary) > 15
     expected = (X - X.mean(axis=0)) / X.std(axis=0)
     np.testing.assert_allclose(raw[:, ordinary], expected[:, ordinary], atol=1e-4)
+
+
+@every
+def test_new_rows_are_embedded_within_reach_of_the_training_rows(Embedder):
+    X, _ = load_diabetes(return_X_y=True)
+    embedder = Embedder(max_iter=10, random_state=0).fit(X[:330])
+    assert np.abs(embedder.transform(X[330:])).max() < 2 * np.abs(embedder.transform(X[:330])).max()
 
 
 @every
