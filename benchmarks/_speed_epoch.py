@@ -116,7 +116,7 @@ def swap_noise(batch: Tensor, mask: Tensor, generator) -> Tensor:
 def encode(encoder, x: Tensor) -> Tensor:
     x = encoder.rows.dense(x)
     for norm, layer in zip(encoder.norms, encoder.deeper, strict=True):
-        x = layer(F.relu(norm(x)))
+        x = layer(F.silu(norm(x)))
     return x
 
 

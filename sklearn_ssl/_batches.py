@@ -23,6 +23,10 @@ class TableDataset(torch.utils.data.Dataset):
         return len(self.parts[0])
 
     def __getitem__(self, rows: Any) -> tuple[Tensor, ...]:
+        if isinstance(rows, Tensor) and rows.dtype == torch.int64:
+            return tuple(
+                part.index_select(0, rows) for part in self.parts
+            )  # faster than part[rows]
         return tuple(part[rows] for part in self.parts)
 
     @property
@@ -56,10 +60,10 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        n_rows, device = len(self.dataset), self.dataset.device
-        if self.generator is None:
-            rows = torch.arange(n_rows, device=device)
-        else:
-            rows = torch.randperm(n_rows, generator=self.generator, device=device)
+        if self.generator is None:  # no need to copy rows that stand together
+            yield from zip(*(p.tensor_split(len(self)) for p in self.dataset.parts), strict=True)
+            return
+        device = self.dataset.device
+        rows = torch.randperm(len(self.dataset), generator=self.generator, device=device)
         for batch in rows.tensor_split(len(self)):
             yield self.dataset[batch]

@@ -44,7 +44,7 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
         truth = codes[:, first : first + count].long()
         losses.append(-logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1)).squeeze(-1))
         start, first = stop, first + count
-    return torch.cat(losses, dim=1)
+    return torch.cat(losses, dim=1) if len(losses) > 1 else losses[0]
 
 
 def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
@@ -59,10 +59,13 @@ def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
         losses = torch.where(binary, entropy, losses)
     if missing is None:
         return losses
-    losses = losses.masked_fill(missing, 0.0)
+    absent = missing.to(losses.dtype)
+    losses = losses * (1 - absent)
+    logits = output[:, n_numeric : n_numeric + sum(schema.nullable)]
+    if all(schema.nullable):  # no need to look the columns up, which takes longer than the sums
+        return losses + F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
     nullable = torch.tensor(schema.nullable, device=output.device).nonzero().squeeze(1)
-    logits = output[:, n_numeric : n_numeric + len(nullable)]
-    absent = missing[:, nullable].to(logits.dtype)
+    absent = absent.index_select(1, nullable)
     entropy = F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
     return losses.index_add(1, nullable, entropy)
 

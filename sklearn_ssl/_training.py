@@ -78,15 +78,21 @@ class PretextNet(NeuralNet):
     """Skorch's loop for a module that draws its own targets and returns its own loss.
 
     Callbacks and the methods ``train_step``, ``validation_step``, ``get_iterator`` and
-    ``run_single_epoch`` are skorch's extension points and can be used as its manual says. Per
-    batch there is no history: at these sizes it would cost more than the network.
+    ``run_single_epoch`` are skorch's extension points and can be used as its manual says. The
+    loop itself records no batches. Callbacks of the user's may, so only for them does the history
+    have a place for each batch.
     """
 
     generator: torch.Generator
     validation_seed: int
+    keeps_batches: bool
 
     def get_dataset(self, X, y=None):
         return X
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        if self.keeps_batches:
+            super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
     def get_iterator(self, dataset, training=False):
         return BatchIterator(dataset, self.batch_size, self.generator if training else None)
@@ -173,7 +179,7 @@ class BestWeights(Callback):
         self.best_ = self.lowest_ = math.inf
         self.waited_ = 0
         self.is_finite_ = True
-        self.weights_ = copy.deepcopy(net.module_.state_dict())
+        self.first_ = self.weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1][self.monitor]
@@ -182,7 +188,11 @@ class BestWeights(Callback):
             return
         if loss < self.lowest_:
             self.lowest_ = loss
-            self.weights_ = copy.deepcopy(net.module_.state_dict())
+            # Into the same memory: a fit keeps one copy of the weights, however long it is.
+            for kept, weight in zip(
+                self.weights_.values(), net.module_.state_dict().values(), strict=True
+            ):
+                kept.copy_(weight)
         self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
         self.best_ = min(self.best_, loss)
 
@@ -302,6 +312,13 @@ def train(
         result.outcome = "diverged"
     if result.outcome != "finished" or validation is not None:
         net.module_.load_state_dict(best.weights_)
+    # The losses of a pass say nothing about its last step.
+    if not _has_finite_loss(net, dataset):
+        result.outcome = "diverged"
+        for weights in (best.weights_, best.first_):
+            net.module_.load_state_dict(weights)
+            if _has_finite_loss(net, dataset):
+                break
     passes = [row for row in net.history if "train_loss" in row]
     result.loss_curve = [row["train_loss"] for row in passes]
     if validation is not None:
@@ -309,6 +326,13 @@ def train(
     result.optimizer_state = net.optimizer_.state_dict()
     pretext.to("cpu")
     return result
+
+
+def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
+    """Whether the weights as they are have a finite loss on a batch."""
+    generator = torch.Generator(dataset.device).manual_seed(net.validation_seed)
+    step = net.validation_step(next(iter(net.get_iterator(dataset))), generator=generator)
+    return math.isfinite(step["loss"])
 
 
 def _assemble(
@@ -361,6 +385,7 @@ def _assemble(
     # Copies of the callbacks would hide from `train` what they have recorded.
     net.initialize()
     net.callbacks_ = callbacks
+    net.keeps_batches = bool(options.callbacks)
     net.generator = torch.Generator(options.device).manual_seed(seed)
     net.validation_seed = seed + 1
     return net

@@ -55,12 +55,12 @@ def swap(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
     if n_rows < 2:
         return batch
     shift = torch.randint(1, n_rows, (n_features,), generator=generator, device=mask.device)
-    donors = (torch.arange(n_rows, device=mask.device)[:, None] + shift) % n_rows
-    n_numeric = batch[0].shape[1]
-    parts = (donors[:, :n_numeric], donors[:, n_numeric:])
+    # A cell that is not chosen is its own donor, and the rows follow each other twice: that takes
+    # half the time of remainders and of choosing between cells.
+    own = torch.arange(n_rows, device=mask.device)[:, None]
     numeric, codes = (
-        torch.where(chosen, cells.gather(0, rows), cells)
-        for cells, rows, chosen in zip(batch, parts, split_mask(batch, mask), strict=True)
+        torch.cat([cells, cells]).gather(0, rows) if cells.shape[1] else cells
+        for cells, rows in zip(batch, split_mask(batch, shift * mask + own), strict=True)
     )
     return numeric, codes
 
