@@ -65,7 +65,7 @@ class TrainingResult:
         How the loop ended.
 
     optimizer_state : dict
-        State of the optimiser, to continue from.
+        State of the optimiser, to continue from; empty after a divergence.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -179,7 +179,8 @@ class BestWeights(Callback):
         self.best_ = self.lowest_ = math.inf
         self.waited_ = 0
         self.is_finite_ = True
-        self.first_ = self.weights_ = copy.deepcopy(net.module_.state_dict())
+        self.first_ = copy.deepcopy(net.module_.state_dict())
+        self.weights_ = copy.deepcopy(self.first_)
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1][self.monitor]
@@ -188,7 +189,7 @@ class BestWeights(Callback):
             return
         if loss < self.lowest_:
             self.lowest_ = loss
-            # Into the same memory: a fit keeps one copy of the weights, however long it is.
+            # Into the same memory: a fit keeps two copies of the weights, however long it is.
             for kept, weight in zip(
                 self.weights_.values(), net.module_.state_dict().values(), strict=True
             ):
@@ -323,13 +324,15 @@ def train(
     result.loss_curve = [row["train_loss"] for row in passes]
     if validation is not None:
         result.validation_scores = [-row["valid_loss"] for row in passes if "valid_loss" in row]
-    result.optimizer_state = net.optimizer_.state_dict()
+    if result.outcome != "diverged":  # its moments would diverge again
+        result.optimizer_state = net.optimizer_.state_dict()
     pretext.to("cpu")
     return result
 
 
 def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     """Whether the weights as they are have a finite loss on a batch."""
+    net.module_.eval()
     generator = torch.Generator(dataset.device).manual_seed(net.validation_seed)
     step = net.validation_step(next(iter(net.get_iterator(dataset))), generator=generator)
     return math.isfinite(step["loss"])

@@ -36,7 +36,8 @@ class Follow(nn.Module):
             self.batches.append(numeric[:, 0].tolist())
         self.draws.append((self.training, draw.item()))
         loss = (self.weight - numeric).square().mean()
-        return loss * math.nan if len(self.batches) > self.broken_from else loss
+        is_broken = self.training and len(self.batches) > self.broken_from
+        return loss * math.nan if is_broken else loss
 
 
 class Diary(Callback):
@@ -182,7 +183,7 @@ def test_validation_views_are_the_same_in_each_pass_and_those_of_training_are_no
     training = [draw for is_training, draw in pretext.draws if is_training]
     validation = [draw for is_training, draw in pretext.draws if not is_training]
     assert len(set(training)) == len(training) == 6
-    assert validation[:2] * 3 == validation
+    assert validation[:2] * 3 == validation[:6]
     assert not set(training) & set(validation)
 
 
@@ -311,6 +312,16 @@ def test_divergence_keeps_the_best_weights_before_it(broken_from, stop_at):
     assert len(result.loss_curve) == broken_from + 1
     assert math.isnan(result.loss_curve[-1])
     assert pretext.weight.item() == (diary.weights[-2] if broken_from else 0)
+
+
+@pytest.mark.parametrize("validation", [None, rows(9)])
+def test_weights_that_the_last_step_ruined_are_not_kept(validation):
+    pretext = Follow()
+    options = {"learning_rate_init": 1e30, "max_iter": 1, "early_stopping": False}
+    result = fit(pretext, rows(9, 9), validation, **options)
+    assert result.outcome == "diverged"
+    assert result.optimizer_state == {}
+    assert pretext.weight.item() == 0
 
 
 def test_other_errors_come_through_after_the_end_of_training():
