@@ -102,7 +102,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         ValueError
             Where the table cannot be read; the estimator remains as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), torch.inference_mode(False):
             continued = self.warm_start and hasattr(self, "module_")
             X = self._check_table(X, reset=not continued)
             rng = check_random_state(self.random_state)
@@ -138,7 +138,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self : object
             The fitted transformer.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), torch.inference_mode(False):
             is_first = not hasattr(self, "module_")
             X = self._check_table(X, reset=is_first)
             rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(

@@ -226,7 +226,7 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or fewer than two classes are labelled.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), torch.inference_mode(False):
             X = self._check_X(X, reset=True)
             y, is_labelled = _check_labels(y, type(self).__name__)
             check_consistent_length(X, y)

@@ -187,7 +187,7 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or a target is never known.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), torch.inference_mode(False):
             X = self._check_X(X, reset=True)
             y = _check_numbers(y, type(self).__name__)
             check_consistent_length(X, y)

@@ -297,7 +297,8 @@ def train(
     best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
     net = _assemble(pretext, dataset, validation, best, options, seed)
     if optimizer_state:
-        net.optimizer_.load_state_dict(optimizer_state)
+        # The optimiser writes into what it loads, also where a fit fails midway.
+        net.optimizer_.load_state_dict(copy.deepcopy(optimizer_state))
     result = TrainingResult()
     net.notify("on_train_begin", X=dataset, y=None)
     try:
