@@ -25,7 +25,9 @@ ESTIMATORS = {
 SEED = 7
 
 
-def epoch(rows, n_columns: int, batch_size: int, steps: int, repeats: int, threads: int) -> None:
+def epoch(
+    rows: list[int], n_columns: int, batch_size: int, steps: int, repeats: int, threads: int
+) -> None:
     """Print the ratios for every estimator and number of rows."""
     torch.set_num_threads(threads)
     clock = "cpu" if threads == 1 else "wall"

@@ -7,8 +7,11 @@ median times.
 """
 
 import argparse
+from pathlib import Path
 
 from _speed_epoch import epoch
+from _speed_fits import memory, peers, scaling, search, startup
+from _speed_tables import encode, transform
 
 
 def main():
@@ -16,17 +19,55 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
 
     command = commands.add_parser("epoch", help="a pass against a hand-written torch loop")
+    command.set_defaults(run=epoch)
     command.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    command.add_argument("--columns", type=int, default=64)
+    command.add_argument("--columns", type=int, dest="n_columns", default=64)
     command.add_argument("--batch-size", type=int, default=256)
     command.add_argument("--steps", type=int, default=100, help="least steps of a measurement")
     command.add_argument("--repeats", type=int, default=7)
     command.add_argument("--threads", type=int, default=1)
 
+    command = commands.add_parser("transform", help="embedding against its matrix products")
+    command.set_defaults(run=transform)
+    command.add_argument("--rows", type=int, dest="n_rows", default=50_000)
+    command.add_argument("--columns", type=int, dest="n_columns", default=64)
+    command.add_argument("--repeats", type=int, default=7)
+    command.add_argument("--threads", type=int, default=1)
+
+    command = commands.add_parser("encode", help="a mixed table against a ColumnTransformer")
+    command.set_defaults(run=encode)
+    command.add_argument("--data", type=Path, required=True, help="folder of Parquet files")
+    command.add_argument("--name", default="adult", help="file without its ending")
+    command.add_argument("--rows", type=int, dest="n_rows", default=1_000_000)
+    command.add_argument("--repeats", type=int, default=3)
+
+    command = commands.add_parser("startup", help="one pass over 200 rows; imports")
+    command.set_defaults(run=startup)
+    command.add_argument("--repeats", type=int, default=9)
+
+    command = commands.add_parser("memory", help="peak of a fit against the encoded table")
+    command.set_defaults(run=memory)
+    command.add_argument("--rows", type=int, dest="n_rows", default=500_000)
+    command.add_argument("--columns", type=int, dest="n_columns", default=64)
+
+    command = commands.add_parser("scaling", help="time of a pass in rows, columns, categories")
+    command.set_defaults(run=scaling)
+    command.add_argument("--figure", type=Path, help="file to draw the plot to")
+    command.add_argument("--most-rows", type=int, default=100_000)
+
+    command = commands.add_parser("search", help="GridSearchCV(n_jobs=2): cost and threads")
+    command.set_defaults(run=search)
+    command.add_argument("--repeats", type=int, default=3)
+
+    command = commands.add_parser("peers", help="a pass of other libraries that are installed")
+    command.set_defaults(run=peers)
+    command.add_argument("--rows", type=int, dest="n_rows", default=10_000)
+    command.add_argument("--columns", type=int, dest="n_columns", default=64)
+    command.add_argument("--repeats", type=int, default=5)
+
     options = vars(parser.parse_args())
-    command = options.pop("command")
-    if command == "epoch":
-        epoch(options.pop("rows"), options.pop("columns"), **options)
+    del options["command"]
+    options.pop("run")(**options)
 
 
 if __name__ == "__main__":

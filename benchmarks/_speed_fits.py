@@ -1,0 +1,193 @@
+"""Whole fits: start-up, memory, growth with the table, grid searches, other libraries."""
+
+import importlib.util
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _speed_timing import in_new_process, show, take_turns
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+ESTIMATORS = (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor)
+PEERS = {
+    "TabNetPretrainer": "pytorch_tabnet",
+    "ts3l": "ts3l",
+    "pytorch-widedeep": "pytorch_widedeep",
+    "pytorch-tabular": "pytorch_tabular",
+    "ParametricUMAP": "umap",
+}
+
+
+def numbers(n_rows: int, n_columns: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
+
+
+def startup(repeats: int) -> None:
+    """Print the time of a fit of one pass over 200 rows, and of imports."""
+    torch.set_num_threads(1)
+    X = numbers(200, 20)
+    sides = {
+        estimator.__name__: lambda e=estimator: e(max_iter=1, random_state=0).fit(X)
+        for estimator in ESTIMATORS
+    }
+    milliseconds = {name: 1e3 * s for name, s in take_turns(sides, repeats).items()}
+    print("\n`fit` with `max_iter=1` on 200 x 20 numbers, 1 thread\n")
+    show([{"estimator": name, "ms": value} for name, value in milliseconds.items()])
+    both = "import torch, sklearn.base, sklearn.model_selection"
+    imports = {"torch and scikit-learn": both, "and sklearn_ssl": f"{both}, sklearn_ssl"}
+    # Seconds of the processor of a child count only once it has ended.
+    seconds = take_turns(
+        {name: lambda code=code: run_python(code) for name, code in imports.items()},
+        repeats,
+        "children",
+    )
+    first, second = seconds.values()
+    print("\nImports\n")
+    show([{"import": name, "s": value} for name, value in seconds.items()])
+    print(f"\nsklearn_ssl adds {100 * (second / first - 1):.1f} %.")
+
+
+def run_python(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def memory(n_rows: int, n_columns: int) -> None:
+    """Print the peak of fits of one and of several passes, and of large contrasts."""
+    rows = []
+    for estimator, passes, batch_size in (
+        ("DenoisingAutoencoder", 1, 4096),
+        ("DenoisingAutoencoder", 4, 4096),
+        ("MaskedFeaturePredictor", 1, 4096),
+        ("ContrastiveEmbedder", 1, 256),
+        ("ContrastiveEmbedder", 1, 4096),
+    ):
+        settings = {"hidden_layer_sizes": (64,), "n_components": 16, "batch_size": batch_size}
+        answer = in_new_process(peak_of_fit(estimator, n_rows, n_columns, passes, settings))
+        rows.append(
+            {
+                "estimator": estimator,
+                "passes": passes,
+                "batch_size": batch_size,
+                "encoded table, MB": answer["table"],
+                "peak above the table given, MB": answer["peak"],
+                "ratio": answer["peak"] / answer["table"],
+            }
+        )
+    print(f"\nPeak memory of `fit` on {n_rows} x {n_columns} numbers, one hidden layer of 64\n")
+    show(rows)
+
+
+def peak_of_fit(name: str, n_rows: int, n_columns: int, passes: int, settings: dict) -> str:
+    return f"""
+import json
+import numpy as np
+import sklearn_ssl
+from _speed_fits import numbers
+from _speed_timing import PeakMemory
+X = numbers({n_rows}, {n_columns})
+model = sklearn_ssl.{name}(random_state=0, max_iter=1, **{settings}).fit(X[:5000])
+model.set_params(max_iter={passes})
+with PeakMemory() as peak:
+    model.fit(X)
+print(json.dumps({{"peak": peak.megabytes, "table": X.size * 4 / 2**20}}))
+"""
+
+
+def scaling(figure: Path | None, most_rows: int) -> None:
+    """Print, and draw, the time of a fit of one pass in rows, in columns and in categories."""
+    torch.set_num_threads(1)
+    rows = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most_rows]
+    tables = {("rows", n): numbers(n, 20) for n in rows}
+    tables |= {("columns", n): numbers(2_000, n) for n in (10, 100, 1_000)}
+    rng = np.random.default_rng(0)
+    for n in (1_000, 100_000):
+        names = pd.Series(rng.integers(0, n, 2 * max(n, 10_000))).astype(str)
+        tables["categories", n] = pd.DataFrame(
+            {"name": names, "number": rng.normal(size=len(names))}
+        )
+    results = []
+    for (what, n), X in tables.items():
+        model = DenoisingAutoencoder(
+            max_iter=1, random_state=0, batch_size=256, max_categories=None, device="cpu"
+        )
+        start = time.process_time()
+        model.fit(X)
+        seconds = time.process_time() - start
+        row = {"grows": what, "n": n, "rows": len(X), "columns": X.shape[1], "s": seconds}
+        results.append(row | {"us per row": 1e6 * seconds / len(X)})
+    print("\n`fit` with `max_iter=1`, batches of 256, 1 thread\n")
+    show(results)
+    if figure:
+        draw(pd.DataFrame(results), figure)
+
+
+def draw(results: pd.DataFrame, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for axes, what in zip(panels, ("rows", "columns"), strict=True):
+        part = results[results["grows"] == what]
+        axes.loglog(part["n"], part["s"], marker="o", label="measured")
+        axes.loglog(part["n"], part["s"].max() / part["n"].max() * part["n"], ":", label="linear")
+        axes.set(xlabel=what, ylabel="seconds of a fit of one pass")
+        axes.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def search(repeats: int) -> None:
+    """Print what a parallel grid search costs against its fits alone, and the threads it uses."""
+    torch.set_num_threads(1)
+    X, grid = numbers(2_000, 20), {"noise_level": [0.1, 0.2, 0.3, 0.4]}
+    model = DenoisingAutoencoder(max_iter=5, random_state=0, device="cpu")
+
+    def find(n_jobs):
+        found = GridSearchCV(model, grid, cv=2, n_jobs=n_jobs, refit=False, scoring=count_threads)
+        return found.fit(X)
+
+    def fits_alone():
+        for level in grid["noise_level"]:
+            for half in (X[:1_000], X[1_000:]):
+                model.set_params(noise_level=level).fit(half)
+
+    workers = find(2).cv_results_["mean_test_score"].max()
+    sides = {"fits alone": fits_alone, "n_jobs=1": lambda: find(1), "n_jobs=2": lambda: find(2)}
+    seconds = take_turns(sides, repeats, "wall")
+    print(f"\nGridSearchCV: 8 fits of 5 passes over 1,000 rows; {workers:.0f} thread(s) a worker\n")
+    alone = seconds["fits alone"]
+    show([{"side": name, "s": s, "ratio": s / alone} for name, s in seconds.items()])
+
+
+def count_threads(model, X, y=None) -> float:
+    """Threads that torch uses where the model was fitted."""
+    return float(torch.get_num_threads())
+
+
+def peers(n_rows: int, n_columns: int, repeats: int) -> None:
+    """Print the time of a pass of other libraries at the same encoder, rows and batch."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    X = numbers(n_rows, n_columns)
+    ours = DenoisingAutoencoder(max_iter=1, random_state=0, batch_size=256, device="cpu")
+    widths = (256, 256, 256, 64, 256, 256, 256)
+    theirs = MLPRegressor(widths, max_iter=1, random_state=0, batch_size=256)
+    sides = {
+        "DenoisingAutoencoder": lambda: ours.fit(X),
+        "MLPRegressor as an autoencoder, without noise": lambda: theirs.fit(X, X),
+    }
+    seconds = take_turns(sides, repeats)
+    first = seconds["DenoisingAutoencoder"]
+    rows = [{"library": name, "s": s, "ratio": s / first} for name, s in seconds.items()]
+    print(f"\n`fit` of one pass over {n_rows} x {n_columns} numbers, batches of 256, 1 thread\n")
+    show(rows)
+    absent = [name for name, module in PEERS.items() if not importlib.util.find_spec(module)]
+    print(f"\nNot installed, so not measured: {', '.join(absent) or 'none'}.")

@@ -1,0 +1,118 @@
+"""Encoding and embedding of tables: time against the least there is to compute, and memory."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _speed_timing import in_new_process, show, take_turns
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_ssl import DenoisingAutoencoder
+from sklearn_ssl._tabular import TableEncoder
+
+
+def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
+    """Print the time of transform against the encoder's matrix products, and its memory."""
+    torch.set_num_threads(threads)
+    X = np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
+    rows = []
+    for settings in ({}, {"embedding": "last", "passthrough": False}):
+        model = DenoisingAutoencoder(max_iter=1, random_state=0, device="cpu", **settings)
+        model.fit(X[:2000])
+        sides = {"transform": lambda model=model: model.transform(X)}
+        for precision in (torch.float32, torch.float64):
+            sides[str(precision)] = products(model.module_.encoder, n_rows, precision)
+        seconds = take_turns(sides, repeats, "cpu" if threads == 1 else "wall")
+        peak = in_new_process(peak_of_transform(n_rows, n_columns, settings), threads)
+        rows.append(
+            {
+                "settings": settings or "default",
+                "columns out": model.transform(X[:2]).shape[1],
+                "rows per s": n_rows / seconds["transform"],
+                "share of the rate of products, float32": seconds["torch.float32"]
+                / seconds["transform"],
+                "float64": seconds["torch.float64"] / seconds["transform"],
+                "output MB": peak["output"],
+                "extra memory beyond output, MB": peak["peak"] - peak["output"],
+            }
+        )
+    print(f"\n`transform` of {n_rows} x {n_columns} numbers, {threads} thread(s)\n")
+    show(rows)
+
+
+def products(encoder, n_rows: int, precision: torch.dtype, block: int = 512):
+    """The encoder's matrix products alone, in blocks that stay in the cache."""
+    weights = [p.detach().to(precision) for p in encoder.parameters() if p.ndim == 2 and len(p)]
+    places = [
+        (torch.randn(block, w.shape[1], dtype=precision), w.T, torch.empty(block, len(w)).to(w))
+        for w in weights
+    ]
+
+    def multiply():
+        for _ in range(-(-n_rows // block)):
+            for x, weight, out in places:
+                torch.mm(x, weight, out=out)
+
+    return multiply
+
+
+def peak_of_transform(n_rows: int, n_columns: int, settings: dict) -> str:
+    return f"""
+import json
+import numpy as np
+from sklearn_ssl import DenoisingAutoencoder
+from _speed_timing import PeakMemory
+X = np.random.default_rng(0).normal(size=({n_rows}, {n_columns})).astype(np.float32)
+model = DenoisingAutoencoder(max_iter=1, random_state=0, **{settings}).fit(X[:200])
+model.transform(X[:2000])
+with PeakMemory() as peak:
+    Z = model.transform(X)
+print(json.dumps({{"peak": peak.megabytes, "output": Z.nbytes / 2**20}}))
+"""
+
+
+def encode(data: Path, name: str, n_rows: int, repeats: int) -> None:
+    """Print the time and memory of encoding a mixed table against a ColumnTransformer."""
+    X = resample(data, name, n_rows)
+    ours = TableEncoder(categorical_features="from_dtype", max_categories=256, min_frequency=1)
+    theirs = column_transformer()
+    sides = {
+        "fit": lambda: ours.fit(X),
+        "their fit": lambda: theirs.fit(X),
+        "transform": lambda: ours.transform(X),
+        "their transform": lambda: theirs.transform(X),
+    }
+    ours.fit(X), theirs.fit(X)
+    seconds = take_turns(sides, repeats)
+    rows = [
+        {
+            "step": step,
+            "ours, s": seconds[step],
+            "ColumnTransformer, s": seconds[f"their {step}"],
+            "ratio": seconds[step] / seconds[f"their {step}"],
+        }
+        for step in ("fit", "transform")
+    ]
+    print(f"\nEncoding of {name}, {n_rows} resampled rows, {X.shape[1]} columns\n")
+    show(rows)
+
+
+def resample(data: Path, name: str, n_rows: int) -> pd.DataFrame:
+    frame = pd.read_parquet(data / f"{name}.parquet").drop(columns="target")
+    return frame.sample(n_rows, replace=True, random_state=0, ignore_index=True)
+
+
+def column_transformer():
+    """Imputer, scaler and one-hot encoder (sparse, its default) for a mixed table."""
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    names = make_pipeline(
+        SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")
+    )
+    return make_column_transformer(
+        (numbers, make_column_selector(dtype_include="number")),
+        (names, make_column_selector(dtype_exclude="number")),
+    )
