@@ -37,6 +37,17 @@ ESTIMATORS: dict[str, type] = {
     )
 }
 
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What decoding raises where a document is none of ours."""
+
 TRUSTED_TYPES = tuple(
     f"{estimator.__module__}.{estimator.__name__}"
     for name, estimator in ESTIMATORS.items()
@@ -142,8 +153,10 @@ def load(path) -> Any:
     document = _check(metadata, arrays, path)
     try:
         estimator = decode(document, Store(arrays, ESTIMATORS))
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
-        raise ValueError(f"The file {str(path)!r} does not describe an estimator: {e}") from e
+    except DAMAGE as error:
+        raise ValueError(
+            f"The file {str(path)!r} does not describe an estimator: {error}"
+        ) from error
     if type(estimator).__name__ not in ESTIMATORS:
         raise ValueError(f"The file {str(path)!r} holds no estimator.")
     return estimator

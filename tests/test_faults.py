@@ -1,0 +1,302 @@
+"""Files that were tampered with, interruptions anywhere, and disks that are full.
+
+``FUZZED_FILES=10000`` tries that many damaged files.
+"""
+
+import inspect
+import io
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load as tensors_from
+from safetensors.numpy import save as to_bytes
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl.persistence import ESTIMATORS, _checksum, load, save
+
+SMALL = {"n_components": 2, "hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+
+N_FILES = int(os.environ.get("FUZZED_FILES", "500"))
+
+every = pytest.mark.parametrize(
+    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
+)
+
+
+@pytest.fixture(scope="module")
+def flowers():
+    iris = load_iris(as_frame=True)
+    return iris.data.assign(species=pd.Categorical.from_codes(iris.target, iris.target_names))
+
+
+# Files
+
+
+@pytest.fixture(scope="module")
+def content(flowers, tmp_path_factory):
+    path = tmp_path_factory.mktemp("files") / "model"
+    save(DenoisingAutoencoder(**SMALL).partial_fit(flowers), path)
+    return path.read_bytes()
+
+
+def damage_bytes(content, rng):
+    """Bits flipped, parts cut out, doubled, moved or replaced."""
+    damaged = bytearray(content)
+    for _ in range(rng.choice([1, 1, 3, 30])):
+        # Half of the hits go to the header, which says what the rest means.
+        start = rng.randrange(rng.choice([8, 4000, len(damaged)]))
+        stop = start + rng.choice([1, 1, 8, 100])
+        damaged[start:stop] = rng.choice(
+            [
+                bytes([damaged[start % len(damaged)] ^ (1 << rng.randrange(8))]),
+                rng.randbytes(stop - start),
+                b"",
+                damaged[start:stop] * 2,
+                damaged[-(stop - start) :],
+                b"9" * (stop - start),
+            ]
+        )
+        if len(damaged) < 10:
+            break
+    return bytes(damaged)
+
+
+VALUES = [None, True, -1, 0, 3, 10**30, 1e308, "", "os", "swap", "estimator", "O", "int64", [], {}]
+
+
+def positions(document):
+    """Containers and the keys of what is in them."""
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, item in list(items):
+        yield document, key
+        if isinstance(item, dict | list):
+            yield from positions(item)
+
+
+def damage_document(content, rng):
+    """A document that says something else, with a checksum that fits."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+    document = json.loads(metadata["estimator"])
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        places = list(positions(document))
+        container, key = rng.choice(places)
+        other, from_where = rng.choice(places)
+        deed = rng.randrange(4)
+        if deed == 0:
+            container[key] = rng.choice(VALUES)
+        elif deed == 1:
+            container[key] = json.loads(json.dumps(other[from_where]))
+        elif deed == 2:
+            del container[key]
+        elif isinstance(container, dict):
+            kind = rng.choice(["array", "tensor", "dtype", "cells", "record", "index", "scalar"])
+            container[kind] = container.pop(key)
+        else:
+            container.append(rng.choice(VALUES))
+    tensors = tensors_from(content)
+    metadata["estimator"] = json.dumps(document)
+    metadata["sha256"] = _checksum(metadata["estimator"], tensors)
+    return to_bytes(tensors, metadata)
+
+
+EVENTS = {"subprocess.Popen", "os.system", "os.exec", "os.fork", "socket.connect", "exec"}
+happened = None
+
+
+def watch(event, arguments):
+    if happened is not None and (event in EVENTS or event.startswith("pickle.")):
+        happened.append((event, arguments))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _watched():
+    """An audit hook, which stays until the process ends, and is deaf outside ``load``."""
+    sys.addaudithook(watch)
+
+
+def load_watched(path):
+    global happened
+    happened = []
+    try:
+        return load(path)
+    finally:
+        seen, happened = happened, None
+        assert not seen
+
+
+@pytest.mark.parametrize("damage", [damage_bytes, damage_document])
+def test_damaged_files_never_execute_crash_or_hang(damage, content, flowers, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(content)
+    original = load_watched(path)
+    slowest = 0.0
+    n_refused = 0
+    for seed in range(N_FILES // 2):
+        path.write_bytes(damage(content, random.Random(seed)))
+        start = time.perf_counter()
+        try:
+            loaded = load_watched(path)
+        except ValueError:
+            n_refused += 1
+        else:
+            # Parameters can be altered together with the checksum, which is no signature.
+            assert type(loaded) in ESTIMATORS.values()
+            if damage is damage_bytes:  # such as in the version that has written the file
+                assert vars(loaded).keys() == vars(original).keys()
+                assert (loaded.transform(flowers) == original.transform(flowers)).all()
+        slowest = max(slowest, time.perf_counter() - start)
+    print(f"{n_refused} of {N_FILES // 2} refused, the slowest after {slowest:.2f} s")
+    assert slowest < 10
+    assert n_refused > N_FILES // 4
+
+
+def test_an_array_larger_than_the_memory_is_refused(content, tmp_path):
+    tensors = tensors_from(content)
+    document = json.dumps({"cells": [f"V{2**31 - 1}", [2**20], [0] * 2**20]})
+    metadata = {
+        "format": "sklearn_ssl",
+        "version": "1",
+        "estimator": document,
+        "sha256": _checksum(document, tensors),
+    }
+    path = tmp_path / "model"
+    path.write_bytes(to_bytes(tensors, metadata))
+    with pytest.raises(ValueError, match="does not describe an estimator"):
+        load(path)
+
+
+class _Attack:
+    def __reduce__(self):
+        return os.system, ("exit 1",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("start", [b"", b"\x80\x00\x00\x00\x00\x00\x00\x00"])
+def test_a_pickle_in_disguise_is_refused(protocol, start, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(start + pickle.dumps(_Attack(), protocol))
+    with pytest.raises(ValueError, match="no file of sklearn_ssl"):
+        load_watched(path)
+
+
+def test_a_file_of_torch_or_numpy_is_refused(tmp_path):
+    import torch
+
+    path = tmp_path / "model.safetensors"
+    torch.save({"weight": torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match="no file of sklearn_ssl"):
+        load_watched(path)
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([_Attack()], dtype=object), allow_pickle=True)
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(ValueError, match="no file of sklearn_ssl"):
+        load_watched(path)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
+    pytest.importorskip("resource")
+    path = tmp_path / "model"
+    small = DenoisingAutoencoder(**SMALL).fit(load_iris().data)
+    save(small, path)
+    before = path.read_bytes()
+    code = (
+        "import resource, signal, sys\n"
+        "from sklearn.datasets import load_iris\n"
+        "from sklearn_ssl import DenoisingAutoencoder\n"
+        "from sklearn_ssl.persistence import save\n"
+        "large = DenoisingAutoencoder(max_iter=1).fit(load_iris().data)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try:\n"
+        "    save(large, sys.argv[1])\n"
+        "except OSError as error:\n"
+        "    print('refused by', type(error).__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("refused by OSError")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# Interruptions
+
+
+class Interrupter:
+    """Raise KeyboardInterrupt at the ``n``-th call of a function of the library."""
+
+    def __init__(self, n_calls):
+        self.n_calls = n_calls
+        self.seen = 0
+
+    def __call__(self, frame, event, argument):
+        code = frame.f_code
+        # An error in a generator that is being closed would be lost.
+        is_plain = not code.co_flags & inspect.CO_GENERATOR
+        if event == "call" and is_plain and "sklearn_ssl" in code.co_filename:
+            self.seen += 1
+            if self.seen == self.n_calls:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    def __enter__(self):
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *error):
+        sys.setprofile(None)
+
+
+def act(embedder, how, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if how == "fit_stream":
+            return embedder.fit_stream([X, X], buffer_size=100)
+        return getattr(embedder, how)(X)
+
+
+@every
+@pytest.mark.parametrize("how", ["fit", "partial_fit", "fit_stream"])
+def test_an_interruption_anywhere_leaves_the_estimator_usable_or_as_it_was(Embedder, how, flowers):
+    fitted = act(Embedder(**SMALL), "partial_fit", flowers)
+    before, state = fitted.transform(flowers), pickle.dumps(fitted)
+    with Interrupter(-1) as counter:
+        act(pickle.loads(state), how, flowers)
+    n_ended = 0
+    for n_calls in np.linspace(1, counter.seen, 25, dtype=int):
+        embedder = pickle.loads(state)
+        attributes = dict(vars(embedder))
+        try:
+            with Interrupter(n_calls):
+                act(embedder, how, flowers)
+        except KeyboardInterrupt:
+            assert vars(embedder).keys() == attributes.keys()
+            assert all(value is attributes[name] for name, value in vars(embedder).items())
+            assert (embedder.transform(flowers) == before).all()
+        else:
+            n_ended += 1
+            assert np.isfinite(embedder.transform(flowers)).all()
+        act(embedder, "partial_fit", flowers)
+        assert np.isfinite(embedder.transform(flowers)).all()
+    assert 0 < n_ended < 25
+
+
+def test_an_interrupted_first_fit_leaves_an_unfitted_estimator(flowers):
+    for n_calls in range(1, 40, 3):
+        embedder = DenoisingAutoencoder(**SMALL)
+        with pytest.raises(KeyboardInterrupt), Interrupter(n_calls):
+            embedder.fit(flowers)
+        assert vars(embedder) == vars(DenoisingAutoencoder(**SMALL))
