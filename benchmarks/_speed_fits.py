@@ -65,7 +65,7 @@ def memory(n_rows: int, n_columns: int) -> None:
     rows = []
     for estimator, passes, batch_size in (
         ("DenoisingAutoencoder", 1, 4096),
-        ("DenoisingAutoencoder", 4, 4096),
+        ("DenoisingAutoencoder", 3, 4096),
         ("MaskedFeaturePredictor", 1, 4096),
         ("ContrastiveEmbedder", 1, 256),
         ("ContrastiveEmbedder", 1, 4096),
@@ -179,7 +179,7 @@ def peers(n_rows: int, n_columns: int, repeats: int) -> None:
     X = numbers(n_rows, n_columns)
     ours = DenoisingAutoencoder(max_iter=1, random_state=0, batch_size=256, device="cpu")
     widths = (256, 256, 256, 64, 256, 256, 256)
-    theirs = MLPRegressor(widths, max_iter=1, random_state=0, batch_size=256)
+    theirs = MLPRegressor(hidden_layer_sizes=widths, max_iter=1, random_state=0, batch_size=256)
     sides = {
         "DenoisingAutoencoder": lambda: ours.fit(X),
         "MLPRegressor as an autoencoder, without noise": lambda: theirs.fit(X, X),

@@ -37,6 +37,9 @@ from sklearn_ssl._views import Batch
 
 N_ROWS_OF_STATISTICS = 10_000
 
+ROWS_IN_CACHE = 512
+"""Rows to embed at a time on a CPU: three times as fast as 8,192, whose layers leave the cache."""
+
 MOST_RAMPS = 2048
 """Columns of the embedding that quantile bins may add."""
 
@@ -180,7 +183,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         embedded = np.empty((num_samples(X), self._n_features_out), dtype=np.float32)
         embedding = self._lend_embedding(self._center, self._scale)
         for rows, block in self._encoded_blocks(X):
-            embedded[rows] = apply_embedding(embedding, block)
+            apply_embedding(embedding, block, out=embedded[rows])
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
@@ -276,12 +279,16 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self._ramps = learn_ramps(sample[0], n_bins if self.passthrough else 1)
         embedding = self._lend_embedding()
         self._n_features_out = embedding.width
-        embedded = apply_embedding(embedding, sample).astype(np.float32)
+        embedded = np.empty((len(sample[0]), embedding.width), dtype=np.float32)
+        apply_embedding(embedding, sample, out=embedded)
         self._center = embedded.mean(axis=0, dtype=np.float64).astype(np.float32)
-        scale = embedded.std(axis=0, dtype=np.float64)
+        # A few columns at a time: the deviations are in double precision.
+        parts = np.array_split(embedded, -(-embedding.width // 64), axis=1)
+        scale = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
-        last_layer = np.where(is_constant, 0.0, embedded - self._center)[:, : self.n_components]
+        last = slice(self.n_components)
+        last_layer = np.where(is_constant[last], 0.0, embedded[:, last] - self._center[last])
         self.effective_rank_ = rank_of_spectrum(np.linalg.svd(last_layer, compute_uv=False))
         if len(sample[0]) > 2 and _varies(sample):
             self._warn_of_collapse()
@@ -350,12 +357,20 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return tags
 
 
-def apply_embedding(embedding: Embedding, batch: Batch) -> np.ndarray:
-    """Embed encoded rows in the precision of the module."""
-    units = embedding.center
-    numeric, codes = batch[0].to(units.device, units.dtype), batch[1].to(units.device)
+def apply_embedding(
+    embedding: Embedding, batch: Batch, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Embed encoded rows in the precision of the module, into ``out`` where it is given."""
+    units, n_rows = embedding.center, len(batch[0])
+    if out is None:
+        out = np.empty((n_rows, embedding.width), dtype=units.cpu().numpy().dtype)
+    size = ROWS_IN_CACHE if units.device.type == "cpu" else ROWS_PER_BLOCK
     with torch.no_grad():
-        return embedding(numeric, codes).cpu().numpy()
+        for start in range(0, n_rows, size):
+            rows = slice(start, start + size)
+            numeric, codes = (part[rows].to(units.device) for part in batch)
+            out[rows] = embedding(numeric.to(units.dtype), codes).cpu().numpy()
+    return out
 
 
 def _varies(batch: Batch) -> bool:
