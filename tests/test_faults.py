@@ -91,6 +91,8 @@ def damage_document(content, rng):
     document = json.loads(metadata["estimator"])
     for _ in range(rng.choice([1, 1, 2, 5])):
         places = list(positions(document))
+        if not places:
+            break
         container, key = rng.choice(places)
         other, from_where = rng.choice(places)
         deed = rng.randrange(4)
@@ -276,7 +278,7 @@ def test_an_interruption_anywhere_leaves_the_estimator_usable_or_as_it_was(Embed
     with Interrupter(-1) as counter:
         act(pickle.loads(state), how, flowers)
     n_ended = 0
-    for n_calls in np.linspace(1, counter.seen, 25, dtype=int):
+    for n_calls in np.linspace(1, counter.seen, 13, dtype=int):
         embedder = pickle.loads(state)
         attributes = dict(vars(embedder))
         try:
@@ -291,7 +293,7 @@ def test_an_interruption_anywhere_leaves_the_estimator_usable_or_as_it_was(Embed
             assert np.isfinite(embedder.transform(flowers)).all()
         act(embedder, "partial_fit", flowers)
         assert np.isfinite(embedder.transform(flowers)).all()
-    assert 0 < n_ended < 25
+    assert 0 < n_ended < 13
 
 
 def test_an_interrupted_first_fit_leaves_an_unfitted_estimator(flowers):

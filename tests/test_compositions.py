@@ -1,0 +1,217 @@
+"""Among scikit-learn's tools, and on arrays and frames as other programs hand them over."""
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import HalvingGridSearchCV, cross_val_score, learning_curve
+from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    MaskedFeaturePredictor,
+)
+
+SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+
+X, y = load_iris(return_X_y=True)
+order = np.random.default_rng(0).permutation(len(X))
+X, y = X[order], y[order]
+few_labels = np.where(np.arange(len(y)) % 3, -1, y)
+
+every = pytest.mark.parametrize(
+    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
+)
+
+
+def model(Embedder):
+    return make_pipeline(Embedder(**SMALL), LogisticRegression(max_iter=1000, tol=1e-2))
+
+
+def finetuned(Embedder):
+    return FineTunedClassifier(Embedder(**SMALL), mode="frozen", random_state=0)
+
+
+both = pytest.mark.parametrize(
+    ("build", "Embedder"),
+    [
+        (model, DenoisingAutoencoder),
+        (model, ContrastiveEmbedder),
+        (model, MaskedFeaturePredictor),
+        (finetuned, DenoisingAutoencoder),
+    ],
+)
+
+
+@both
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda part: BaggingClassifier(part, n_estimators=3, max_samples=0.5, random_state=0),
+        lambda part: BaggingClassifier(part, n_estimators=3, max_features=0.5, random_state=0),
+        lambda part: StackingClassifier([("one", part), ("two", part)], cv=2),
+        lambda part: CalibratedClassifierCV(part, cv=2),
+    ],
+    ids=["bagging", "bagging of columns", "stacking", "calibration"],
+)
+def test_classifiers_on_embeddings_can_be_composed(Embedder, build, compose):
+    assert compose(build(Embedder)).fit(X, y).score(X, y) > 0.8
+
+
+@every
+def test_self_training_learns_from_few_labels(Embedder):
+    classifier = SelfTrainingClassifier(model(Embedder), max_iter=2).fit(X, few_labels)
+    assert classifier.score(X, y) > 0.8
+    assert (classifier.transduction_ != -1).mean() > 1 / 3
+
+
+@every
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_halving_search_drops_the_worse_settings(Embedder, n_jobs):
+    name = Embedder.__name__.lower()
+    grid = {f"{name}__n_components": [2, 4], "logisticregression__C": [1e-5, 1.0]}
+    search = HalvingGridSearchCV(
+        model(Embedder), grid, factor=2, min_resources=40, cv=2, random_state=0, n_jobs=n_jobs
+    ).fit(X, y)
+    assert search.best_params_["logisticregression__C"] == 1.0
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    unsupervised = HalvingGridSearchCV(
+        Embedder(**SMALL), {"n_components": [2, 4]}, min_resources=40, cv=2, random_state=0
+    ).fit(X)
+    assert np.isfinite(unsupervised.cv_results_["mean_test_score"]).all()
+
+
+@both
+def test_permutation_importance_finds_the_columns_that_tell(Embedder, build):
+    noisy = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 1))])
+    fitted = build(Embedder).fit(noisy, y)
+    importances = permutation_importance(fitted, noisy, y, n_repeats=5, random_state=0)
+    assert importances.importances_mean[2:4].min() > importances.importances_mean[4]
+
+
+@both
+def test_learning_curves_rise(Embedder, build):
+    sizes, _, scores = learning_curve(
+        build(Embedder), X, y, train_sizes=[10, 100], cv=3, error_score="raise"
+    )
+    assert sizes.tolist() == [10, 100]
+    assert scores[1].mean() > scores[0].mean() - 0.05
+
+
+@every
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_column_transformers_hand_over_frames_of_either_library(Embedder, library):
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=pd.Categorical(y.astype(str)))
+    table = frame if library == "pandas" else pl.from_pandas(frame)
+    columns = ColumnTransformer(
+        [("embedded", Embedder(**SMALL), ["a", "b", "kind"])], remainder="passthrough"
+    ).set_output(transform=library)
+    Z = columns.fit_transform(table)
+    assert isinstance(Z, pd.DataFrame if library == "pandas" else pl.DataFrame)
+    assert list(Z.columns) == columns.get_feature_names_out().tolist()
+    assert np.isfinite(Z.to_numpy()).all()
+    assert cross_val_score(make_pipeline(columns, LogisticRegression()), table, y).mean() > 0.9
+
+
+# Arrays and frames
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+LAYOUTS = {
+    "Fortran order": np.asfortranarray,
+    "every other row of a larger array": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "backwards in memory": lambda X: X[::-1].copy()[::-1],
+    "read-only": read_only,
+    "big-endian": lambda X: X.astype(">f8"),
+    "list of lists": lambda X: X.tolist(),
+    "objects": lambda X: X.astype(object),
+    "double of Arrow": lambda X: pd.DataFrame(X, columns=list("abcd")).astype("double[pyarrow]"),
+    "Float64": lambda X: pd.DataFrame(X, columns=list("abcd")).astype("Float64"),
+    "Polars": lambda X: pl.DataFrame(X, schema=list("abcd")),
+    "Arrow": lambda X: pl.DataFrame(X, schema=list("abcd")).to_arrow(),
+}
+
+
+@every
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_numbers_in_another_layout_give_the_same_bits(Embedder, layout):
+    expected = Embedder(**SMALL).fit_transform(X)
+    other = LAYOUTS[layout](X)
+    assert np.asarray(Embedder(**SMALL).fit(other).transform(other)).tobytes() == expected.tobytes()
+
+
+@every
+def test_read_only_memory_maps_can_be_learned_from(Embedder, tmp_path):
+    joblib.dump(X, tmp_path / "X")
+    mapped = joblib.load(tmp_path / "X", mmap_mode="r")
+    assert isinstance(mapped, np.memmap)
+    Z = Embedder(**SMALL).fit_transform(mapped)
+    np.testing.assert_array_equal(Z, Embedder(**SMALL).fit_transform(X))
+    searched = cross_val_score(Embedder(**SMALL), mapped, cv=2, n_jobs=2)
+    assert np.isfinite(searched).all()
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64", "uint8", "bool"])
+def test_numbers_of_any_width_are_embedded_as_their_values(Embedder, dtype):
+    narrow = (X - X.mean(axis=0) > 0 if dtype == "bool" else X.round()).astype(dtype)
+    Z = Embedder(**SMALL).fit(narrow).transform(narrow)
+    assert Z.dtype == np.float32
+    expected = Embedder(**SMALL).fit_transform(narrow.astype("float64"))
+    np.testing.assert_array_equal(Z, expected)
+
+
+NULLABLE = {
+    "Int64": pd.array([1, 2, None] * 10, dtype="Int64"),
+    "Float32": pd.array([1.5, 2, None] * 10, dtype="Float32"),
+    "boolean": pd.array([True, False, None] * 10, dtype="boolean"),
+    "string": pd.array(["a", "b", None] * 10, dtype="string"),
+    "int64 of Arrow": pd.array([1, 2, None] * 10, dtype="int64[pyarrow]"),
+    "bool of Arrow": pd.array([True, False, None] * 10, dtype="bool[pyarrow]"),
+    "string of Arrow": pd.array(["a", "b", None] * 10, dtype="string[pyarrow]"),
+    "dictionary of Arrow": pd.Series(["a", "b", None] * 10).astype("category"),
+}
+
+
+@every
+@pytest.mark.parametrize("kind", NULLABLE)
+def test_missing_cells_of_nullable_columns_are_seen(Embedder, kind):
+    frame = pd.DataFrame({"column": NULLABLE[kind], "number": np.arange(30.0)})
+    Z = Embedder(**SMALL).fit(frame).transform(frame.assign(number=1.0))
+    assert np.isfinite(Z).all()
+    assert len(np.unique(Z.round(4), axis=0)) == 3
+
+
+@every
+@pytest.mark.parametrize(
+    ("column", "remedy"),
+    [
+        (pd.date_range("2026-01-01", periods=150), "Derive numbers from it"),
+        (pd.date_range("2026-01-01", periods=150, tz="Europe/Paris"), "Derive numbers from it"),
+        (pd.to_timedelta(np.arange(150), unit="h"), "total_seconds"),
+        (pd.period_range("2020-01", periods=150, freq="M"), "Derive numbers from it"),
+        (pd.Series(pd.date_range("2026-01-01", periods=150)).astype("timestamp[ns][pyarrow]"), ""),
+        (np.ones(150) * 1j, "real and imaginary"),
+    ],
+    ids=["dates", "dates with a zone", "durations", "periods", "dates of Arrow", "complex"],
+)
+def test_columns_that_are_no_numbers_are_told_with_a_way_out(Embedder, column, remedy):
+    frame = pd.DataFrame({"number": X[:, 0], "when": column})
+    with pytest.raises(ValueError, match=f"Column 'when' has dtype .*{remedy}.*drop it"):
+        Embedder(**SMALL).fit(frame)
