@@ -28,6 +28,11 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 """Factor on the initial learning rate, from the share of the fit that is done."""
 
 
+def with_gradients() -> Any:
+    """Context in which tensors can be trained, also where the caller is in inference mode."""
+    return torch.inference_mode(False)
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How to train; the names are those of the estimators' parameters.
