@@ -56,7 +56,7 @@ def score(model: Any, Z: Any, y: np.ndarray, task: str) -> dict[str, float]:
     """Test scores of a fitted model."""
     if task == "regression":
         return {"r2": r2_score(y, model.predict(Z))}
-    classes = np.arange(y.max() + 1)
+    classes = np.arange(max(y.max(), model.classes_.max()) + 1)
     probabilities = np.full((len(y), len(classes)), SMALLEST_PROBABILITY)
     probabilities[:, model.classes_] = model.predict_proba(Z).clip(SMALLEST_PROBABILITY)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
