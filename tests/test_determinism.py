@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_predict
 from skorch.callbacks import Callback
+from threadpoolctl import threadpool_limits
 
 from sklearn_ssl import (
     ContrastiveEmbedder,
@@ -99,6 +100,17 @@ def test_threads_can_transform_with_one_estimator(embedder, flowers):
     assert {Z.tobytes() for Z in together} == {alone}
 
 
+@pytest.fixture
+def one_thread():
+    """Workers of joblib have one thread each, and sums depend on how many threads share them."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_same_bits_with_any_number_of_jobs():
     X, y = load_iris(return_X_y=True)
     classifier = FineTunedClassifier(EMBEDDERS[1], mode="frozen", random_state=0)
