@@ -19,7 +19,7 @@ from torch import nn
 
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
-from sklearn_ssl._fitting import draw_seed, unchanged_on_error, warn_of_outcome
+from sklearn_ssl._fitting import draw_seed, safe_fit, warn_of_outcome
 from sklearn_ssl._networks import Embedding, learn_ramps
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._spectrum import rank_of_spectrum
@@ -43,6 +43,20 @@ ROWS_IN_CACHE = 512
 MOST_RAMPS = 2048
 """Columns of the embedding that quantile bins may add."""
 
+TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+"""Parameters that every training loop has, with or without labels."""
+
 
 class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
@@ -59,20 +73,11 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
+        **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
@@ -105,7 +110,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         ValueError
             Where the table cannot be read; the estimator remains as it was.
         """
-        with unchanged_on_error(self), torch.inference_mode(False):
+        with safe_fit(self):
             continued = self.warm_start and hasattr(self, "module_")
             X = self._check_table(X, reset=not continued)
             rng = check_random_state(self.random_state)
@@ -141,7 +146,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self : object
             The fitted transformer.
         """
-        with unchanged_on_error(self), torch.inference_mode(False):
+        with safe_fit(self):
             is_first = not hasattr(self, "module_")
             X = self._check_table(X, reset=is_first)
             rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(
@@ -187,10 +192,7 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
-        declared = self.categorical_features
-        has_categories = not (declared is None or isinstance(declared, str))
-        X = check_table(X, has_categories=has_categories, estimator=self)
-        return validate_data(self, X, reset=reset, skip_check_array=True)
+        return check_rows(self, X, self.categorical_features, reset=reset)
 
     def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
         _check_layer_sizes(self.hidden_layer_sizes)
@@ -355,6 +357,13 @@ class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
+    """Check a table, and its columns against those that an estimator was fitted on."""
+    declares = not (categorical_features is None or isinstance(categorical_features, str))
+    X = check_table(X, has_categories=declares, estimator=estimator)
+    return validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def apply_embedding(

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning import BaseFineTuned, require_target
-from sklearn_ssl._fitting import unchanged_on_error
+from sklearn_ssl._fitting import safe_fit
 from sklearn_ssl._objectives import class_losses, label_losses
 from sklearn_ssl._tabular import as_dense
 
@@ -226,7 +226,7 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or fewer than two classes are labelled.
         """
-        with unchanged_on_error(self), torch.inference_mode(False):
+        with safe_fit(self):
             X = self._check_X(X, reset=True)
             y, is_labelled = _check_labels(y, type(self).__name__)
             check_consistent_length(X, y)

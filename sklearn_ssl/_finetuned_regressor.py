@@ -9,7 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning import BaseFineTuned, require_target
-from sklearn_ssl._fitting import unchanged_on_error
+from sklearn_ssl._fitting import safe_fit
 from sklearn_ssl._objectives import squared_losses
 
 
@@ -187,7 +187,7 @@ FrozenEstimator or None, default=None
         ValueError
             Where the table cannot be read, or a target is never known.
         """
-        with unchanged_on_error(self), torch.inference_mode(False):
+        with safe_fit(self):
             X = self._check_X(X, reset=True)
             y = _check_numbers(y, type(self).__name__)
             check_consistent_length(X, y)

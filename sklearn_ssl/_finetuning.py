@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,22 +14,24 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._base import BaseEmbedder, apply_embedding
+from sklearn_ssl._base import (
+    TRAINING_CONSTRAINTS,
+    BaseEmbedder,
+    apply_embedding,
+    check_rows,
+)
 from sklearn_ssl._compat import (
     Interval,
     StrOptions,
     check_sample_weight,
     num_samples,
-    validate_data,
 )
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._fitting import draw_seed, warn_of_outcome
 from sklearn_ssl._heads import LinearHead, Losses, choose_variance
 from sklearn_ssl._networks import Linear
 from sklearn_ssl._pretext import Supervise
-from sklearn_ssl._tabular import ROWS_PER_BLOCK, check_table
 from sklearn_ssl._training import (
-    SCHEDULES,
     TrainingOptions,
     resolve_batch_size,
     resolve_device,
@@ -67,17 +69,8 @@ class BaseFineTuned(BaseEstimator):
         "mode": [StrOptions({"frozen", "full", "gradual"})],
         "encoder_rate": [Interval(Real, 0, None, closed="neither")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
+        **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def _learn(
@@ -263,10 +256,7 @@ class BaseFineTuned(BaseEstimator):
         return embedded @ self.coef_.T + self.intercept_
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
-        declared = self._given().categorical_features
-        has_categories = not (declared is None or isinstance(declared, str))
-        X = check_table(X, has_categories=has_categories, estimator=self)
-        return validate_data(self, X, reset=reset, skip_check_array=True)
+        return check_rows(self, X, self._given().categorical_features, reset=reset)
 
     def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray:
         weight = check_sample_weight(
@@ -292,9 +282,7 @@ class BaseFineTuned(BaseEstimator):
 def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:
     """Embed encoded rows as ``transform`` does, in double precision."""
     embedding = transformer._lend_embedding(transformer._center, transformer._scale)
-    blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in parts[:2]), strict=True)
-    embedded = np.concatenate([apply_embedding(embedding, block) for block in blocks])
-    return torch.from_numpy(embedded).double()
+    return torch.from_numpy(apply_embedding(embedding, (parts[0], parts[1]))).double()
 
 
 def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:

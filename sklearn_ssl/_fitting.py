@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ssl._training import TrainingResult
+from sklearn_ssl._training import TrainingResult, with_gradients
 
 
 @contextmanager
-def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Give an estimator back its attributes where something fails midway."""
+def safe_fit(estimator: Any) -> Iterator[None]:
+    """Train in any mode of the caller's; give back the attributes where something fails midway."""
     before = estimator.__dict__.copy()
     try:
-        yield
+        with with_gradients():
+            yield
     except BaseException:
         estimator.__dict__.clear()
         estimator.__dict__.update(before)

@@ -12,8 +12,8 @@ from pandas.api.types import union_categoricals
 from sklearn.utils import check_random_state
 
 from sklearn_ssl._compat import num_samples
-from sklearn_ssl._fitting import unchanged_on_error
-from sklearn_ssl._training import SCHEDULES, TrainingResult, with_gradients
+from sklearn_ssl._fitting import safe_fit
+from sklearn_ssl._training import SCHEDULES, TrainingResult
 
 Stream = Iterable[Any] | Callable[[], Iterable[Any]]
 
@@ -76,7 +76,7 @@ class StreamMixin:
         self._validate_params()
         if buffer_size < 1:
             raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
-        with unchanged_on_error(self), with_gradients():
+        with safe_fit(self):
             rng = check_random_state(self.random_state)
             continued = self.warm_start and hasattr(self, "module_")
             open_pass, n_passes = passes_of(batches, self.max_iter)

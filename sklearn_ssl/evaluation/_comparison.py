@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -16,7 +14,6 @@ from sklearn_ssl.evaluation._estimators import (
     RAW,
     check_estimators,
     check_transformer,
-    dense,
     draw_seeds,
     embed,
     pretrain,
@@ -268,7 +265,7 @@ def _measure(
     y_train, y_test = (target.values[rows] for rows in split)
     scores = {
         probe: fit_and_score(
-            _with_units(resolve_probe(probe, target.has_classes)),
+            resolve_probe(probe, target.has_classes).with_units(),
             seed,
             train,
             y_train,
@@ -291,10 +288,3 @@ def _measure(
         "fit_seconds": fitted - began,
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
     }
-
-
-def _with_units(probe: Any) -> Any:
-    """The probe's model, behind the standardisation that it asks for."""
-    if not probe.standardize:
-        return probe.model
-    return make_pipeline(FunctionTransformer(dense), StandardScaler(), probe.model)

@@ -97,9 +97,9 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     Z, names, targets = _check_factors(Z, factors)
     split_seed, *seeds = draw_seeds(check_random_state(random_state), 1 + len(targets))
     split = train_test_split(np.arange(len(Z)), test_size=test_size, random_state=split_seed)
-    scaler = StandardScaler().fit(Z[split[0]])
+    scaled = StandardScaler().fit(Z[split[0]]).transform(Z)
     learnt = Parallel(n_jobs=n_jobs)(
-        delayed(_learn_factor)(scaler.transform(Z), target, split, model, seed)
+        delayed(_learn_factor)(scaled, target, split, model, seed)
         for target, seed in zip(targets, seeds, strict=True)
     )
     importances = np.column_stack([importance for importance, _ in learnt])

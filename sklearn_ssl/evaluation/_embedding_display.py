@@ -18,7 +18,7 @@ from sklearn_ssl._compat import (
     validate_params,
 )
 from sklearn_ssl.evaluation._estimators import dense, draw_seeds
-from sklearn_ssl.evaluation._splits import check_target
+from sklearn_ssl.evaluation._splits import check_target, draw_rows
 from sklearn_ssl.evaluation._style import COLOURS, make_axes, styles, tidy
 
 OPTIONS: dict[str, list[Any]] = {
@@ -274,10 +274,7 @@ def _draw_rows(
 ) -> tuple[Any, Any]:
     if y is not None:
         check_consistent_length(X, y)
-    n_rows = num_samples(X)
-    if max_samples is None or n_rows <= max_samples:
-        return X, y
-    rows = np.sort(rng.choice(n_rows, max_samples, replace=False))
+    rows = draw_rows(num_samples(X), max_samples, rng)
     return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
 
 

@@ -47,7 +47,15 @@ class Probe(NamedTuple):
         """Append the standardisation, which learns from the rows that the transformer sees."""
         if not self.standardize:
             return transformer
-        return make_pipeline(transformer, FunctionTransformer(dense), StandardScaler())
+        return make_pipeline(transformer, *_units())
+
+    def with_units(self) -> Any:
+        """The model, behind the standardisation that it asks for."""
+        return make_pipeline(*_units(), self.model) if self.standardize else self.model
+
+
+def _units() -> tuple[Any, Any]:
+    return FunctionTransformer(dense), StandardScaler()
 
 
 def resolve_probe(probe: Any, has_classes: bool) -> Probe:

@@ -32,6 +32,7 @@ from sklearn_ssl.evaluation._geometry import (
     uniformity,
 )
 from sklearn_ssl.evaluation._report_plot import draw_report
+from sklearn_ssl.evaluation._splits import draw_rows
 from sklearn_ssl.evaluation._views import swap_cells
 
 NEIGHBOURHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -151,7 +152,7 @@ class RepresentationReport:
             check_transformer(name, estimator)
             check_is_fitted(estimator)
         rng = check_random_state(random_state)
-        X = dense(_draw_rows(X, max_samples, rng))
+        X = dense(safe_indexing(X, draw_rows(num_samples(X), max_samples, rng)))
         view = swap_cells(X, swap_rate, rng)
         named = {RAW: raw_features(X).fit(X), **named}
         return cls.from_predictions(
@@ -232,13 +233,6 @@ class RepresentationReport:
         self.axes_ = draw_report(self, ax)
         self.figure_ = self.axes_[0].figure
         return self
-
-
-def _draw_rows(X: Any, max_samples: int | None, rng: np.random.RandomState) -> Any:
-    n_rows = num_samples(X)
-    if max_samples is None or n_rows <= max_samples:
-        return safe_indexing(X, np.arange(n_rows))
-    return safe_indexing(X, np.sort(rng.choice(n_rows, max_samples, replace=False)))
 
 
 def _measures(

@@ -66,6 +66,13 @@ def make_splits(X: Any, target: Target, cv: Any, groups: Any) -> list[Split]:
     return splits
 
 
+def draw_rows(n_rows: int, max_samples: int | None, rng: np.random.RandomState) -> np.ndarray:
+    """Row numbers in their order: all of them, or as many as are asked for, drawn at random."""
+    if max_samples is None or n_rows <= max_samples:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, max_samples, replace=False))
+
+
 def labelled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) -> np.ndarray:
     """Order rows at random so that the first n are a stratified draw of n, for every n.
 
