@@ -15,7 +15,8 @@ from _speed_timing import show, take_turns
 from torch import Tensor
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl._training import SCHEDULES, TrainingOptions, train
+from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._training import TrainingOptions, train
 
 ESTIMATORS = {
     "DenoisingAutoencoder": DenoisingAutoencoder,

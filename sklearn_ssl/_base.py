@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
 from sklearn_ssl._fitting import draw_seed, safe_fit, warn_of_outcome
@@ -26,7 +27,6 @@ from sklearn_ssl._spectrum import rank_of_spectrum
 from sklearn_ssl._streams import StreamMixin
 from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
 from sklearn_ssl._training import (
-    SCHEDULES,
     TrainingOptions,
     TrainingResult,
     resolve_batch_size,

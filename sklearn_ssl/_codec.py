@@ -30,6 +30,18 @@ RECORDS: dict[str, type] = {
 }
 
 
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What decoding raises where a document is none of ours."""
+
+
 @dataclass
 class Store:
     """Where encoding leaves arrays and decoding finds them, and the estimators that may occur."""

@@ -11,9 +11,10 @@ import scipy.sparse as sp
 from pandas.api.types import union_categoricals
 from sklearn.utils import check_random_state
 
+from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._fitting import safe_fit
-from sklearn_ssl._training import SCHEDULES, TrainingResult
+from sklearn_ssl._training import TrainingResult
 
 Stream = Iterable[Any] | Callable[[], Iterable[Any]]
 

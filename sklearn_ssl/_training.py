@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,21 +11,16 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from sklearn_ssl._batches import BatchIterator, TableDataset
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-    # A tenth of the fit warms up: the first steps of Adam are taken on few gradients.
-    "one_cycle": lambda progress: (
-        max(progress, 0.01) / 0.1
-        if progress < 0.1
-        else (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
-    ),
-}
-"""Factor on the initial learning rate, from the share of the fit that is done."""
+from sklearn_ssl._callbacks import (
+    SCHEDULES,
+    BestWeights,
+    Progress,
+    Schedule,
+    Stop,
+    StopTraining,
+)
 
 
 def with_gradients() -> Any:
@@ -139,106 +134,6 @@ class PretextNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
         self.history.record(prefix + "_loss", float(total) / len(iterator.dataset))
         self.history.record(prefix + "_batch_count", len(iterator))
-
-
-class StopTraining(Exception):
-    """Raised by a callback to leave the loop; not an error."""
-
-
-class Schedule(Callback):
-    """Set the learning rate before each batch."""
-
-    def __init__(self, factor: Callable[[float], float], rate: float, n_steps: int):
-        self.factor = factor
-        self.rate = rate
-        self.n_steps = n_steps
-
-    def on_train_begin(self, net, **kwargs):
-        self.step_ = 0
-
-    def on_batch_begin(self, net, training=False, **kwargs):
-        if training:
-            rate = self.rate * self.factor(self.step_ / self.n_steps)
-            for group in net.optimizer_.param_groups:
-                group["lr"] = rate * group.get("rate_factor", 1.0)
-            self.step_ += 1
-
-
-class BestWeights(Callback):
-    """Keep a copy of the best weights, and count the passes since the loss last fell.
-
-    Parameters
-    ----------
-    monitor : {"train_loss", "valid_loss"}
-        The loss that decides.
-
-    tol : float
-        Smallest improvement that counts.
-    """
-
-    def __init__(self, monitor: str, tol: float):
-        self.monitor = monitor
-        self.tol = tol
-
-    def on_train_begin(self, net, **kwargs):
-        self.best_ = self.lowest_ = math.inf
-        self.waited_ = 0
-        self.is_finite_ = True
-        self.first_ = copy.deepcopy(net.module_.state_dict())
-        self.weights_ = copy.deepcopy(self.first_)
-
-    def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1][self.monitor]
-        self.is_finite_ = math.isfinite(loss) and math.isfinite(net.history[-1]["train_loss"])
-        if not self.is_finite_:
-            return
-        if loss < self.lowest_:
-            self.lowest_ = loss
-            # Into the same memory: a fit keeps two copies of the weights, however long it is.
-            for kept, weight in zip(
-                self.weights_.values(), net.module_.state_dict().values(), strict=True
-            ):
-                kept.copy_(weight)
-        self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
-        self.best_ = min(self.best_, loss)
-
-
-class Stop(Callback):
-    """Leave the loop where the loss no longer falls, or is not finite; comes after the others.
-
-    Parameters
-    ----------
-    best : BestWeights
-        Knows the losses.
-
-    patience : int or float
-        Passes without an improvement after which to stop.
-    """
-
-    def __init__(self, best: BestWeights, patience: float):
-        self.best = best
-        self.patience = patience
-
-    def on_epoch_end(self, net, **kwargs):
-        if not self.best.is_finite_ or self.best.waited_ >= self.patience:
-            raise StopTraining
-
-
-class Progress(Callback):
-    """A bar on a terminal; nothing elsewhere."""
-
-    def __init__(self, n_passes: int):
-        self.n_passes = n_passes
-
-    def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=self.n_passes, unit="pass", disable=None)
-
-    def on_epoch_end(self, net, **kwargs):
-        self.bar_.set_postfix(loss=f"{net.history[-1]['train_loss']:.4f}", refresh=False)
-        self.bar_.update()
-
-    def on_train_end(self, net, **kwargs):
-        self.bar_.close()
 
 
 def resolve_device(device: str) -> str:

@@ -5,25 +5,18 @@ version of the format, the estimator as plain JSON and a checksum of all that. L
 of the estimators of this library, and nothing else, from plain values.
 """
 
-import hashlib
-import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_ssl._codec import Arrays, Store, array_names, decode, encode
+from sklearn_ssl._codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._files import read_file, write_file
 from sklearn_ssl._finetuned_classifier import FineTunedClassifier
 from sklearn_ssl._finetuned_regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
-from sklearn_ssl._version import __version__
-
-FORMAT_VERSION = 1
 
 ESTIMATORS: dict[str, type] = {
     estimator.__name__: estimator
@@ -36,17 +29,6 @@ ESTIMATORS: dict[str, type] = {
         MaskedFeaturePredictor,
     )
 }
-
-DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What decoding raises where a document is none of ours."""
 
 TRUSTED_TYPES = tuple(
     f"{estimator.__module__}.{estimator.__name__}"
@@ -106,17 +88,9 @@ def save(estimator, path) -> None:
     >>> bool((loaded.transform(X) == transformer.transform(X)).all())
     True
     """
-    to_bytes = _safetensors().numpy.save
     store = Store(estimators=ESTIMATORS)
-    document = json.dumps(encode(estimator, store, type(estimator).__name__))
-    metadata = {
-        "format": "sklearn_ssl",
-        "version": str(FORMAT_VERSION),
-        "written_by": __version__,
-        "estimator": document,
-        "sha256": _checksum(document, store.arrays),
-    }
-    _replace(Path(path), to_bytes(store.arrays, metadata))
+    document = encode(estimator, store, type(estimator).__name__)
+    write_file(Path(path), "estimator", document, store.arrays)
 
 
 def load(path) -> Any:
@@ -149,8 +123,7 @@ def load(path) -> Any:
     --------
     save : The way there, with an example.
     """
-    metadata, arrays = _read(Path(path))
-    document = _check(metadata, arrays, path)
+    document, arrays = read_file(Path(path), "estimator")
     try:
         estimator = decode(document, Store(arrays, ESTIMATORS))
     except DAMAGE as error:
@@ -160,76 +133,3 @@ def load(path) -> Any:
     if type(estimator).__name__ not in ESTIMATORS:
         raise ValueError(f"The file {str(path)!r} holds no estimator.")
     return estimator
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "Files need the package safetensors. Install it with: pip install 'sklearn-ssl[files]'"
-        ) from error
-    return safetensors
-
-
-def _read(path: Path) -> tuple[dict[str, str], Arrays]:
-    """Metadata and arrays of a safetensors file."""
-    safetensors = _safetensors()
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"The file {str(path)!r} is truncated, or no file of sklearn_ssl: {error}."
-        ) from error
-
-
-def _check(metadata: dict[str, str], arrays: Arrays, path: Any) -> Any:
-    """Return the document of a file whose parts are all there and unaltered."""
-    if metadata.get("format") != "sklearn_ssl":
-        raise ValueError(f"The file {str(path)!r} was not written by sklearn_ssl.persistence.save.")
-    version = metadata.get("version", "")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
-        raise ValueError(
-            f"The file {str(path)!r} has version {version!r} of the format, written by sklearn_ssl "
-            f"{metadata.get('written_by')}; this is sklearn_ssl {__version__}, which reads up to "
-            f"version {FORMAT_VERSION}. Upgrade sklearn_ssl."
-        )
-    text = metadata.get("estimator", "")
-    try:
-        document = json.loads(text)
-        missing = sorted(array_names(document) - set(arrays))
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"The header of the file {str(path)!r} was altered: {error}.") from error
-    if missing:
-        raise ValueError(f"The file {str(path)!r} lacks the tensors {missing}.")
-    if _checksum(text, arrays) != metadata.get("sha256"):
-        raise ValueError(
-            f"The file {str(path)!r} was altered after it was written: its checksum does not fit."
-        )
-    return document
-
-
-def _checksum(document: str, arrays: Arrays) -> str:
-    digest = hashlib.sha256(document.encode())
-    for name in sorted(arrays):
-        array = np.asarray(arrays[name], order="C")
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place in one step."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

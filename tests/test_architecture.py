@@ -15,6 +15,7 @@ SHARED = TENSORS | {
     "_compat",
     "_tabular",
     "_batches",
+    "_callbacks",
     "_training",
     "_fitting",
     "_streams",
@@ -32,20 +33,23 @@ DESIGN = {
     "_columns": ({"_schema"}, {"numpy", "pandas", "scipy"}),
     "_tabular": ({"_schema", "_compat", "_columns"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_codec": ({"_schema", "_columns", "_tabular"}, {"numpy", "pandas", "sklearn", "torch"}),
+    "_files": ({"_codec", "_version"}, {"numpy", "safetensors"}),
     "_spectrum": (set(), {"numpy", "scipy"}),
     "_views": ({"_schema"}, {"torch"}),
     "_objectives": ({"_schema"}, {"torch"}),
     "_networks": ({"_schema"}, {"torch"}),
     "_pretext": (TENSORS - {"_pretext"}, {"torch"}),
     "_batches": (set(), {"torch"}),
-    "_training": ({"_batches"}, {"skorch", "torch", "tqdm"}),
+    "_callbacks": (set(), {"skorch", "tqdm"}),
+    "_training": ({"_batches", "_callbacks"}, {"skorch", "torch"}),
     "_fitting": ({"_training"}, {"numpy", "sklearn"}),
     "_streams": (
-        {"_compat", "_fitting", "_schema", "_training", "_views"},
+        {"_callbacks", "_compat", "_fitting", "_schema", "_training", "_views"},
         {"numpy", "pandas", "scipy", "sklearn"},
     ),
     "_base": (
         {
+            "_callbacks",
             "_codec",
             "_fitting",
             "_streams",
@@ -67,8 +71,8 @@ DESIGN = {
         sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})
     ),
     "persistence": (
-        ESTIMATORS | FINE_TUNED | {"_codec", "_version"},
-        {"numpy", "safetensors", "sklearn"},
+        ESTIMATORS | FINE_TUNED | {"_codec", "_files"},
+        {"sklearn"},
     ),
     "__init__": (ESTIMATORS | FINE_TUNED | {"persistence", "_version"}, set()),
 }

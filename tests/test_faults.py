@@ -23,7 +23,8 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl.persistence import ESTIMATORS, _checksum, load, save
+from sklearn_ssl._files import checksum
+from sklearn_ssl.persistence import ESTIMATORS, load, save
 
 SMALL = {"n_components": 2, "hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
 
@@ -109,7 +110,7 @@ def damage_document(content, rng):
             container.append(rng.choice(VALUES))
     tensors = tensors_from(content)
     metadata["estimator"] = json.dumps(document)
-    metadata["sha256"] = _checksum(metadata["estimator"], tensors)
+    metadata["sha256"] = checksum(metadata["estimator"], tensors)
     return to_bytes(tensors, metadata)
 
 
@@ -171,7 +172,7 @@ def test_an_array_larger_than_the_memory_is_refused(content, tmp_path):
         "format": "sklearn_ssl",
         "version": "1",
         "estimator": document,
-        "sha256": _checksum(document, tensors),
+        "sha256": checksum(document, tensors),
     }
     path = tmp_path / "model"
     path.write_bytes(to_bytes(tensors, metadata))

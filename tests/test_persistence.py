@@ -25,6 +25,7 @@ from sklearn_ssl import (
     FineTunedRegressor,
     MaskedFeaturePredictor,
 )
+from sklearn_ssl._files import checksum
 from sklearn_ssl.persistence import TRUSTED_TYPES, load, save
 
 SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2, "random_state": 0}
@@ -235,11 +236,9 @@ def test_truncated_files_are_told(saved, share):
     ],
 )
 def test_no_other_class_comes_out_of_a_file_with_a_right_checksum(saved, document):
-    from sklearn_ssl.persistence import _checksum
-
     def change(tensors, metadata):
         metadata["estimator"] = json.dumps(document)
-        metadata["sha256"] = _checksum(metadata["estimator"], tensors)
+        metadata["sha256"] = checksum(metadata["estimator"], tensors)
 
     rewrite(saved, change)
     with pytest.raises(ValueError, match=r"does not describe an estimator|holds no estimator"):

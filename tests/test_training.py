@@ -14,7 +14,8 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler, PrintLog
 from torch import nn
 
 from sklearn_ssl._batches import BatchIterator, TableDataset
-from sklearn_ssl._training import SCHEDULES, TrainingOptions, resolve_device, train
+from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._training import TrainingOptions, resolve_device, train
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
 
