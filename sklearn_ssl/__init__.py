@@ -10,6 +10,7 @@ from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._finetuned_classifier import FineTunedClassifier
 from sklearn_ssl._finetuned_regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._show_versions import show_versions
 from sklearn_ssl._version import __version__
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "FineTunedRegressor",
     "MaskedFeaturePredictor",
     "__version__",
+    "show_versions",
 ]

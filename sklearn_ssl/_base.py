@@ -20,6 +20,7 @@ from torch import nn
 from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
+from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, safe_fit, warn_of_outcome
 from sklearn_ssl._networks import Embedding, learn_ramps
 from sklearn_ssl._schema import Schema
@@ -58,7 +59,9 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
 """Parameters that every training loop has, with or without labels."""
 
 
-class BaseEmbedder(StreamMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseEmbedder(
+    StreamMixin, DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
 
     module_: Any

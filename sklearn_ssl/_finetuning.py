@@ -27,6 +27,7 @@ from sklearn_ssl._compat import (
     num_samples,
 )
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
+from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, warn_of_outcome
 from sklearn_ssl._heads import LinearHead, Losses, choose_variance
 from sklearn_ssl._networks import Linear
@@ -61,7 +62,7 @@ class LabelledRows:
         return tuple(part[rows] for part in self.parts)
 
 
-class BaseFineTuned(BaseEstimator):
+class BaseFineTuned(DisplayMixin, BaseEstimator):
     """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -35,6 +35,8 @@ DESIGN = {
     "_codec": ({"_schema", "_columns", "_tabular"}, {"numpy", "pandas", "sklearn", "torch"}),
     "_files": ({"_codec", "_version"}, {"numpy", "safetensors"}),
     "_spectrum": (set(), {"numpy", "scipy"}),
+    "_display": (set(), set()),
+    "_show_versions": ({"_version"}, {"torch"}),
     "_views": ({"_schema"}, {"torch"}),
     "_objectives": ({"_schema"}, {"torch"}),
     "_networks": ({"_schema"}, {"torch"}),
@@ -54,6 +56,7 @@ DESIGN = {
             "_fitting",
             "_streams",
             "_compat",
+            "_display",
             "_networks",
             "_schema",
             "_spectrum",
@@ -66,7 +69,7 @@ DESIGN = {
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(sorted(ESTIMATORS), (SHARED, {"numpy", "pandas", "torch"})),
     "_heads": (set(), {"torch"}),
-    "_finetuning": (SHARED | ESTIMATORS | {"_heads"}, {"numpy", "sklearn", "torch"}),
+    "_finetuning": (SHARED | ESTIMATORS | {"_display", "_heads"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(
         sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})
     ),
@@ -74,7 +77,8 @@ DESIGN = {
         ESTIMATORS | FINE_TUNED | {"_codec", "_files"},
         {"sklearn"},
     ),
-    "__init__": (ESTIMATORS | FINE_TUNED | {"persistence", "_version"}, set()),
+    "__init__": (ESTIMATORS | FINE_TUNED | {"persistence", "_show_versions", "_version"}, set()),
+    "__main__": ({"_show_versions", "_version"}, set()),
 }
 MODULES = [name for name in DESIGN if (PACKAGE / f"{name}.py").exists()]
 

@@ -1,0 +1,111 @@
+"""What a notebook shows of an estimator: scikit-learn's diagram and, once fitted, the losses."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+DOCUMENTATION = ""
+"""Address of the published documentation, to which diagrams link; there is none yet."""
+
+WIDTH, HEIGHT, MARGIN = 240, 64, 4
+
+MOST_POINTS = 240
+"""Points of a drawn curve, one per pixel."""
+
+
+class DisplayMixin:
+    """For estimators that keep ``loss_curve_`` and ``validation_scores_``."""
+
+    _doc_link_module = "sklearn_ssl"
+    _doc_link_template = DOCUMENTATION and (
+        DOCUMENTATION + "/generated/{estimator_module}.{estimator_name}.html"
+    )
+
+    def _repr_html_inner(self) -> str:
+        return super()._repr_html_inner() + draw_losses(self)  # type: ignore[misc]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        if "text/html" in bundle:
+            bundle["text/html"] += draw_losses(self)
+        return bundle
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Finite losses by pass, and how they are drawn."""
+
+    name: str
+    colour: str  # legible on white and on black
+    dash: str
+    points: list[tuple[int, float]]
+
+    def __str__(self):
+        first, last = self.points[0][1], self.points[-1][1]
+        return f"{self.name} {first:.3g} to {last:.3g}"
+
+
+def draw_losses(estimator: Any) -> str:
+    """Draw the losses of a fitted estimator as HTML; nothing where it has none.
+
+    The axis and the words take the colour of the text around them, so that they suit dark pages.
+    """
+    curves = _curves(estimator)
+    if not curves:
+        return ""
+    last = max(number for curve in curves for number, _ in curve.points)
+    count = f"{last} pass" if last == 1 else f"{last} passes"
+    label = f"Mean loss over {count}: {', '.join(map(str, curves))}"
+    caption = " &nbsp; ".join(
+        f'<span style="color:{curve.colour}" aria-hidden="true">{"┅" if curve.dash else "━"}'
+        f"</span> {curve}"
+        for curve in curves
+    )
+    return (
+        f'<figure class="sklearn-ssl-losses" style="margin:0.5em 0;font-size:0.85em">'
+        f'<svg role="img" aria-label="{label}" width="{WIDTH}" height="{HEIGHT}" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}" style="display:block;max-width:100%">'
+        f'<path d="M1 0V{HEIGHT - 1}H{WIDTH}" fill="none" stroke="currentColor" opacity="0.5"/>'
+        f"{_lines(curves, last)}</svg>"
+        f"<figcaption>Loss over {count}: {caption}</figcaption></figure>"
+    )
+
+
+def _curves(estimator: Any) -> list[Curve]:
+    losses = getattr(estimator, "loss_curve_", [])
+    held_out = [-score for score in getattr(estimator, "validation_scores_", [])]
+    # Fine-tuning also measures the held-out loss before its first pass.
+    first = 0 if hasattr(estimator, "best_iter_") else 1
+    curves = [
+        Curve("training rows", "#0072B2", "", _points(losses, 1)),
+        Curve("held-out rows", "#D55E00", "4 3", _points(held_out, first)),
+    ]
+    return [curve for curve in curves if curve.points]
+
+
+def _points(losses: list[float], first: int) -> list[tuple[int, float]]:
+    finite = [(number, loss) for number, loss in enumerate(losses, first) if math.isfinite(loss)]
+    every = -(-len(finite) // MOST_POINTS) or 1
+    # Counted from the end, which is what one looks for.
+    return finite[::-every][::-1]
+
+
+def _lines(curves: list[Curve], last: int) -> str:
+    """Polylines in common units; a curve of a single point is a dot by its round ends."""
+    losses = [loss for curve in curves for _, loss in curve.points]
+    low, high = min(losses), max(losses)
+    lines = []
+    for curve in curves:
+        places = [
+            (
+                MARGIN + (WIDTH - 2 * MARGIN) * number / last,
+                MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / ((high - low) or 1.0),
+            )
+            for number, loss in curve.points
+        ]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places[:1] + places)
+        lines.append(
+            f'<polyline points="{path}" fill="none" stroke="{curve.colour}" stroke-width="2" '
+            f'stroke-linecap="round" stroke-linejoin="round" stroke-dasharray="{curve.dash}"/>'
+        )
+    return "".join(lines)
