@@ -10,17 +10,29 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ssl._training import TrainingResult, with_gradients
 
+OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
+"""What the allocators of torch say, on each device, in a RuntimeError."""
+
 
 @contextmanager
 def safe_fit(estimator: Any) -> Iterator[None]:
-    """Train in any mode of the caller's; give back the attributes where something fails midway."""
+    """Train in any mode of the caller's; give back the attributes where something fails midway.
+
+    Where torch finds no memory, the error is a MemoryError, as it is where NumPy finds none.
+    """
     before = estimator.__dict__.copy()
     try:
         with with_gradients():
             yield
-    except BaseException:
+    except BaseException as error:
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
+        if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
+            raise MemoryError(
+                f"There is not enough memory to fit {type(estimator).__name__}. Lower batch_size "
+                "or the widths of the network's layers, or read the table in parts with the "
+                f"fit_stream of a transformer. {error}"
+            ) from error
         raise
 
 

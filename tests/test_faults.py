@@ -1,4 +1,4 @@
-"""Files that were tampered with, interruptions anywhere, and disks that are full.
+"""Files that were tampered with, interruptions anywhere, full disks and memories, dead workers.
 
 ``FUZZED_FILES=10000`` tries that many damaged files.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -17,10 +18,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from safetensors.numpy import load as tensors_from
 from safetensors.numpy import save as to_bytes
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 from sklearn_ssl._files import checksum
@@ -233,6 +237,82 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
     assert done.stdout.startswith("refused by OSError")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+# Memory and workers
+
+
+WITHIN_LITTLE_MEMORY = """
+import resource
+import numpy as np
+from sklearn_ssl import (
+    ContrastiveEmbedder, DenoisingAutoencoder, FineTunedClassifier, MaskedFeaturePredictor
+)
+
+X, y = np.random.default_rng(0).normal(size=(200, 5)), np.arange(200) % 2
+small = dict(max_iter=1, hidden_layer_sizes=(8,))
+large = dict(max_iter=1, hidden_layer_sizes=(5000, 5000))
+cases = [
+    (Embedder(**small), large)
+    for Embedder in (ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor)
+]
+classifier = FineTunedClassifier(DenoisingAutoencoder(**small), mode="frozen")
+cases.append((classifier, dict(transformer=DenoisingAutoencoder(**large))))
+for estimator, _ in cases:
+    estimator.fit(X, y)
+with open("/proc/self/statm") as file:
+    size = int(file.read().split()[0]) * resource.getpagesize()
+_, hard = resource.getrlimit(resource.RLIMIT_AS)
+for estimator, params in cases:
+    before = dict(vars(estimator.set_params(**params)))
+    resource.setrlimit(resource.RLIMIT_AS, (size + 2**26, hard))
+    try:
+        estimator.fit(X, y)
+    except MemoryError as error:
+        print(type(estimator).__name__, vars(estimator) == before, error)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    estimator.score(X, y)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+def test_too_little_memory_is_a_memory_error_and_leaves_the_estimator_as_it_was():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHIN_LITTLE_MEMORY], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ContrastiveEmbedder", "True"],
+        ["DenoisingAutoencoder", "True"],
+        ["MaskedFeaturePredictor", "True"],
+        ["FineTunedClassifier", "True"],
+    ]
+    assert all("not enough memory to fit" in line for line in lines)
+    assert all("Lower batch_size" in line for line in lines)
+
+
+def test_other_errors_of_torch_stay_what_they_are(flowers):
+    class Fail(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise RuntimeError("The size of tensor a must match the size of tensor b")
+
+    with pytest.raises(RuntimeError, match="must match"):
+        DenoisingAutoencoder(**SMALL, callbacks=[Fail()]).fit(flowers)
+
+
+def test_a_worker_that_is_killed_ends_the_search_and_the_next_one_works(flowers):
+    class Die(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    embedder = DenoisingAutoencoder(**SMALL)
+    search = GridSearchCV(embedder, {"callbacks": [None, [Die()]]}, cv=2, n_jobs=2)
+    with pytest.raises(TerminatedWorkerError, match="unexpectedly terminated"):
+        search.fit(flowers)
+    assert not hasattr(search, "cv_results_")
+    assert vars(embedder) == vars(DenoisingAutoencoder(**SMALL))
+    search.set_params(param_grid={"n_components": [1, 2]}).fit(flowers)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 # Interruptions
