@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +13,16 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._checkpoints import Checkpoint, Checkpoints, checkpoints_of
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
 from sklearn_ssl._display import DisplayMixin
-from sklearn_ssl._fitting import draw_seed, safe_fit, warn_of_outcome
+from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
 from sklearn_ssl._networks import Embedding, learn_ramps
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._spectrum import rank_of_spectrum
@@ -80,6 +81,7 @@ class BaseEmbedder(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
+        "checkpoint_dir": [str, os.PathLike, None],
         "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
     }
 
@@ -121,7 +123,12 @@ class BaseEmbedder(
                 self._learn_table(X, rng)
             table = self._encode(X)
             result = self._train(
-                table, rng, self.max_iter, self.learning_rate, hold_out=self.early_stopping
+                table,
+                rng,
+                self.max_iter,
+                self.learning_rate,
+                hold_out=self.early_stopping,
+                checkpoints=checkpoints_of(self),
             )
             self.loss_curve_ = result.loss_curve
             self.n_iter_ = len(result.loss_curve)
@@ -241,11 +248,12 @@ class BaseEmbedder(
         hold_out: bool,
         optimizer_state: dict[str, Any] | None = None,
         rate_factor: float = 1.0,
+        checkpoints: Checkpoints | None = None,
     ) -> TrainingResult:
         """Train a copy of the network, so that an error leaves the fitted one as it was."""
         validation = None
         if hold_out and len(table[0]) > 1:
-            table, validation = self._hold_out(table, rng)
+            table, validation = split(table, self.validation_fraction, rng)
         options = TrainingOptions(
             max_iter=max_iter,
             batch_size=resolve_batch_size(self.batch_size, len(table[0])),
@@ -260,7 +268,9 @@ class BaseEmbedder(
             callbacks=self.callbacks or (),
         )
         pretext = copy.deepcopy(self.module_)
-        result = train(pretext, table, validation, options, draw_seed(rng), optimizer_state)
+        checkpoint = Checkpoint(checkpoints) if checkpoints else None
+        seed = draw_seed(rng)
+        result = train(pretext, table, validation, options, seed, optimizer_state, checkpoint)
         self.module_ = pretext.eval()
         if validation is not None:
             self.validation_scores_ = result.validation_scores
@@ -268,12 +278,6 @@ class BaseEmbedder(
             del self.validation_scores_
         warn_of_outcome(result)
         return result
-
-    def _hold_out(self, table: Batch, rng: np.random.RandomState) -> tuple[Batch, Batch]:
-        kept, held_out = train_test_split(
-            np.arange(len(table[0])), test_size=self.validation_fraction, random_state=rng
-        )
-        return (table[0][kept], table[1][kept]), (table[0][held_out], table[1][held_out])
 
     def _learn_units(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 from skorch.callbacks import Callback
 from tqdm import tqdm
@@ -81,6 +82,15 @@ class BestWeights(Callback):
         self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
         self.best_ = min(self.best_, loss)
 
+    def state(self) -> dict[str, Any]:
+        """What the passes so far have changed, as plain values and tensors."""
+        names = ("best_", "lowest_", "waited_", "is_finite_")
+        return {name: getattr(self, name) for name in names} | {"weights_": dict(self.weights_)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self.__dict__.update(state)
+
 
 class Stop(Callback):
     """Leave the loop where the loss no longer falls, or is not finite; comes after the others.
@@ -98,8 +108,12 @@ class Stop(Callback):
         self.best = best
         self.patience = patience
 
+    def is_due(self) -> bool:
+        """Whether no further pass is to be made."""
+        return not self.best.is_finite_ or self.best.waited_ >= self.patience
+
     def on_epoch_end(self, net, **kwargs):
-        if not self.best.is_finite_ or self.best.waited_ >= self.patience:
+        if self.is_due():
             raise StopTraining
 
 
@@ -114,7 +128,7 @@ class Progress(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         self.bar_.set_postfix(loss=f"{net.history[-1]['train_loss']:.4f}", refresh=False)
-        self.bar_.update()
+        self.bar_.update(len(net.history) - self.bar_.n)  # some are of a fit that goes on
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()

@@ -10,6 +10,7 @@ Records, the small classes that the fitted state consists of, are known by name.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -272,6 +273,7 @@ ENCODERS: dict[Any, Encoder] = {
     np.dtype | pd.api.extensions.ExtensionDtype: _encode_dtype,
     pd.Index: _encode_index,
     np.random.RandomState: _encode_random_state,
+    PurePath: lambda value, store, path: {"path": str(value)},
     tuple(RECORDS.values()): _encode_record,
     BaseEstimator: _encode_estimator,
 }
@@ -294,6 +296,7 @@ DECODERS: dict[str, Callable[[Any, Store], Any]] = {
     "numpy_dtype": lambda content, store: np.dtype(content),
     "index": _decode_index,
     "random_state": _decode_random_state,
+    "path": lambda content, store: Path(content),
     "record": _decode_record,
     "estimator": _decode_estimator,
 }

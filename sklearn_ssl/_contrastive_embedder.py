@@ -109,7 +109,13 @@ class ContrastiveEmbedder(BaseEmbedder):
         Whether ``fit`` continues from the weights and the columns of the previous call.
 
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Called by the training loop, for instance to log or to checkpoint.
+        Called by the training loop, for instance to log.
+
+    checkpoint_dir : str, path-like or None, default=None
+        Folder in which ``fit`` and ``fit_stream`` keep their state after each pass, in a file of
+        their own for every table and set of parameters. The same call with the same
+        ``random_state``, an int, then goes on where an earlier one was cut off, to the same
+        bits; one that had finished is read, not repeated. Needs the extra ``files``.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
@@ -213,6 +219,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         tol=1e-4,
         warm_start=False,
         callbacks=None,
+        checkpoint_dir=None,
         device="auto",
         random_state=None,
         verbose=False,
@@ -241,6 +248,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         self.tol = tol
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -1,7 +1,8 @@
 """Training on tables that do not fit into memory: one part after the other."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -12,9 +13,11 @@ from pandas.api.types import union_categoricals
 from sklearn.utils import check_random_state
 
 from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._checkpoints import Checkpoints, checkpoints_of
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._fitting import safe_fit
 from sklearn_ssl._training import TrainingResult
+from sklearn_ssl._views import Batch
 
 Stream = Iterable[Any] | Callable[[], Iterable[Any]]
 
@@ -30,6 +33,7 @@ class StreamMixin:
     _train: Any
     _validate_params: Any
     learning_rate: str
+    loss_curve_: list[float]
     max_iter: int
     random_state: Any
     warm_start: bool
@@ -40,7 +44,8 @@ class StreamMixin:
         Columns, units and categories are learned from the first ``buffer_size`` rows; categories
         that appear later share the code of the infrequent ones. Rows are shuffled within a
         buffer, not across buffers: where a file is sorted, let the stream take its parts in a
-        random order. Early stopping is not available.
+        random order. Early stopping is not available. With ``checkpoint_dir`` the state is kept
+        after each pass; an earlier call goes on where its first buffer was the same.
 
         Parameters
         ----------
@@ -88,19 +93,26 @@ class StreamMixin:
                 self._learn_table(X, rng)
             sample = self._encode(X)
             parts: Iterator[Any] = chain([first], opened)
-            self.loss_curve_: list[float] = []
-            state = None
-            for number in range(n_passes):
-                factor = SCHEDULES[self.learning_rate]((number + 0.5) / n_passes)
-                result = self._train_pass(parts, rng, factor, state)
-                self.loss_curve_ += result.loss_curve
-                if result.outcome != "finished" or number + 1 == n_passes:
-                    break
-                state, parts = result.optimizer_state, buffers(open_pass(), buffer_size)
+            passes = Passes(n_passes, rng, checkpoints_of(self))
+            passes.open(self, sample, buffer_size)
+            self._train_passes(passes, parts, lambda: buffers(open_pass(), buffer_size))
             self.n_iter_ = len(self.loss_curve_)
             self._learn_units(sample)
             self._forget_partial_fit()
         return self
+
+    def _train_passes(
+        self, passes: "Passes", parts: Iterator[Any], reopen: Callable[[], Iterator[Any]]
+    ) -> None:
+        for number in range(len(passes.losses), passes.n_passes):
+            factor = SCHEDULES[self.learning_rate]((number + 0.5) / passes.n_passes)
+            result = self._train_pass(parts, passes.rng, factor, passes.optimizer_state)
+            passes.end(self, result)
+            if result.outcome != "finished":
+                break
+            if number + 1 < passes.n_passes:
+                parts = reopen()
+        self.loss_curve_ = passes.losses
 
     def _train_pass(
         self, parts: Iterator[Any], rng: np.random.RandomState, factor: float, state: Any
@@ -129,6 +141,44 @@ class StreamMixin:
                 "fresh iterable at each call, or an iterator, which is read once."
             )
         return replace(result, loss_curve=[total / n_rows])
+
+
+@dataclass
+class Passes:
+    """What lasts from one pass over a stream to the next, on disk too where that is wanted."""
+
+    n_passes: int
+    rng: np.random.RandomState
+    checkpoints: Checkpoints | None
+    losses: list[float] = field(default_factory=list)
+    optimizer_state: dict[str, Any] | None = None
+
+    def open(self, estimator: Any, sample: Batch, buffer_size: int) -> None:
+        """Go on from the passes of an earlier call, if there are any."""
+        if self.checkpoints is None:
+            return
+        tensors = [*estimator.module_.state_dict().values(), *sample]
+        settings = {"rng": self.rng, "n_passes": self.n_passes, "buffer_size": buffer_size}
+        state = self.checkpoints.open(tensors, **settings)
+        if state is not None:
+            estimator.module_ = copy.deepcopy(estimator.module_)
+            estimator.module_.load_state_dict(state["weights"])
+            self.rng.set_state(state["rng"].get_state())
+            self.losses, self.optimizer_state = state["losses"], state["optimizer"]
+
+    def end(self, estimator: Any, result: TrainingResult) -> None:
+        """Take the outcome of a pass down."""
+        self.losses += result.loss_curve
+        self.optimizer_state = result.optimizer_state
+        if self.checkpoints is not None and result.outcome == "finished":
+            self.checkpoints.write(
+                {
+                    "weights": dict(estimator.module_.state_dict()),
+                    "optimizer": self.optimizer_state,
+                    "rng": self.rng,
+                    "losses": self.losses,
+                }
+            )
 
 
 def passes_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Any]], int]:

@@ -166,6 +166,7 @@ def train(
     options: TrainingOptions,
     seed: int,
     optimizer_state: dict[str, Any] | None = None,
+    checkpoint: Callback | None = None,
 ) -> TrainingResult:
     """Train a pretext task in place, and leave it on the CPU.
 
@@ -187,6 +188,9 @@ def train(
     optimizer_state : dict, default=None
         Continue from this state.
 
+    checkpoint : Callback, default=None
+        Restores the state of a fit when training begins, and keeps it after each pass.
+
     Returns
     -------
     result : TrainingResult
@@ -194,16 +198,18 @@ def train(
         stopped early, was interrupted or diverged.
     """
     dataset = TableDataset(*(part.to(options.device) for part in table))
-    best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
-    net = _assemble(pretext, dataset, validation, best, options, seed)
+    net = _assemble(pretext, dataset, validation, options, seed, checkpoint)
     if optimizer_state:
         # The optimiser writes into what it loads, also where a fit fails midway.
         net.optimizer_.load_state_dict(copy.deepcopy(optimizer_state))
     result = TrainingResult()
     net.notify("on_train_begin", X=dataset, y=None)
+    callbacks = dict(net.callbacks_)
+    best, stop = callbacks["best"], callbacks["stop"]
+    n_left = 0 if stop.is_due() else options.max_iter - len(net.history)
     try:
         with torch.enable_grad():
-            net.fit_loop(dataset, epochs=options.max_iter)
+            net.fit_loop(dataset, epochs=n_left)
     except StopTraining:
         pass
     except KeyboardInterrupt:
@@ -243,15 +249,16 @@ def _assemble(
     pretext: nn.Module,
     dataset: TableDataset,
     validation: tuple[Tensor, ...] | None,
-    best: BestWeights,
     options: TrainingOptions,
     seed: int,
+    checkpoint: Callback | None,
 ) -> PretextNet:
     held_out = None
     if validation is not None:
         parts = (part.to(options.device) for part in validation)
         held_out = predefined_split(TableDataset(*parts))
     n_steps = options.max_iter * len(BatchIterator(dataset, options.batch_size))
+    best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
     callbacks: list[tuple[str, Callback]] = [
         (
             "schedule",
@@ -268,6 +275,8 @@ def _assemble(
             )
         callback.initialize()
         callbacks.append((f"user_{i}", callback))
+    if checkpoint:
+        callbacks.append(("checkpoint", checkpoint))
     patience = options.n_iter_no_change if options.early_stopping else math.inf
     callbacks.append(("stop", Stop(best, patience)))
     net = PretextNet(

@@ -17,6 +17,7 @@ SHARED = TENSORS | {
     "_batches",
     "_callbacks",
     "_training",
+    "_checkpoints",
     "_fitting",
     "_streams",
     "_base",
@@ -44,14 +45,16 @@ DESIGN = {
     "_batches": (set(), {"torch"}),
     "_callbacks": (set(), {"skorch", "tqdm"}),
     "_training": ({"_batches", "_callbacks"}, {"skorch", "torch"}),
-    "_fitting": ({"_training"}, {"numpy", "sklearn"}),
+    "_checkpoints": ({"_codec", "_files"}, {"skorch", "torch"}),
+    "_fitting": ({"_training", "_views"}, {"numpy", "sklearn"}),
     "_streams": (
-        {"_callbacks", "_compat", "_fitting", "_schema", "_training", "_views"},
+        {"_callbacks", "_checkpoints", "_compat", "_fitting", "_schema", "_training", "_views"},
         {"numpy", "pandas", "scipy", "sklearn"},
     ),
     "_base": (
         {
             "_callbacks",
+            "_checkpoints",
             "_codec",
             "_fitting",
             "_streams",
