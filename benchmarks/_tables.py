@@ -31,7 +31,14 @@ def read_index(folder: Path, names: list[str] | None = None) -> pd.DataFrame:
     return index.loc[names] if names else index
 
 
-def split_table(folder: Path, name: str, task: str, seed: int) -> Split:
+def split_table(
+    folder: Path,
+    name: str,
+    task: str,
+    seed: int,
+    most_training: int = MOST_TRAINING_ROWS,
+    most_test: int = MOST_TEST_ROWS,
+) -> Split:
     """Split a table at random, by class where there are classes."""
     X = pd.read_parquet(folder / f"{name}.parquet")
     y = X.pop("target").to_numpy()
@@ -41,7 +48,7 @@ def split_table(folder: Path, name: str, task: str, seed: int) -> Split:
     train, test = train_test_split(
         np.arange(len(X)), test_size=TEST_FRACTION, stratify=classes, random_state=seed
     )
-    train, test = train[:MOST_TRAINING_ROWS], test[:MOST_TEST_ROWS]
+    train, test = train[:most_training], test[:most_test]
     return Split(X.iloc[train], y[train], X.iloc[test], y[test])
 
 

@@ -1,157 +1,170 @@
 """Few and many labels: the linear probe, fine-tuning in its modes, and training from scratch.
 
-    python benchmarks/finetuning.py --data DIR --results results.csv [--datasets a b] [--seeds 2]
+    python benchmarks/finetuning.py run --data FOLDER --results results.csv
+    python benchmarks/finetuning.py report --results results.csv
 
-``DIR`` holds ``index.csv`` with the columns ``name`` and ``task``, and one ``name.parquet`` each
-with a column ``target``. A transformer learns from all training rows without their labels. Every
-method then gets the same labelled rows, and is judged on the same test rows: accuracy for
-classes, R2 for numbers. New results are appended to the file; the table is of all that is in it.
+``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and ``NAME.parquet`` with a column
+``target``. A transformer learns from all training rows without their labels. Every method then
+gets the same labelled rows, and is judged on the same test rows: accuracy for classes, R2 for
+numbers. A run continues where an earlier one ended. With ``--weights 0.3 1`` the transformer also
+sees the labels of the labelled rows, at these values of ``supervision_weight``.
 """
 
 import argparse
 import time
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import GridSearchCV, KFold, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from _comparisons import compare
+from _methods import make_features
+from _probe import fit_probe, score
+from _tables import Split, draw_labelled, read_index, split_table
 
-from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier, FineTunedRegressor
+from sklearn_ssl import FineTunedClassifier, FineTunedRegressor
+
+MOST_TEST_ROWS = 3000
+PROBE = "linear probe"
+# Where the head starts at zero, the usual rate of Adam is the better one.
+FULL = {"mode": "full", "learning_rate_init": 1e-3}
+METHODS: dict[str, dict[str, Any] | None] = {
+    PROBE: None,
+    "frozen": {"mode": "frozen"},
+    "gradual": {},
+    "full": FULL,
+    "from scratch": FULL,
+}
+"""Parameters of the fine-tuned estimators; the probe is scikit-learn's."""
 
 
-def load(folder, name):
-    frame = pd.read_parquet(Path(folder) / f"{name}.parquet")
-    y = frame.pop("target")
-    return frame, y.to_numpy()
-
-
-def split(X, y, task, n_rows, seed):
-    """Training and test rows; a class that has fewer than ten rows is left out."""
-    if task == "classification":
-        counts = pd.Series(y).value_counts()
-        kept = np.flatnonzero(pd.Series(y).isin(counts[counts >= 10].index))
+def fit_and_score(
+    method: str, transformer: Any, split: Split, labelled: np.ndarray, task: str, seed: int
+) -> dict[str, float]:
+    """Test scores of a method on a fitted transformer; seconds and passes of its fit."""
+    X, y = split.X_train.iloc[labelled], split.y_train[labelled]
+    parameters = METHODS[method]
+    started = time.perf_counter()
+    if parameters is None:
+        model = fit_probe(transformer.transform(X), y, task, seed)
     else:
-        kept = np.arange(len(X))
-    strata = y[kept] if task == "classification" else None
-    n_test = min(len(kept) // 3, 3000)
-    train, test = train_test_split(kept, test_size=n_test, stratify=strata, random_state=seed)
-    return train[:n_rows], test
+        FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
+        model = FineTuned(transformer, random_state=seed, **parameters).fit(X, y)
+    seconds = time.perf_counter() - started
+    X_test = transformer.transform(split.X_test) if parameters is None else split.X_test
+    passes = getattr(model, "best_iter_", 0)
+    return {"seconds": seconds, "passes": passes, **score(model, X_test, split.y_test, task)}
 
 
-def linear_probe(task, n_labels, seed):
-    """The usual probe with a cross-validated penalty."""
-    if task == "regression":
-        return RidgeCV(np.logspace(-1, 4, 6))
-    folds = KFold(3, shuffle=True, random_state=seed)
-    model = LogisticRegression(max_iter=300)
-    return GridSearchCV(model, {"C": [1e-3, 1e-2, 1e-1, 1.0]}, cv=folds, scoring=_log_loss)
+def pretrain(split: Split, labelled: np.ndarray, task: str, seed: int, weight: float) -> Any:
+    """A transformer that has seen all training rows and, with a weight, the labels of some."""
+    if not weight:
+        return make_features("DenoisingAutoencoder", seed).fit(split.X_train)
+    features = make_features(f"DenoisingAutoencoder:supervision_weight={weight}", seed)
+    unlabelled = -1 if task == "classification" else np.nan
+    y = np.full(len(split.y_train), unlabelled, dtype=split.y_train.dtype)
+    y[labelled] = split.y_train[labelled]
+    return features.fit(split.X_train, y)
 
 
-def _log_loss(model, X, y):
-    """Negative log loss; a class that the model has not seen gets a small probability."""
-    known = {label: k for k, label in enumerate(model.classes_)}
-    p = model.predict_proba(X)
-    own = [p[i, known[label]] if label in known else 0.0 for i, label in enumerate(y)]
-    return float(np.log(np.clip(own, 1e-4, 1)).mean())
+def measure(arguments: argparse.Namespace, name: str, task: str, seed: int, known: set) -> Iterator:
+    """One row per number of labels, weight and method that is not known yet."""
+    split = split_table(arguments.data, name, task, seed, arguments.rows, MOST_TEST_ROWS)
+    fitted: dict[str, Any] = {}
+    for n_labels in arguments.labels:
+        count = None if n_labels == "all" else int(n_labels)
+        labelled = draw_labelled(split.y_train, count, task, seed)
+        if labelled is None:
+            continue
+        fitted = {key: fitted[key] for key in ("0.0", "untrained") if key in fitted}
+        for weight in arguments.weights:
+            for method in arguments.methods:
+                if (name, seed, n_labels, weight, method) in known:
+                    continue
+                key = "untrained" if method == "from scratch" else str(weight)
+                started = time.perf_counter()
+                if key == "untrained" and key not in fitted:
+                    fitted[key] = make_features(key, seed).fit(split.X_train)
+                elif key not in fitted:
+                    fitted[key] = pretrain(split, labelled, task, seed, weight)
+                pretraining = time.perf_counter() - started
+                yield {
+                    "table": name,
+                    "task": task,
+                    "seed": seed,
+                    "labels": n_labels,
+                    "weight": weight,
+                    "method": method,
+                    "pretraining": pretraining,
+                    **fit_and_score(method, fitted[key], split, labelled, task, seed),
+                }
 
 
-def methods(task, pretrained, untrained, n_labels, seed):
-    """Name and unfitted model of each method; the transformers are fitted."""
-    FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
-    embed = FunctionTransformer(pretrained.transform)
-    yield "linear probe", make_pipeline(embed, linear_probe(task, n_labels, seed))
-    yield "fine-tuned, frozen", FineTuned(pretrained, mode="frozen", random_state=seed)
-    yield "fine-tuned, gradual", FineTuned(pretrained, random_state=seed)
-    # Where the head starts at zero, the usual rate of Adam is the better one.
-    full = {"mode": "full", "learning_rate_init": 1e-3, "random_state": seed}
-    yield "fine-tuned, full", FineTuned(pretrained, **full)
-    yield "from scratch", FineTuned(untrained, **full)
-
-
-def label_sets(y, task, n_labels, seed):
-    """Positions of the labelled rows for every number of labels; 0 stands for all."""
-    for n in (*n_labels, 0):
-        if n == 0 or n >= len(y):
-            yield 0, np.arange(len(y))
-            return
-        strata = y if task == "classification" and n >= 2 * len(np.unique(y)) else None
-        positions = np.arange(len(y))
-        yield n, train_test_split(positions, train_size=n, stratify=strata, random_state=seed)[0]
-
-
-def run(name, task, arguments, seed):
-    """One row per method and number of labels."""
-    X, y = load(arguments.data, name)
-    train, test = split(X, y, task, arguments.rows, seed)
-    X_train, y_train = X.iloc[train], y[train]
-    pretrained = DenoisingAutoencoder(random_state=seed).fit(X_train)
-    # So low a rate leaves the network at its first weights.
-    untrained = DenoisingAutoencoder(random_state=seed, max_iter=1, learning_rate_init=1e-12)
-    untrained.fit(X_train)
-    for n, rows in label_sets(y_train, task, arguments.labels, seed):
-        for method, model in methods(task, pretrained, untrained, len(rows), seed):
-            start = time.perf_counter()
-            model.fit(X_train.iloc[rows], y_train[rows])
-            seconds = time.perf_counter() - start
-            judge = accuracy_score if task == "classification" else r2_score
-            yield {
-                "dataset": name,
-                "task": task,
-                "seed": seed,
-                "labels": n or "all",
-                "method": method,
-                "score": judge(y[test], model.predict(X.iloc[test])),
-                "seconds": seconds,
-                "passes": getattr(model, "best_iter_", 0),
-            }
-
-
-def report(results):
-    """Print the mean scores per method and number of labels."""
-    results = results.assign(labels=results["labels"].astype(str))
-    n_methods = results["method"].nunique()
-    for task, part in results.groupby("task"):
-        counts = part.groupby(["dataset", "seed", "labels"])["method"].nunique()
-        complete = counts[counts == n_methods].index
-        part = part.set_index(["dataset", "seed", "labels"]).loc[complete].reset_index()
-        columns = [c for c in ("100", "500", "all") if c in set(part["labels"])]
-        table = part.pivot_table(index="method", columns="labels", values="score", sort=False)
-        seconds = part.pivot_table(index="method", columns="labels", values="seconds", sort=False)
-        names = sorted(part["dataset"].unique())
-        print(f"\n{task}: mean over {len(names)} tables ({', '.join(names)})")
-        print(table[columns].round(4).to_string())
-        print("seconds per fit")
-        print(seconds[columns].round(1).to_string())
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--datasets", nargs="*", help="names of tables; all of them by default")
-    parser.add_argument("--labels", nargs="*", type=int, default=[100, 500])
-    parser.add_argument("--rows", type=int, default=5000, help="most training rows of a table")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--only-report", action="store_true")
-    arguments = parser.parse_args()
-
-    # The probe's solver is cut off after 300 steps, which its validation takes into account.
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    index = pd.read_csv(Path(arguments.data) / "index.csv").set_index("name")
-    for name in [] if arguments.only_report else (arguments.datasets or index.index):
-        for seed in arguments.seeds:
-            for row in run(name, index.loc[name, "task"], arguments, seed):
-                frame = pd.DataFrame([row])
-                is_new = not arguments.results.exists()
-                frame.to_csv(arguments.results, mode="a", header=is_new, index=False)
+def run(arguments: argparse.Namespace) -> None:
+    index = read_index(arguments.data, arguments.tables)
+    keys = ["table", "seed", "labels", "weight", "method"]
+    for seed in range(arguments.seeds):
+        for name, task in index["task"].items():
+            known = set()
+            if arguments.results.exists():
+                rows = pd.read_csv(arguments.results, dtype={"labels": str})
+                known = set(rows[keys].itertuples(index=False, name=None))
+            for row in measure(arguments, name, task, seed, known):
+                append(arguments.results, row)
                 print(" ".join(str(value) for value in row.values()), flush=True)
-    report(pd.read_csv(arguments.results))
+
+
+COLUMNS = [
+    *("table", "task", "seed", "labels", "weight", "method", "pretraining", "seconds", "passes"),
+    *("accuracy", "balanced_accuracy", "auc", "log_loss", "r2"),
+]
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    frame = pd.DataFrame([row], columns=COLUMNS)
+    frame.to_csv(path, mode="a", header=not path.exists(), index=False)
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print each method against the probe on the label-free embedding."""
+    rows = pd.read_csv(arguments.results, dtype={"labels": str})
+    with_weight = rows["method"] + ", weight " + rows["weight"].astype(str)
+    rows["method"] = with_weight.where(rows["weight"] > 0, rows["method"])
+    for (task, n_labels), part in rows.groupby(["task", "labels"], sort=False):
+        metric = "accuracy" if task == "classification" else "r2"
+        index = ["table", "seed"]
+        scores = part.pivot_table(index=index, columns="method", values=metric, sort=False)
+        scores = scores.dropna().groupby(level="table").mean()
+        seconds = part.pivot_table(index="method", values=["pretraining", "seconds"])
+        comparison = compare(scores, PROBE).join(seconds["seconds"].round(1))
+        n_seeds = part["seed"].nunique()
+        print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
+        print(comparison.round(4).to_markdown())
+        differences = scores.sub(scores[PROBE], axis=0).drop(columns=PROBE)
+        print("\n" + differences.round(3).to_markdown())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    runner = commands.add_parser("run", help="measure what has not been measured yet")
+    runner.add_argument("--data", type=Path, required=True)
+    runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
+    runner.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    runner.add_argument("--labels", nargs="+", default=["100", "500", "all"])
+    runner.add_argument("--rows", type=int, default=5000, help="most training rows of a table")
+    runner.add_argument("--weights", type=float, nargs="+", default=[0.0])
+    runner.add_argument("--seeds", type=int, default=1)
+    runner.set_defaults(command=run)
+    reporter = commands.add_parser("report", help="print comparisons over tables")
+    reporter.set_defaults(command=report)
+    for command in (runner, reporter):
+        command.add_argument("--results", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.command(arguments)
 
 
 if __name__ == "__main__":

@@ -13,21 +13,24 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._checkpoints import Checkpoint, Checkpoints, checkpoints_of
 from sklearn_ssl._codec import Store, encode_state, restore_state
-from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples, validate_data
+from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
-from sklearn_ssl._networks import Embedding, learn_ramps
+from sklearn_ssl._networks import Embedding, Linear, learn_ramps
+from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
+from sklearn_ssl._pretext import Guide
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._spectrum import rank_of_spectrum
-from sklearn_ssl._streams import StreamMixin
-from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_table
+from sklearn_ssl._streams import StreamMixin, learns_without_labels
+from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_rows
+from sklearn_ssl._targets import Target, read_target
 from sklearn_ssl._training import (
     TrainingOptions,
     TrainingResult,
@@ -44,20 +47,6 @@ ROWS_IN_CACHE = 512
 
 MOST_RAMPS = 2048
 """Columns of the embedding that quantile bins may add."""
-
-TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "learning_rate": [StrOptions(set(SCHEDULES))],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "early_stopping": ["boolean"],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-"""Parameters that every training loop has, with or without labels."""
 
 
 class BaseEmbedder(
@@ -77,6 +66,7 @@ class BaseEmbedder(
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "supervision_weight": [Interval(Real, 0, None, closed="left")],
         **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
@@ -95,15 +85,16 @@ class BaseEmbedder(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn the embedding from unlabelled rows.
+        """Learn the embedding from rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Rows to learn from; missing cells are allowed, infinite ones are not.
 
-        y : None
-            Ignored, so that the transformer can stand in a :class:`~sklearn.pipeline.Pipeline`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None, default=None
+            Ignored where ``supervision_weight`` is 0. Otherwise classes, -1 for unlabelled rows;
+            an indicator matrix of labels; or numbers, NaN for unlabelled rows.
 
         Returns
         -------
@@ -113,11 +104,17 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            Where the table cannot be read; the estimator remains as it was.
+            Where the table or the targets cannot be read; the estimator remains as it was.
         """
+        return self._fit(X, read_target(y, self) if self.supervision_weight else None)
+
+    def _fit(self, X: Any, target: Target | None) -> Any:
+        """Learn from checked targets, or from none."""
         with safe_fit(self):
             continued = self.warm_start and hasattr(self, "module_")
             X = self._check_table(X, reset=not continued)
+            if target is not None:
+                check_consistent_length(X, target.values)
             rng = check_random_state(self.random_state)
             if not continued:
                 self._learn_table(X, rng)
@@ -127,6 +124,7 @@ class BaseEmbedder(
                 rng,
                 self.max_iter,
                 self.learning_rate,
+                target,
                 hold_out=self.early_stopping,
                 checkpoints=checkpoints_of(self),
             )
@@ -136,12 +134,14 @@ class BaseEmbedder(
             self._forget_partial_fit()
         return self
 
+    @available_if(learns_without_labels)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Continue with one pass over more rows.
 
         The columns, their units and categories are those of the first call or of ``fit``:
-        categories that appear later share the code of the infrequent ones.
+        categories that appear later share the code of the infrequent ones. Not available with a
+        positive ``supervision_weight``.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class BaseEmbedder(
         return check_rows(self, X, self.categorical_features, reset=reset)
 
     def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
-        _check_layer_sizes(self.hidden_layer_sizes)
+        check_layer_sizes(self.hidden_layer_sizes)
         self._table_encoder = TableEncoder(
             categorical_features=self.categorical_features,
             max_categories=self.max_categories,
@@ -244,6 +244,7 @@ class BaseEmbedder(
         rng: np.random.RandomState,
         max_iter: int,
         learning_rate: str,
+        target: Target | None = None,
         *,
         hold_out: bool,
         optimizer_state: dict[str, Any] | None = None,
@@ -251,12 +252,16 @@ class BaseEmbedder(
         checkpoints: Checkpoints | None = None,
     ) -> TrainingResult:
         """Train a copy of the network, so that an error leaves the fitted one as it was."""
-        validation = None
+        pretext = copy.deepcopy(self.module_)
+        task, validation = pretext, None
+        parts: tuple[torch.Tensor, ...] = table
+        if target is not None:
+            task, parts = self._guide(pretext, target, rng), (*table, *target.tensors())
         if hold_out and len(table[0]) > 1:
-            table, validation = split(table, self.validation_fraction, rng)
+            parts, validation = split(parts, self.validation_fraction, rng)
         options = TrainingOptions(
             max_iter=max_iter,
-            batch_size=resolve_batch_size(self.batch_size, len(table[0])),
+            batch_size=resolve_batch_size(self.batch_size, len(parts[0])),
             learning_rate=learning_rate,
             learning_rate_init=self.learning_rate_init * rate_factor,
             weight_decay=self.weight_decay,
@@ -267,10 +272,9 @@ class BaseEmbedder(
             verbose=bool(self.verbose),
             callbacks=self.callbacks or (),
         )
-        pretext = copy.deepcopy(self.module_)
         checkpoint = Checkpoint(checkpoints) if checkpoints else None
         seed = draw_seed(rng)
-        result = train(pretext, table, validation, options, seed, optimizer_state, checkpoint)
+        result = train(task, parts, validation, options, seed, optimizer_state, checkpoint)
         self.module_ = pretext.eval()
         if validation is not None:
             self.validation_scores_ = result.validation_scores
@@ -278,6 +282,12 @@ class BaseEmbedder(
             del self.validation_scores_
         warn_of_outcome(result)
         return result
+
+    def _guide(self, pretext: nn.Module, target: Target, rng: np.random.RandomState) -> Guide:
+        # The head serves to train the encoder and is then forgotten: it predicts nothing.
+        generator = torch.Generator().manual_seed(draw_seed(rng))
+        head = Linear(self.n_components, target.n_outputs, generator)
+        return Guide(pretext, head, target.losses, self.supervision_weight)
 
     def _learn_units(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""
@@ -363,14 +373,8 @@ class BaseEmbedder(
         tags.input_tags.categorical = True
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.target_tags.required = bool(self.supervision_weight)
         return tags
-
-
-def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
-    """Check a table, and its columns against those that an estimator was fitted on."""
-    declares = not (categorical_features is None or isinstance(categorical_features, str))
-    X = check_table(X, has_categories=declares, estimator=estimator)
-    return validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def apply_embedding(
@@ -392,12 +396,3 @@ def apply_embedding(
 def _varies(batch: Batch) -> bool:
     numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
     return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
-
-
-def _check_layer_sizes(sizes: Any) -> None:
-    widths = np.asarray(sizes)
-    are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")
-    if not are_integers or (widths < 1).any():
-        raise ValueError(
-            f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}."
-        )

@@ -78,6 +78,13 @@ class ContrastiveEmbedder(BaseEmbedder):
     min_frequency : int, default=1
         Categories that occur in fewer rows share the code that unseen categories get.
 
+    supervision_weight : float, default=0.0
+        Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
+        ``fit(X, y)`` also trains the encoder's last layer to tell, through a linear head that is
+        forgotten afterwards, the targets of the labelled rows: classes, -1 for unlabelled rows,
+        or numbers with fractions, NaN for unlabelled rows. Features that have seen labels must
+        be judged on other rows: cross-validate them within a pipeline.
+
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
@@ -208,6 +215,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         categorical_features="from_dtype",
         max_categories=256,
         min_frequency=1,
+        supervision_weight=0.0,
         batch_size="auto",
         learning_rate="one_cycle",
         learning_rate_init=1e-3,
@@ -237,6 +245,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.supervision_weight = supervision_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init

@@ -1,23 +1,14 @@
 """A pretrained encoder continued under labels, as a classifier."""
 
-from typing import Any
-
 import numpy as np
-import torch
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_array, check_consistent_length, column_or_1d, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import check_consistent_length, compute_sample_weight
 
 from sklearn_ssl._compat import StrOptions, fit_context
-from sklearn_ssl._finetuning import BaseFineTuned, require_target
+from sklearn_ssl._finetuning import BaseFineTuned
 from sklearn_ssl._fitting import safe_fit
-from sklearn_ssl._objectives import class_losses, label_losses
-from sklearn_ssl._tabular import as_dense
-
-UNLABELLED = -1
-"""Class of an unlabelled row, as in :mod:`sklearn.semi_supervised`."""
+from sklearn_ssl._targets import check_classes, index_classes
 
 
 class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
@@ -34,10 +25,10 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
         A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
-        rows given, the unlabelled ones too, without their labels. None stands for
-        ``DenoisingAutoencoder()``. Where the classifier itself is cloned, as in cross-validation,
-        wrap a fitted transformer in :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets
-        what it has learned otherwise.
+        rows given, the unlabelled ones too; it is shown labels only where its own
+        ``supervision_weight`` is positive. None stands for ``DenoisingAutoencoder()``. Where the
+        classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
+        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it at a lower rate; "full"
@@ -137,7 +128,7 @@ FrozenEstimator or None, default=None
     are classes: a single class could not be learned, and the coding is common.
 
     A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero does not take part in the labelled loss.
+    are equal on average only. A row of weight zero counts as unlabelled.
 
     References
     ----------
@@ -228,36 +219,17 @@ FrozenEstimator or None, default=None
         """
         with safe_fit(self):
             X = self._check_X(X, reset=True)
-            y, is_labelled = _check_labels(y, type(self).__name__)
+            name = type(self).__name__
+            y, is_labelled = check_classes(y, name)
             check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X)
-            is_used = is_labelled & (weight > 0)
-            target = self._learn_classes(y, is_used)
+            weight = self._check_weight(sample_weight, X) * is_labelled
+            target, self.classes_ = index_classes(y, weight, name)
             if self.class_weight is not None:
-                weight[is_labelled] *= compute_sample_weight(self.class_weight, y[is_labelled])
-            losses = class_losses if target.ndim == 1 else label_losses
-            self._learn(X, torch.from_numpy(target), weight, is_labelled, losses)
+                factors = compute_sample_weight(self.class_weight, y[is_labelled])
+                target.weight[is_labelled] *= factors
+            self._is_multilabel = y.ndim == 2
+            self._learn(X, target)
         return self
-
-    def _learn_classes(self, y: np.ndarray, is_used: np.ndarray) -> np.ndarray:
-        """Set ``classes_``, and return indices of classes or, for two and for labels, 0 and 1."""
-        self._is_multilabel = y.ndim == 2
-        if self._is_multilabel:
-            self.classes_ = np.arange(y.shape[1])
-            return y.astype(np.float32)
-        encoder = LabelEncoder().fit(y[is_used])
-        self.classes_ = encoder.classes_
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs labelled rows of at least 2 classes, but y has 1 "
-                f"class: {self.classes_.tolist()}. Rows with y=-1 are unlabelled."
-            )
-        target = np.zeros(len(y), dtype=np.int64)
-        target[is_used] = encoder.transform(y[is_used])
-        return target if len(self.classes_) > 2 else target[:, None].astype(np.float32)
-
-    def _count_outputs(self, target: torch.Tensor) -> int:
-        return len(self.classes_) if target.ndim == 1 else target.shape[1]
 
     def decision_function(self, X) -> np.ndarray:
         """Outputs of the head: log-odds up to a constant of the row.
@@ -320,26 +292,3 @@ FrozenEstimator or None, default=None
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _check_labels(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as an array, and which rows have one."""
-    require_target(y, name)
-    y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    if y.dtype.kind not in "biufO":  # strings, which no -1 stands beside
-        is_labelled = np.ones(len(y), dtype=bool)
-    else:
-        is_labelled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
-        if y.ndim == 1 and y.dtype.kind != "O" and set(np.unique(y)) == {-1, 1}:
-            is_labelled[:] = True
-    if not is_labelled.any():
-        raise ValueError(f"{name} needs labelled rows, but y=-1 in all of them.")
-    check_classification_targets(y[is_labelled])
-    if y.ndim == 2 and type_of_target(y[is_labelled]) != "multilabel-indicator":
-        raise ValueError(
-            f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
-            f"indicates labels; got y of shape {y.shape} with other values."
-        )
-    return y, is_labelled

@@ -1,16 +1,13 @@
 """A pretrained encoder continued under targets, as a regressor."""
 
-from typing import Any
-
 import numpy as np
-import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from sklearn_ssl._compat import fit_context
-from sklearn_ssl._finetuning import BaseFineTuned, require_target
+from sklearn_ssl._finetuning import BaseFineTuned
 from sklearn_ssl._fitting import safe_fit
-from sklearn_ssl._objectives import squared_losses
+from sklearn_ssl._targets import check_numbers, scale_numbers
 
 
 class FineTunedRegressor(RegressorMixin, BaseFineTuned):
@@ -22,8 +19,9 @@ class FineTunedRegressor(RegressorMixin, BaseFineTuned):
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
-        A fitted one is copied; an unfitted one is cloned and fitted on all rows given, without
-        their targets. None stands for ``DenoisingAutoencoder()``.
+        A fitted one is copied; an unfitted one is cloned and fitted on all rows given. It is
+        shown targets only where its own ``supervision_weight`` is positive. None stands for
+        ``DenoisingAutoencoder()``.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it at a lower rate; "full"
@@ -110,7 +108,7 @@ FrozenEstimator or None, default=None
     Notes
     -----
     A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero does not take part in the labelled loss.
+    are equal on average only. A row of weight zero counts as unlabelled.
 
     Examples
     --------
@@ -189,22 +187,13 @@ FrozenEstimator or None, default=None
         """
         with safe_fit(self):
             X = self._check_X(X, reset=True)
-            y = _check_numbers(y, type(self).__name__)
+            name = type(self).__name__
+            y, is_labelled = check_numbers(y, name)
             check_consistent_length(X, y)
             weight = self._check_weight(sample_weight, X)
+            target, center, scale = scale_numbers(y, weight * is_labelled, name)
             self._is_1d = y.ndim == 1
-            targets = y.reshape(len(y), -1)
-            is_labelled = ~np.isnan(targets).all(axis=1)
-            used = targets[is_labelled & (weight > 0)]
-            if np.isnan(used).all(axis=0).any():
-                raise ValueError(
-                    f"{type(self).__name__} needs labelled rows for each target, but y has "
-                    "targets of NaN only. Rows with y=NaN are unlabelled."
-                )
-            center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
-            scale[scale <= 1e-12 * np.abs(center)] = 1.0
-            units = torch.from_numpy(((targets - center) / scale).astype(np.float32))
-            self._learn(X, units, weight, is_labelled, squared_losses)
+            self._learn(X, target)
             self.coef_ *= scale[:, None]
             self.intercept_ = self.intercept_ * scale + center
         return self
@@ -224,11 +213,3 @@ FrozenEstimator or None, default=None
         """
         output = self._output(X)
         return output[:, 0] if self._is_1d else output
-
-
-def _check_numbers(y: Any, name: str) -> np.ndarray:
-    require_target(y, name)
-    y = check_array(
-        y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
-    )
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

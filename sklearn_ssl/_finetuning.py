@@ -14,12 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._base import (
-    TRAINING_CONSTRAINTS,
-    BaseEmbedder,
-    apply_embedding,
-    check_rows,
-)
+from sklearn_ssl._base import BaseEmbedder, apply_embedding
 from sklearn_ssl._compat import (
     Interval,
     StrOptions,
@@ -29,9 +24,13 @@ from sklearn_ssl._compat import (
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, warn_of_outcome
-from sklearn_ssl._heads import LinearHead, Losses, choose_variance
+from sklearn_ssl._heads import LinearHead, choose_variance
 from sklearn_ssl._networks import Linear
+from sklearn_ssl._objectives import Losses
+from sklearn_ssl._parameters import TRAINING_CONSTRAINTS
 from sklearn_ssl._pretext import Supervise
+from sklearn_ssl._tabular import check_rows
+from sklearn_ssl._targets import Target
 from sklearn_ssl._training import (
     TrainingOptions,
     resolve_batch_size,
@@ -74,21 +73,17 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     }
 
-    def _learn(
-        self, X: Any, target: Tensor, weight: np.ndarray, is_labelled: np.ndarray, losses: Losses
-    ) -> None:
+    def _learn(self, X: Any, target: Target) -> None:
         """Pretrain where that is still to be done, fit the probe, continue the encoder."""
         rng = check_random_state(self.random_state)
-        transformer = self._pretrained(X, rng)
-        table = transformer._encode(X)
-        weight = np.where(is_labelled, weight, 0.0)
-        rows = torch.from_numpy(np.flatnonzero(weight > 0))
-        weights = torch.from_numpy(weight)[rows]
-        parts = (table[0][rows], table[1][rows], target[rows], (weights / weights.mean()).float())
-        n_outputs = self._count_outputs(target)
-        data = LabelledRows(parts, losses, n_outputs, self._folds(parts[2], rng))
-        unlabelled = torch.from_numpy(np.flatnonzero(~is_labelled))
-        others = (table[0][unlabelled], table[1][unlabelled]) if len(unlabelled) else None
+        transformer = self._pretrained(X, target, rng)
+        numeric, codes = transformer._encode(X)
+        is_labelled = torch.from_numpy(target.weight > 0)
+        parts = tuple(part[is_labelled] for part in (numeric, codes, *target.tensors()))
+        folds = self._folds(parts[2], rng)
+        data = LabelledRows(parts, target.losses, target.n_outputs, folds)
+        unlabelled = (numeric[~is_labelled], codes[~is_labelled])
+        others = unlabelled if len(unlabelled[0]) else None
 
         embedded = _embed(transformer, parts)
         self.C_ = self._choose_penalty(embedded, data)
@@ -107,7 +102,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         self.coef_ = task.head.weight.detach().double().numpy().copy()
         self.intercept_ = task.head.bias.detach().double().numpy().copy()
 
-    def _pretrained(self, X: Any, rng: np.random.RandomState) -> BaseEmbedder:
+    def _pretrained(self, X: Any, target: Target, rng: np.random.RandomState) -> BaseEmbedder:
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
         given = self._given()
         if hasattr(given, "module_"):
@@ -117,7 +112,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         transformer = clone(given)
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
-        return transformer.fit(X)
+        transformer._validate_params()
+        return transformer._fit(X, target if transformer.supervision_weight else None)
 
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
@@ -246,9 +242,6 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             rate_factors={"embedding.encoder.*": factor},
         )
 
-    def _count_outputs(self, target: Tensor) -> int:
-        return 1 if target.ndim == 1 else target.shape[1]
-
     def _output(self, X: Any) -> np.ndarray:
         """Outputs of the head, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
@@ -290,9 +283,3 @@ def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:
     task.eval()
     with torch.no_grad():
         return float(task(rows, torch.Generator()))
-
-
-def require_target(y: Any, name: str) -> None:
-    """Raise where ``fit`` was called as that of a transformer."""
-    if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")

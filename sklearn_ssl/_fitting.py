@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from torch import Tensor
 
 from sklearn_ssl._training import TrainingResult, with_gradients
-from sklearn_ssl._views import Batch
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
 """What the allocators of torch say, on each device, in a RuntimeError."""
@@ -43,11 +43,12 @@ def draw_seed(rng: np.random.RandomState) -> int:
     return int(rng.randint(2**31 - 2))
 
 
-def split(table: Batch, fraction: float, rng: np.random.RandomState) -> tuple[Batch, Batch]:
+def split(
+    parts: tuple[Tensor, ...], fraction: float, rng: np.random.RandomState
+) -> Iterator[tuple[Tensor, ...]]:
     """Split encoded rows at random into those to train on and a share held out."""
-    rows = np.arange(len(table[0]))
-    kept, held_out = train_test_split(rows, test_size=fraction, random_state=rng)
-    return (table[0][kept], table[1][kept]), (table[0][held_out], table[1][held_out])
+    chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
+    return (tuple(part[rows] for part in parts) for rows in chosen)
 
 
 def warn_of_outcome(result: TrainingResult) -> None:

@@ -1,12 +1,13 @@
 """Linear heads on a fixed embedding: a convex problem, solved in double precision."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-Losses = Callable[[Tensor, Tensor], Tensor]
+from sklearn_ssl._objectives import Losses
+
 Head = tuple[Tensor, Tensor]
 
 PRIOR_VARIANCES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

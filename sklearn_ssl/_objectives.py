@@ -1,10 +1,15 @@
 """Losses: pure functions of tensors."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sklearn_ssl._schema import Schema
+
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""Loss of each row from the outputs of a head and the targets."""
 
 
 def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:

@@ -1,13 +1,14 @@
 """Pretext tasks: a view, a network and an objective; ``forward`` returns the loss of a batch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sklearn_ssl._networks import Embedding, Encoder, Linear
-from sklearn_ssl._objectives import cell_losses
+from sklearn_ssl._objectives import Losses, cell_losses
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._views import Batch, Corruption, draw_mask, hide, split_mask, swap
 
@@ -176,6 +177,46 @@ class PredictMask(nn.Module):
         return mask_loss + self.alpha * value_loss
 
 
+class Guide(nn.Module):
+    """A pretext task, and besides it the targets of the labelled rows, told by a linear head.
+
+    The head is shown the rows as they are, since so they are embedded later.
+
+    Parameters
+    ----------
+    pretext : nn.Module
+        Any of the tasks above.
+
+    head : nn.Module
+        Embedding to outputs.
+
+    row_losses : callable
+        Loss of each row from outputs and targets.
+
+    supervision_weight : float
+        Weight of the labelled rows' mean loss against that of the pretext task.
+    """
+
+    def __init__(
+        self, pretext: nn.Module, head: Linear, row_losses: Losses, supervision_weight: float
+    ):
+        super().__init__()
+        self.pretext: Any = pretext
+        self.head = head
+        self.row_losses = row_losses
+        self.supervision_weight = supervision_weight
+
+    def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        numeric, codes, target, weight = batch
+        loss = self.pretext((numeric, codes), generator)
+        rows = weight.nonzero().squeeze(1)
+        if not len(rows):
+            return loss
+        output = self.head(self.pretext.encoder(numeric[rows], codes[rows]))
+        told = weight[rows] * self.row_losses(output, target[rows])
+        return loss + self.supervision_weight * told.mean()
+
+
 class Supervise(nn.Module):
     """Tell the targets of rows by a linear head on their embedding.
 
@@ -207,7 +248,7 @@ class Supervise(nn.Module):
         self,
         embedding: Embedding,
         head: Linear,
-        row_losses: Callable[[Tensor, Tensor], Tensor],
+        row_losses: Losses,
         penalty: float,
         unlabelled: Batch | None = None,
         consistency_weight: float = 0.0,

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from pandas.api.types import union_categoricals
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 
 from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._checkpoints import Checkpoints, checkpoints_of
@@ -20,6 +21,16 @@ from sklearn_ssl._training import TrainingResult
 from sklearn_ssl._views import Batch
 
 Stream = Iterable[Any] | Callable[[], Iterable[Any]]
+
+
+def learns_without_labels(estimator: Any) -> bool:
+    """Whether an estimator can learn from rows that come in parts, which have no labels."""
+    if not estimator.supervision_weight:
+        return True
+    raise AttributeError(
+        "partial_fit and fit_stream learn without labels, but "
+        f"supervision_weight={estimator.supervision_weight:g}. Use fit, or set it to 0."
+    )
 
 
 class StreamMixin:
@@ -38,14 +49,15 @@ class StreamMixin:
     random_state: Any
     warm_start: bool
 
+    @available_if(learns_without_labels)
     def fit_stream(self, batches: Stream, *, buffer_size: int = 10_000) -> Any:
         """Learn the embedding from a table that is read in parts.
 
         Columns, units and categories are learned from the first ``buffer_size`` rows; categories
         that appear later share the code of the infrequent ones. Rows are shuffled within a
         buffer, not across buffers: where a file is sorted, let the stream take its parts in a
-        random order. Early stopping is not available. With ``checkpoint_dir`` the state is kept
-        after each pass; an earlier call goes on where its first buffer was the same.
+        random order. Neither early stopping nor labels are available. With ``checkpoint_dir`` the
+        state is kept after each pass; an earlier call goes on where its first buffer was the same.
 
         Parameters
         ----------

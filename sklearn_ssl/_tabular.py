@@ -10,12 +10,19 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from sklearn_ssl._columns import BinaryColumn, CategoryColumn, NumericColumn, learn_column
-from sklearn_ssl._compat import num_samples
+from sklearn_ssl._compat import num_samples, validate_data
 from sklearn_ssl._schema import Schema
 
 EncodedTable = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
 
 ROWS_PER_BLOCK = 8192
+
+
+def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
+    """Check a table, and its columns against those that an estimator was fitted on."""
+    declares = not (categorical_features is None or isinstance(categorical_features, str))
+    X = check_table(X, has_categories=declares, estimator=estimator)
+    return validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:

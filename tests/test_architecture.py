@@ -21,7 +21,9 @@ SHARED = TENSORS | {
     "_fitting",
     "_streams",
     "_base",
+    "_parameters",
     "_reconstruction",
+    "_targets",
 }
 ESTIMATORS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
 FINE_TUNED = {"_finetuned_classifier", "_finetuned_regressor"}
@@ -46,7 +48,9 @@ DESIGN = {
     "_callbacks": (set(), {"skorch", "tqdm"}),
     "_training": ({"_batches", "_callbacks"}, {"skorch", "torch"}),
     "_checkpoints": ({"_codec", "_files"}, {"skorch", "torch"}),
-    "_fitting": ({"_training", "_views"}, {"numpy", "sklearn"}),
+    "_targets": ({"_objectives", "_tabular"}, {"numpy", "sklearn", "torch"}),
+    "_parameters": ({"_callbacks", "_compat"}, {"numpy"}),
+    "_fitting": ({"_training"}, {"numpy", "sklearn", "torch"}),
     "_streams": (
         {"_callbacks", "_checkpoints", "_compat", "_fitting", "_schema", "_training", "_views"},
         {"numpy", "pandas", "scipy", "sklearn"},
@@ -61,8 +65,11 @@ DESIGN = {
             "_compat",
             "_display",
             "_networks",
+            "_parameters",
+            "_pretext",
             "_schema",
             "_spectrum",
+            "_targets",
             "_tabular",
             "_training",
             "_views",
@@ -71,7 +78,7 @@ DESIGN = {
     ),
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(sorted(ESTIMATORS), (SHARED, {"numpy", "pandas", "torch"})),
-    "_heads": (set(), {"torch"}),
+    "_heads": ({"_objectives"}, {"torch"}),
     "_finetuning": (SHARED | ESTIMATORS | {"_display", "_heads"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(
         sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})

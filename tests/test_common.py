@@ -22,6 +22,7 @@ VARIANTS = [
     ContrastiveEmbedder(**SMALL, objective="vicreg"),
     MaskedFeaturePredictor(**SMALL),
     MaskedFeaturePredictor(**SMALL, early_stopping=True, batch_size=16),
+    DenoisingAutoencoder(**SMALL, supervision_weight=1.0, early_stopping=True),
 ]
 
 

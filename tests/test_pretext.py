@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from sklearn_ssl._networks import Decoder, Encoder, Linear, projection_head
-from sklearn_ssl._objectives import cell_losses, info_nce
-from sklearn_ssl._pretext import Contrast, Denoise, PredictMask
+from sklearn_ssl._objectives import cell_losses, class_losses, info_nce
+from sklearn_ssl._pretext import Contrast, Denoise, Guide, PredictMask
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._views import draw_mask, hide, zero
 
@@ -102,6 +102,20 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
     told = F.binary_cross_entropy_with_logits(mask_head(embedding), mask.float())
     values = cell_losses(value_head(embedding), *batch, SCHEMA)[mask].mean()
     torch.testing.assert_close(loss, told + alpha * values)
+
+
+def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch):
+    pretext = Denoise(encoder, Decoder(encoder, seeded()), zero, torch.zeros(5), SCHEMA)
+    head = Linear(WIDTH, 3, seeded(1))
+    classes, weight = torch.arange(200) % 3, torch.zeros(200)
+    guide = Guide(pretext, head, class_losses, 0.5)
+    assert torch.equal(guide((*batch, classes, weight), seeded()), pretext(batch, seeded()))
+    weight[[1, 5]] = torch.tensor([1.0, 3.0])
+    classes[[0, 2]] = 2  # of rows without a label, so that they do not matter
+    logits = head(encoder(*(part[[1, 5]] for part in batch)))
+    told = F.cross_entropy(logits, classes[[1, 5]], reduction="none")
+    expected = pretext(batch, seeded()) + 0.5 * (told[0] + 3 * told[1]) / 2
+    torch.testing.assert_close(guide((*batch, classes, weight), seeded()), expected)
 
 
 def test_masking_of_no_cell_has_a_finite_loss(encoder, batch):

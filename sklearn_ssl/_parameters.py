@@ -1,0 +1,33 @@
+"""What parameters of several estimators may be."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._compat import Interval, StrOptions
+
+TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+"""Parameters that every training loop has, with or without labels."""
+
+
+def check_layer_sizes(sizes: Any) -> None:
+    """Raise where ``hidden_layer_sizes`` are not widths."""
+    widths = np.asarray(sizes)
+    are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")
+    if not are_integers or (widths < 1).any():
+        raise ValueError(
+            f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}."
+        )
