@@ -104,8 +104,8 @@ FrozenEstimator or None, default=None
         Passes tried.
 
     validation_scores_ : list of float
-        Negative held-out loss before the first pass and after each. Only where passes are
-        chosen by it.
+        Negative held-out loss before the first pass and after each that all folds have made. Only
+        where passes are chosen by it.
 
     loss_curve_ : list of float
         Mean training loss of each of the ``best_iter_`` passes.

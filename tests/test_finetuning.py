@@ -30,6 +30,7 @@ from sklearn_ssl._pretext import Supervise
 from sklearn_ssl._schema import Schema
 
 SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2}
+NARROW = {**SMALL, "embedding": "last", "passthrough": False}
 TINY = DenoisingAutoencoder(**SMALL)
 
 NOT_EQUIVALENT = dict.fromkeys(
@@ -203,6 +204,90 @@ def test_class_and_sample_weights_move_predictions():
     weighted = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y, weight)
     assert (weighted.predict(X) == towards.predict(X)).all()
     assert set(weight) == {1.0, 50.0}
+
+
+@pytest.mark.parametrize("kind", ["classes", "labels"])
+def test_balanced_classes_are_weights_against_their_frequency(kind):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[25:], np.where(y[25:] == 0, 0, 1)  # 25 rows against 100
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    by_hand: dict | list = {0: 2.5, 1: 0.625}
+    if kind == "labels":
+        by_hand, y = [by_hand, {0: 1, 1: 1}], np.column_stack([y, np.arange(125) % 2])
+    options = {"mode": "frozen", "random_state": 0}
+    weight = "balanced" if kind == "classes" else [{0: 5.0, 1: 1.25}, {0: 0.5, 1: 0.5}]
+    balanced = FineTunedClassifier(given, class_weight=weight, **options).fit(X, y)
+    same = FineTunedClassifier(given, class_weight=by_hand, **options).fit(X, y)
+    plain = FineTunedClassifier(given, **options).fit(X, y)
+    np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), atol=1e-6)
+    assert np.abs(balanced.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_decisions_probabilities_and_classes_agree(n_classes):
+    X, y = load_iris(return_X_y=True)
+    X, names = X[y < n_classes], np.array(["a", "b", "c"])[y[y < n_classes]]
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, names)
+    decisions, probabilities = classifier.decision_function(X), classifier.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    if n_classes == 2:
+        assert decisions.shape == (len(X),)
+        odds = probabilities[:, 1] / probabilities[:, 0]
+        np.testing.assert_allclose(decisions, np.log(odds), atol=1e-6)
+    else:
+        assert decisions.shape == (len(X), n_classes)
+        logarithms = np.log(probabilities)
+        shift = decisions - logarithms
+        np.testing.assert_allclose(shift, shift[:, :1] * np.ones(n_classes), atol=1e-6)
+    assert (classifier.predict(X) == classifier.classes_[probabilities.argmax(axis=1)]).all()
+
+
+def test_held_out_rows_choose_the_passes_unless_that_is_switched_off():
+    X, y = load_iris(return_X_y=True)
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    options = {"max_iter": 4, "validation_fraction": 0.5, "random_state": 0}
+    chosen = FineTunedClassifier(given, **options).fit(X, y)
+    assert 0 <= chosen.best_iter_ <= chosen.n_iter_ <= 4
+    assert 1 <= len(chosen.validation_scores_) <= chosen.n_iter_ + 1
+    # At a rate this high no pass is better than the probe, which remains.
+    kept = FineTunedClassifier(given, learning_rate_init=10.0, **options).fit(X, y)
+    assert kept.best_iter_ == 0
+    frozen = FineTunedClassifier(given, mode="frozen", random_state=0).fit(X, y)
+    np.testing.assert_allclose(kept.predict_proba(X), frozen.predict_proba(X))
+    always = FineTunedClassifier(given, early_stopping=False, **options).fit(X, y)
+    assert always.best_iter_ == always.n_iter_ == len(always.loss_curve_) == 4
+    assert not hasattr(always, "validation_scores_")
+
+
+def test_an_unfitted_transformer_stays_unfitted():
+    X, y = load_iris(return_X_y=True)
+    given = DenoisingAutoencoder(**NARROW)
+    before = dict(vars(given))
+    FineTunedRegressor(given, mode="frozen", random_state=0).fit(X, y + 0.5)
+    assert vars(given) == before
+
+
+def test_consistency_on_unlabelled_rows_changes_a_regressor_in_all_modes_but_frozen():
+    X, y = load_diabetes(return_X_y=True)
+    few = few_labels(y, 10, np.nan)
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    options = {
+        "max_iter": 2,
+        "early_stopping": False,
+        "validation_fraction": 0.5,
+        "random_state": 0,
+    }
+
+    def predicted(mode, weight, target):
+        regressor = FineTunedRegressor(given, mode=mode, consistency_weight=weight, **options)
+        return regressor.fit(X, target).predict(X)
+
+    for mode in ("gradual", "full", "frozen"):
+        is_same = (predicted(mode, 0.0, few) == predicted(mode, 5.0, few)).all()
+        assert is_same == (mode == "frozen")
+    # Where all rows are labelled there is nothing to agree on.
+    assert (predicted("gradual", 0.0, y) == predicted("gradual", 5.0, y)).all()
 
 
 def test_rows_of_weight_zero_are_not_learned_from():

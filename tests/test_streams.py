@@ -71,6 +71,43 @@ def test_categories_that_differ_between_parts_stay_categories():
     assert isinstance(whole["grade"].dtype, pd.CategoricalDtype)
 
 
+def test_chunks_of_csv_and_batches_of_parquet_files_are_streams(mixed, tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    mixed = mixed.astype({"grade": "str"})
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    mixed.iloc[:200].to_parquet(tmp_path / "1.parquet")
+    mixed.iloc[200:].to_parquet(tmp_path / "2.parquet")
+    whole = MaskedFeaturePredictor(**SMALL).fit_stream(iter([mixed]), buffer_size=100)
+    files = dataset.dataset([tmp_path / "1.parquet", tmp_path / "2.parquet"])
+    for stream in (
+        pd.read_csv(tmp_path / "mixed.csv", chunksize=90),
+        files.to_batches(batch_size=90),
+    ):
+        streamed = MaskedFeaturePredictor(**SMALL).fit_stream(stream, buffer_size=100)
+        assert streamed.n_iter_ == 1
+        np.testing.assert_allclose(streamed.transform(mixed), whole.transform(mixed), atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start", "fit_stream"])
+@pytest.mark.parametrize("embedding", ["all", "last"])
+def test_categories_that_come_later_share_one_code_and_learn(how, embedding, mixed):
+    embedder = DenoisingAutoencoder(**SMALL, embedding=embedding, warm_start=True).fit(mixed)
+    before = embedder.transform(mixed)
+    grown = mixed.assign(town=np.where(np.arange(300) % 2, "Berlin", "Bern"))
+    if how == "partial_fit":
+        embedder.partial_fit(grown)
+    elif how == "warm_start":
+        embedder.fit(grown)
+    else:
+        embedder.fit_stream([grown])
+    after = embedder.transform(grown)
+    assert after.shape == before.shape
+    # All that was not there at first is alike, and what has been learned of it serves the rest.
+    assert (after == embedder.transform(grown.assign(town="Łomża"))).all()
+    assert (after != embedder.transform(mixed)).any()
+    assert (embedder.transform(mixed) != before).any()
+
+
 def test_iterators_are_read_once_and_callables_once_per_pass(mixed):
     opened = []
 

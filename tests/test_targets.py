@@ -25,6 +25,7 @@ from sklearn_ssl._targets import read_target
 from sklearn_ssl.persistence import load, save
 
 SMALL = {"n_components": 4, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
+SMALL |= {"embedding": "last", "passthrough": False}
 
 every = pytest.mark.parametrize(
     "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
@@ -106,8 +107,7 @@ def test_features_that_have_seen_labels_tell_them_on_new_rows(Embedder, kind):
     product = rows[:, 0] * rows[:, 1]  # no linear model of the columns tells it
     labels = (product > 0).astype(int) if kind == "classes" else product
     head = LogisticRegression() if kind == "classes" else Ridge()
-    options = {**SMALL, "max_iter": 30, "passthrough": False, "embedding": "last"}
-    options |= {"hidden_layer_sizes": (32,), "learning_rate_init": 1e-2}
+    options = {**SMALL, "hidden_layer_sizes": (32,), "max_iter": 30, "learning_rate_init": 1e-2}
 
     def score(weight):
         model = make_pipeline(Embedder(**options, supervision_weight=weight), clone(head))
