@@ -68,10 +68,10 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
 
     supervision_weight : float, default=0.0
         Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
-        ``fit(X, y)`` also trains the encoder's last layer to tell, through a linear head that is
-        forgotten afterwards, the targets of the labelled rows: classes, -1 for unlabelled rows,
-        or numbers with fractions, NaN for unlabelled rows. Features that have seen labels must
-        be judged on other rows: cross-validate them within a pipeline.
+        ``fit(X, y)`` also trains a linear head, forgotten afterwards, to tell the targets of the
+        labelled rows from the encoder's last layer: classes, -1 for unlabelled rows, or numbers
+        with fractions, NaN for unlabelled rows. Features that have seen labels must be judged on
+        other rows: cross-validate them within a pipeline.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.

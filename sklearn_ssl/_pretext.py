@@ -15,8 +15,8 @@ from sklearn_ssl._views import Batch, Corruption, draw_mask, hide, split_mask, s
 N_CONSISTENT_VIEWS = 3
 """Corrupted views of a row that are to get the same outputs, as in VIME."""
 
-CONSISTENCY_RATE = 0.3
-"""Share of cells swapped in each of them, as in VIME."""
+LABELLED_VIEW_RATE = 0.3
+"""Share of cells swapped in a view of a row that a head is shown, as in VIME."""
 
 
 class Denoise(nn.Module):
@@ -180,7 +180,8 @@ class PredictMask(nn.Module):
 class Guide(nn.Module):
     """A pretext task, and besides it the targets of the labelled rows, told by a linear head.
 
-    The head is shown the rows as they are, since so they are embedded later.
+    The head is shown corrupted views: few labelled rows, seen as they are, are soon known by heart,
+    and a model behind the transformer would then rely on what new rows do not have.
 
     Parameters
     ----------
@@ -212,7 +213,10 @@ class Guide(nn.Module):
         rows = weight.nonzero().squeeze(1)
         if not len(rows):
             return loss
-        output = self.head(self.pretext.encoder(numeric[rows], codes[rows]))
+        view = swap(
+            (numeric, codes), draw_mask((numeric, codes), LABELLED_VIEW_RATE, generator), generator
+        )
+        output = self.head(self.pretext.encoder(view[0][rows], view[1][rows]))
         told = weight[rows] * self.row_losses(output, target[rows])
         return loss + self.supervision_weight * told.mean()
 
@@ -278,7 +282,7 @@ class Supervise(nn.Module):
         rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
         batch = self.numeric[rows], self.codes[rows]
         views = [
-            swap(batch, draw_mask(batch, CONSISTENCY_RATE, generator), generator)
+            swap(batch, draw_mask(batch, LABELLED_VIEW_RATE, generator), generator)
             for _ in range(N_CONSISTENT_VIEWS)
         ]
         outputs = torch.stack([self.head(self.embedding(*view)) for view in views])

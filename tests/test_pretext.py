@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sklearn_ssl import _pretext
 from sklearn_ssl._networks import Decoder, Encoder, Linear, projection_head
 from sklearn_ssl._objectives import cell_losses, class_losses, info_nce
 from sklearn_ssl._pretext import Contrast, Denoise, Guide, PredictMask
@@ -104,11 +105,12 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
     torch.testing.assert_close(loss, told + alpha * values)
 
 
-def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch):
+def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch, monkeypatch):
     pretext = Denoise(encoder, Decoder(encoder, seeded()), zero, torch.zeros(5), SCHEMA)
     head = Linear(WIDTH, 3, seeded(1))
     classes, weight = torch.arange(200) % 3, torch.zeros(200)
     guide = Guide(pretext, head, class_losses, 0.5)
+    monkeypatch.setattr(_pretext, "LABELLED_VIEW_RATE", 0.0)
     assert torch.equal(guide((*batch, classes, weight), seeded()), pretext(batch, seeded()))
     weight[[1, 5]] = torch.tensor([1.0, 3.0])
     classes[[0, 2]] = 2  # of rows without a label, so that they do not matter
@@ -116,6 +118,17 @@ def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch):
     told = F.cross_entropy(logits, classes[[1, 5]], reduction="none")
     expected = pretext(batch, seeded()) + 0.5 * (told[0] + 3 * told[1]) / 2
     torch.testing.assert_close(guide((*batch, classes, weight), seeded()), expected)
+
+
+def test_guide_shows_corrupted_views_of_the_labelled_rows(encoder, batch):
+    witness = Witness(encoder)
+    pretext = Denoise(witness, Decoder(encoder, seeded()), zero, torch.zeros(5), SCHEMA)
+    weight = (torch.arange(200) % 2).float()
+    guide = Guide(pretext, Linear(WIDTH, 3, seeded(1)), class_losses, 0.5)
+    guide((*batch, torch.zeros(200, dtype=torch.int64), weight), seeded())
+    view = witness.seen[-1]
+    share = share_changed(view, [part[weight > 0] for part in batch])
+    assert share[0].item() == pytest.approx(0.3, abs=0.1)
 
 
 def test_masking_of_no_cell_has_a_finite_loss(encoder, batch):
