@@ -38,6 +38,17 @@ def compare(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("method").assign(rank=ranks)
 
 
+def win_matrix(scores: pd.DataFrame) -> pd.DataFrame:
+    """Of the tables on which two methods differ, the share that the one of the row wins."""
+    wins = pd.DataFrame(index=scores.columns, columns=scores.columns, dtype=float)
+    for row in scores:
+        for column in scores:
+            better = (scores[row] > scores[column]).sum()
+            worse = (scores[row] < scores[column]).sum()
+            wins.loc[row, column] = better / (better + worse) if better + worse else np.nan
+    return wins
+
+
 def critical_difference(n_methods: int, n_tables: int, alpha: float = 0.05) -> float:
     """Least difference of mean ranks that Nemenyi's test calls significant (Demsar, 2006)."""
     quantile = studentized_range.ppf(1 - alpha, n_methods, np.inf) / np.sqrt(2)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from _comparisons import compare, critical_difference, friedman_p_value
 from _methods import RAW
+from _parts import read_parts
 
 METRICS = {
     "classification": ["accuracy", "balanced_accuracy", "auc", "log_loss"],
@@ -17,11 +18,7 @@ BLUE, GREY = "#0072B2", "#999999"
 
 def report(results: Path) -> None:
     """Print the comparisons of every number of labels, and draw a figure of each."""
-    parts = [pd.read_parquet(path) for path in sorted((results / "parts").glob("*.parquet"))]
-    if not parts:
-        raise SystemExit(f"{results / 'parts'} holds no parts; use the command 'run' first.")
-    raw = pd.concat(parts, ignore_index=True)
-    raw.to_parquet(results / "raw.parquet")
+    raw = read_parts(results)
     for task, metrics in METRICS.items():
         of_task = raw[raw["task"] == task]
         for n_labels in of_task["labels"].unique():

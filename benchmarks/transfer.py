@@ -11,7 +11,6 @@ and is scored on rows that neither has seen. A run continues where an earlier on
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from _methods import (
     make_features,
     make_supervised,
 )
+from _parts import write_part
 from _probe import fit_probe, score
 from _report import report
 from _tables import Split, draw_labelled, read_index, split_table
@@ -44,9 +44,7 @@ def measure(folder: Path, parts: Path, name: str, task: str, seed: int, method: 
     rows = score_all_sizes(split, task, seed, method, missing)
     frame = pd.DataFrame(rows).assign(table=name, task=task, seed=seed, method=method)
     frame = pd.concat([known, frame], ignore_index=True) if len(known) else frame
-    unfinished = part.with_suffix(f".{os.getpid()}")
-    frame.to_parquet(unfinished)
-    unfinished.replace(part)
+    write_part(part, frame)
     print(f"{name} seed {seed} {method}", flush=True)
 
 
