@@ -14,6 +14,7 @@ for the private columns.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -150,7 +151,7 @@ def conclude(scores):
 
 def main():
     parser = argparse.ArgumentParser(description="What each objective keeps and discards.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="one table, for a quick check")
     options = parser.parse_args()
     if options.short:

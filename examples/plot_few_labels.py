@@ -15,6 +15,7 @@ are more to be confused by, and pretraining may well cost labels instead of savi
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -149,7 +150,7 @@ def conclude(name, curve):
 
 def main():
     parser = argparse.ArgumentParser(description="How many labels pretraining saves.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="fewer passes and draws")
     options = parser.parse_args()
     settings = (2, 2, 2) if options.short else (30, 5, 3)

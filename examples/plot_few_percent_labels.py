@@ -11,6 +11,7 @@ The customers are generated: usage follows a few hidden habits, and so does the 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -96,7 +97,7 @@ def areas(X, y, X_test, y_test, is_labelled, max_iter):
 
 def main():
     parser = argparse.ArgumentParser(description="Churn with 2% of the labels.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="fewer rows, for a quick check")
     options = parser.parse_args()
     n_rows, max_iter = (3000, 3) if options.short else (10_000, 30)

@@ -7,6 +7,7 @@ regression then sees 100 labelled rows, through the frozen transformer or as raw
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,21 +22,20 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
 N_LABELS = 100
-N_REPEATS = 5
 
 
-def accuracies(X_train, y_train, X_test, y_test):
+def accuracies(X_train, y_train, X_test, y_test, max_iter, n_repeats):
     """Test accuracy of each pipeline for several draws of the labelled rows."""
     transformers = {
         "raw features": StandardScaler(),
-        "DenoisingAutoencoder": DenoisingAutoencoder(random_state=0),
-        "ContrastiveEmbedder": ContrastiveEmbedder(random_state=0),
-        "MaskedFeaturePredictor": MaskedFeaturePredictor(random_state=0),
+        "DenoisingAutoencoder": DenoisingAutoencoder(max_iter=max_iter, random_state=0),
+        "ContrastiveEmbedder": ContrastiveEmbedder(max_iter=max_iter, random_state=0),
+        "MaskedFeaturePredictor": MaskedFeaturePredictor(max_iter=max_iter, random_state=0),
     }
     rows = []
     for name, transformer in transformers.items():
         frozen = FrozenEstimator(transformer.fit(X_train))
-        for repeat in range(N_REPEATS):
+        for repeat in range(n_repeats):
             labelled, _, y_labelled, _ = train_test_split(
                 X_train, y_train, train_size=N_LABELS, stratify=y_train, random_state=repeat
             )
@@ -47,22 +47,24 @@ def accuracies(X_train, y_train, X_test, y_test):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
-    output = parser.parse_args().output
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
+    parser.add_argument("--short", action="store_true", help="fewer passes and draws")
+    options = parser.parse_args()
+    max_iter, n_repeats = (5, 2) if options.short else (50, 5)
 
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-    scores = accuracies(X_train, y_train, X_test, y_test)
+    scores = accuracies(X_train, y_train, X_test, y_test, max_iter, n_repeats)
     table = scores.groupby("features", sort=False)["accuracy"].agg(["mean", "std"])
-    print(f"Test accuracy with {N_LABELS} labels of {len(X_train)} rows, {N_REPEATS} draws")
+    print(f"Test accuracy with {N_LABELS} labels of {len(X_train)} rows, {n_repeats} draws")
     print(table.round(3).to_string())
 
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     axes.barh(table.index[::-1], table["mean"][::-1], xerr=table["std"][::-1], color="#0072B2")
     axes.set(xlim=(table["mean"].min() - 0.1, 1), xlabel="Test accuracy (mean and std of draws)")
     axes.set_title(f"Digits: logistic regression with {N_LABELS} labels")
-    figure.savefig(output, dpi=120)
-    print(f"Figure: {output}")
+    figure.savefig(options.output, dpi=120)
+    print(f"Figure: {options.output}")
 
 
 if __name__ == "__main__":

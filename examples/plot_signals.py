@@ -15,6 +15,7 @@ answered better than by a guess teaches nothing.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -159,7 +160,7 @@ def conclude(answers, n_test):
 
 def main():
     parser = argparse.ArgumentParser(description="How each objective makes its own targets.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="fewer passes, for a quick check")
     options = parser.parse_args()
 

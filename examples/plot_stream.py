@@ -12,6 +12,7 @@ those learned from all rows at once, by the nearest neighbours among 200 labelle
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def accuracy(transformer, mixing):
 
 def main():
     parser = argparse.ArgumentParser(description="Train on a stream of Parquet files.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="fewer rows, for a quick check")
     options = parser.parse_args()
     n_months, n_rows, max_iter = (3, 1000, 2) if options.short else (8, 5000, 6)

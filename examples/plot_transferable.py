@@ -14,6 +14,7 @@ All embeddings have the same width; they differ in objective and in the passes m
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -189,7 +190,7 @@ def conclude(results, correlations):
 
 def main():
     parser = argparse.ArgumentParser(description="What makes features transferable.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="one table, for a quick check")
     options = parser.parse_args()
     settings = (range(1), (3,), 800) if options.short else (range(3), (2, 10, 30), 1600)

@@ -147,7 +147,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     n_features_in_ : int
         Number of columns seen while fitting.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where all are strings.
 
     See Also
@@ -294,7 +294,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
 
         Returns
         -------
-        X_original : {DataFrame, ndarray} of shape (n_samples, n_features_in_)
+        X_original : {DataFrame, ndarray} of shape (n_samples, `n_features_in_`)
             Rows in the columns, dtypes and units seen while fitting. Only a column in which no
             cell was present then has missing cells.
         """

@@ -113,7 +113,7 @@ FrozenEstimator or None, default=None
     n_features_in_ : int
         Number of columns seen while fitting.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where all are strings.
 
     See Also

@@ -144,7 +144,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     n_features_in_ : int
         Number of columns seen while fitting.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only where all are strings.
 
     See Also
