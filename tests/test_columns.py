@@ -331,6 +331,7 @@ def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
     ("cells", "told"),
     [
         ([1, "a"], r"mixes values of types \['int', 'str'\]"),
+        ([1, "a", np.nan, pd.NA, pd.NaT, None], r"mixes values of types \['int', 'str'\]"),
         ([True, 3, None], r"mixes values of types \['bool', 'int'\]"),
         ([b"a", b"b"], r"holds values of types \['bytes'\]"),
         ([(1,), (2,)], r"holds values of types \['tuple'\]"),

@@ -1,4 +1,9 @@
-"""Among scikit-learn's tools, and on arrays and frames as other programs hand them over."""
+"""Among scikit-learn's tools, and on arrays and frames as other programs hand them over.
+
+``CHECKED_COMPOSITIONS=all`` runs scikit-learn's own checks on more of its tools around ours.
+"""
+
+import os
 
 import joblib
 import numpy as np
@@ -13,8 +18,9 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import HalvingGridSearchCV, cross_val_score, learning_curve
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ssl import (
     ContrastiveEmbedder,
@@ -52,6 +58,21 @@ both = pytest.mark.parametrize(
         (finetuned, DenoisingAutoencoder),
     ],
 )
+
+
+def of_scikit_learn(composition):
+    """Checks that its own tools fail, whatever stands in them."""
+    if isinstance(composition, Pipeline):
+        return {
+            "check_dont_overwrite_parameters": "steps are fitted in place",
+            "check_estimators_overwrite_params": "steps are fitted in place",
+            "check_estimators_nan_inf": "missing cells are refused in words, and the step has them",
+        }
+    weights = "sample_weight is not equivalent to removing or repeating samples"
+    return {
+        "check_sample_weight_equivalence_on_dense_data": weights,
+        "check_sample_weight_equivalence_on_sparse_data": weights,
+    }
 
 
 @both
@@ -107,6 +128,22 @@ def test_learning_curves_rise(Embedder, build):
     )
     assert sizes.tolist() == [10, 100]
     assert scores[1].mean() > scores[0].mean() - 0.05
+
+
+COMPOSITIONS = [
+    model(DenoisingAutoencoder),
+    BaggingClassifier(finetuned(DenoisingAutoencoder), n_estimators=2),
+    StackingClassifier([("one", finetuned(DenoisingAutoencoder))], cv=2),
+    CalibratedClassifierCV(finetuned(DenoisingAutoencoder), cv=2),
+    SelfTrainingClassifier(finetuned(DenoisingAutoencoder), max_iter=1),
+]
+if os.environ.get("CHECKED_COMPOSITIONS") != "all":
+    del COMPOSITIONS[1:]
+
+
+@parametrize_with_checks(COMPOSITIONS, expected_failed_checks=of_scikit_learn)
+def test_scikit_learn_checks_its_tools_around_ours(estimator, check):
+    check(estimator)
 
 
 @every

@@ -21,6 +21,7 @@ from sklearn_ssl import (
     ContrastiveEmbedder,
     DenoisingAutoencoder,
     FineTunedClassifier,
+    FineTunedRegressor,
     MaskedFeaturePredictor,
 )
 from sklearn_ssl.persistence import load, save
@@ -224,6 +225,17 @@ def test_global_state_is_as_before(embedder, act, mode, flowers):
     with mode():
         before = state_of_the_process()
         act(clone(embedder), flowers)
+        assert state_of_the_process() == before
+
+
+@pytest.mark.parametrize("Estimator", [FineTunedClassifier, FineTunedRegressor])
+@pytest.mark.parametrize("mode", [nullcontext, torch.inference_mode])
+def test_fine_tuning_leaves_global_state_as_before(Estimator, mode, flowers):
+    estimator = Estimator(EMBEDDERS[0], max_iter=2, validation_fraction=0.5, random_state=0)
+    y = flowers["petal width (cm)"] > 1
+    with mode():
+        before = state_of_the_process()
+        estimator.fit(flowers, y).predict(flowers)
         assert state_of_the_process() == before
 
 

@@ -14,10 +14,13 @@ from torch.autograd import gradcheck
 from sklearn_ssl._objectives import (
     barlow_twins,
     cell_losses,
+    class_losses,
     deviance_explained,
     info_nce,
+    label_losses,
     marginal_output,
     nt_xent,
+    squared_losses,
     vicreg,
 )
 from sklearn_ssl._schema import Schema
@@ -282,6 +285,24 @@ def test_no_constant_tells_cells_better_than_the_marginal_output(schema):
     np.testing.assert_allclose(constant.grad, 0, atol=1e-9)
 
 
+def test_marginal_output_holds_means_and_logits_of_shares():
+    schema = Schema((False, True), (True, False), (3,))
+    numeric = torch.tensor([[1.0, 1], [3, 0], [torch.nan, 0], [5, 0]])
+    codes = torch.tensor([[0], [0], [0], [2]], dtype=torch.int32)
+    values, logits = marginal_output(numeric, codes, schema)[0].split([2, 4])
+    assert values[0].item() == 3
+    np.testing.assert_allclose([*values[1:].sigmoid(), logits[0].sigmoid()], 1 / 4, rtol=1e-6)
+    np.testing.assert_allclose(logits[1:].exp(), [3 / 4, 0, 1 / 4], atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [-7.0, 7.0])
+def test_marginal_output_of_numbers_where_zeros_and_ones_were_is_finite(value):
+    schema = Schema((True,), (False,), ())
+    numeric, codes = torch.full((3, 1), value), torch.empty(3, 0, dtype=torch.int32)
+    share = marginal_output(numeric, codes, schema).sigmoid().item()
+    assert share == pytest.approx(float(value > 0), abs=1e-6)
+
+
 def test_marginal_output_of_cells_that_never_vary_is_finite():
     schema = Schema((False, True), (True, True), (4,))
     numeric = torch.tensor([[torch.nan, 1.0]] * 3)
@@ -301,6 +322,8 @@ def test_marginal_output_of_cells_that_never_vary_is_finite():
         ([8, 0], [1, 3], -1.0),
         ([0, 0], [0, 0], 1.0),
         ([1, 0], [0, 0], 0.0),
+        ([2e-7] * 10, [5e-7] * 10, 1.0),
+        ([7e-7] * 10, [5e-7] * 10, 0.0),
     ],
 )
 def test_deviance_explained_is_a_share_of_the_baseline(losses, baseline, expected):
@@ -314,3 +337,41 @@ def test_deviance_explained_is_r2_for_squared_errors():
     baseline = marginal_output(numeric, codes, schema).expand(30, -1)
     losses = [cell_losses(x, numeric, codes, schema)[:, 0] for x in (output, baseline)]
     assert deviance_explained(*losses) == pytest.approx(r2_score(truth[:, 0], told[:, 0]))
+
+
+# Labels
+
+
+def class_losses_twin(output, target):
+    return [
+        -math.log(math.exp(row[t]) / np.exp(row).sum())
+        for row, t in zip(output, target, strict=True)
+    ]
+
+
+def label_losses_twin(output, target):
+    return [sum(map(binary_entropy, *row)) for row in zip(output, target, strict=True)]
+
+
+def squared_losses_twin(output, target):
+    return [np.nansum((told - truth) ** 2) / 2 for told, truth in zip(output, target, strict=True)]
+
+
+rng = np.random.default_rng(0)
+LABELS = {
+    "classes": (class_losses, class_losses_twin, rng.integers(0, 3, 6)),
+    "labels": (label_losses, label_losses_twin, rng.integers(0, 2, (6, 3)).astype(float)),
+    "numbers": (
+        squared_losses,
+        squared_losses_twin,
+        np.where(rng.random((6, 3)) < 0.3, np.nan, rng.normal(size=(6, 3))),
+    ),
+}
+
+
+@pytest.mark.parametrize(("loss", "twin", "target"), LABELS.values(), ids=LABELS)
+def test_losses_of_labels_follow_their_definition(loss, twin, target):
+    output, target = torch.tensor(rng.normal(size=(6, 3))), torch.from_numpy(target)
+    expected = twin(output.numpy(), target.numpy())
+    np.testing.assert_allclose(loss(output, target), expected, rtol=1e-9)
+    assert gradcheck(lambda x: loss(x, target), output.requires_grad_())

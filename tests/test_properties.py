@@ -79,6 +79,17 @@ KINDS = {
 }
 COMPLETE = {"int8", "int64", "uint64", "bool"}
 
+CLOCK = pd.Timestamp("2026-01-01")
+REFUSED = {
+    "dates": [CLOCK],
+    "dates with a zone": [CLOCK.tz_localize("UTC")],
+    "durations": [CLOCK - CLOCK],
+    "complex numbers": [1j],
+    "infinity": [np.inf, 1.0],
+    "words among numbers": ["word", 1.0],
+    "lists": [[1]],
+}
+
 
 @st.composite
 def columns(draw, n_rows, kinds):
@@ -165,6 +176,35 @@ def test_decoded_tables_have_the_columns_dtypes_and_categories_of_fit(X):
             low, high = float(seen.min()), float(seen.max())
             cells = column.astype("float64")  # integers beyond 2 ** 53 are rounded to it
             assert ((cells - cells.clip(low, high)).abs() <= 1e-15 * abs(cells)).all()
+
+
+@every
+@given(X=tables(max_rows=9), kind=st.sampled_from(sorted(REFUSED)), seed=st.integers(0, 99))
+@tables_of_each_run
+def test_a_column_that_cannot_be_read_is_named_wherever_it_stands(Embedder, X, kind, seed):
+    rng = np.random.default_rng(seed)
+    cells = REFUSED[kind]
+    X = pd.concat([X] * len(cells), ignore_index=True).assign(refused=cells * len(X))
+    embedder = Embedder(**TINY)
+    messages = set()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"[Cc]olumn 'refused'") as caught:
+            embedder.fit(X[rng.permutation(X.columns)])
+        messages.add(str(caught.value))
+    assert len(messages) == 1
+    assert vars(embedder) == vars(Embedder(**TINY))
+
+
+@given(X=tables(max_rows=20), seed=st.integers(0, 99))
+@settings(tables_of_each_run, max_examples=N_EXAMPLES // 5)
+def test_columns_in_another_order_than_in_fit_are_told(X, seed):
+    order = np.random.default_rng(seed).permutation(X.columns)
+    here, there = (fit(DenoisingAutoencoder(**TINY), table) for table in (X, X[order]))
+    assert sorted(here.feature_names_in_) == sorted(there.feature_names_in_)
+    assert here.transform(X).shape == there.transform(X[order]).shape
+    if (order != X.columns).any():
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            here.transform(X[order])
 
 
 @given(X=tables(), seed=st.integers(0, 99))

@@ -134,6 +134,20 @@ def test_jitter_is_normal_with_a_deviation_per_column():
     assert torch.equal(codes, batch[1])
 
 
+def test_jitter_has_deviation_one_where_none_is_given():
+    batch = make_batch(20_000, 1, 0)
+    numeric, _ = jitter(batch, everything(batch), seeded())
+    assert (numeric - batch[0]).std().item() == pytest.approx(1, abs=0.05)
+
+
+@every
+def test_double_precision_stays_double_precision(corruption):
+    numeric, codes = make_batch(5, 2, 2)
+    batch = numeric.double(), codes
+    view = corruption(batch, draw_mask(batch, 0.5, seeded()), seeded())
+    assert [part.dtype for part in view] == [torch.float64, torch.int32]
+
+
 def test_hide_blanks_half_of_the_cells_and_swaps_the_others():
     batch = make_batch(2000, 2, 2)
     mask = draw_mask(batch, 0.5, seeded(1))

@@ -1,0 +1,50 @@
+"""What takes longer than CI: the ends of the supported versions, more tables, coverage, mutants.
+
+``nox -l`` lists the sessions, ``nox -s oldest -- tests/test_common.py`` runs one on some tests.
+"""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["oldest", "newest"]
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the tests on the lowest versions that pyproject.toml allows."""
+    session.install("-c", "constraints-oldest.txt", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests on the newest releases, which may be newer than those that CI tests."""
+    session.install("--upgrade", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Try a thousand tables per property and ten thousand damaged files."""
+    session.install("-c", "constraints.txt", "-e", ".[test]")
+    session.run(
+        *("python", "-m", "pytest", "-rP", "tests/test_properties.py", "tests/test_faults.py"),
+        env={"HYPOTHESIS_PROFILE": "thorough", "FUZZED_FILES": "10000"},
+    )
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Report the branches that the tests do not take."""
+    session.install("-c", "constraints.txt", "-e", ".[test]", "coverage")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report")
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Report the mutants of views, objectives and encoding that the tests let live."""
+    session.install("-c", "constraints.txt", "-e", ".[test]", "mutmut")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
