@@ -67,7 +67,7 @@ def draw_losses(estimator: Any) -> str:
         f'viewBox="0 0 {WIDTH} {HEIGHT}" style="display:block;max-width:100%">'
         f'<path d="M1 0V{HEIGHT - 1}H{WIDTH}" fill="none" stroke="currentColor" opacity="0.5"/>'
         f"{_lines(curves, last)}</svg>"
-        f"<figcaption>Loss over {count}: {caption}</figcaption></figure>"
+        f'<figcaption style="text-align:left">Loss over {count}: {caption}</figcaption></figure>'
     )
 
 

@@ -38,9 +38,14 @@ def write_file(path: Path, kind: str, document: Any, arrays: Arrays) -> None:
 
     Raises
     ------
+    FileNotFoundError
+        Where there is no such folder.
+
     ImportError
         Where safetensors is not installed.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write a file to.")
     text = json.dumps(document)
     metadata = {
         "format": "sklearn_ssl",

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sklearn_ssl._base import BaseEmbedder, apply_embedding
 from sklearn_ssl._compat import (
+    HasMethods,
     Interval,
     StrOptions,
     check_sample_weight,
@@ -65,7 +66,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "transformer": [BaseEmbedder, FrozenEstimator, None],
+        # Which ones, ``_given`` says in the words of users.
+        "transformer": [HasMethods("fit"), None],
         "mode": [StrOptions({"frozen", "full", "gradual"})],
         "encoder_rate": [Interval(Real, 0, None, closed="neither")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],

@@ -53,7 +53,7 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
         options = {"ensure_all_finite": False, "accept_sparse": "csr", "estimator": estimator}
         X = check_array(X, dtype=None, input_name="X", **options)
         if not sp.issparse(X) and X.dtype.kind not in "biuf" and not has_categories:
-            X = check_array(X, dtype="numeric", input_name="X", **options)
+            X = _check_numbers(X, options)
         return X
     name = type(estimator).__name__
     for axis, (count, what) in enumerate(zip(X.shape, ("sample", "feature"), strict=True)):
@@ -69,6 +69,16 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
             f"{duplicated}. Rename or drop them."
         )
     return X
+
+
+def _check_numbers(X: Any, options: dict[str, Any]) -> Any:
+    try:
+        return check_array(X, dtype="numeric", input_name="X", **options)
+    except ValueError as error:
+        raise ValueError(
+            f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "
+            "categorical_features; in a DataFrame they are recognised."
+        ) from error
 
 
 def categorical_positions(X: Any, categorical_features: Any) -> frozenset[int]:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -80,6 +82,11 @@ def read_target(y: Any, transformer: Any) -> Target:
 def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Labels as an array, and which rows have one."""
     require_target(y, name)
+    if not issparse(y) and np.any(pd.isna(y)):
+        raise ValueError(
+            f"Input y contains NaN. {name} takes -1 for rows without a class: y.fillna(-1), or "
+            "y.astype(object).fillna(-1) for strings."
+        )
     y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)

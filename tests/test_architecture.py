@@ -48,7 +48,7 @@ DESIGN = {
     "_callbacks": (set(), {"skorch", "tqdm"}),
     "_training": ({"_batches", "_callbacks"}, {"skorch", "torch"}),
     "_checkpoints": ({"_codec", "_files"}, {"skorch", "torch"}),
-    "_targets": ({"_objectives", "_tabular"}, {"numpy", "sklearn", "torch"}),
+    "_targets": ({"_objectives", "_tabular"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
     "_parameters": ({"_callbacks", "_compat"}, {"numpy"}),
     "_fitting": ({"_training"}, {"numpy", "sklearn", "torch"}),
     "_streams": (

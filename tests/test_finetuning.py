@@ -346,6 +346,27 @@ def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns()
         clone(classifier).predict(frame)
     with pytest.raises(TypeError, match="must be one of sklearn_ssl's"):
         FineTunedClassifier(FrozenEstimator(LogisticRegression())).fit(frame, y)
+    with pytest.raises(TypeError, match=r"must be one of sklearn_ssl's.*got <class"):
+        FineTunedClassifier(DenoisingAutoencoder).fit(frame, y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([0, 1, np.nan] * 50),
+        pd.Series([0, 1, None] * 50, dtype="Int64"),
+        pd.Series(["a", "b", None] * 50),
+        np.array(["a", "b", None] * 50, dtype=object),
+        pd.Series(["a", "b", None] * 50, dtype="category"),
+    ],
+)
+def test_classes_that_are_missing_are_to_be_marked(y):
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"y contains NaN.*takes -1.*y\.fillna\(-1\)"):
+        FineTunedClassifier(TINY).fit(X, y)
+    strings = pd.Series(y).dtype.kind not in "fi"
+    marked = pd.Series(y).astype(object if strings else float).fillna(-1)
+    assert len(FineTunedClassifier(TINY, mode="frozen").fit(X, marked).classes_) == 2
 
 
 class _Interrupt(Callback):

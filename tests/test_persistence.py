@@ -258,6 +258,12 @@ def test_crash_leaves_the_old_file(saved, monkeypatch):
     assert list(saved.parent.iterdir()) == [saved]
 
 
+def test_missing_folder_is_named(tmp_path):
+    path = tmp_path / "nowhere" / "file.safetensors"
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere' to write"):
+        save(DenoisingAutoencoder(), path)
+
+
 def test_missing_package_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     with pytest.raises(ImportError, match=r"sklearn-ssl\[files\]"):
