@@ -43,6 +43,7 @@ nitpick_ignore_regex = [("py:.*", r"(matplotlib|pandas|sklearn)\..*")]
 
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
