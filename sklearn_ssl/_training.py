@@ -245,6 +245,28 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     return math.isfinite(step["loss"])
 
 
+def _callbacks(
+    options: TrainingOptions, best: BestWeights, n_steps: int, checkpoint: Callback | None
+) -> list[tuple[str, Callback]]:
+    """What hangs on the steps and passes, in the order in which it is called."""
+    schedule = Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps)
+    callbacks: list[tuple[str, Callback]] = [("schedule", schedule), ("best", best)]
+    if options.verbose:
+        callbacks.append(("progress", Progress(options.max_iter)))
+    for i, callback in enumerate(options.callbacks):
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks must hold instances of skorch.callbacks.Callback; got {callback!r}."
+            )
+        callback.initialize()
+        callbacks.append((f"user_{i}", callback))
+    if checkpoint:
+        callbacks.append(("checkpoint", checkpoint))
+    patience = options.n_iter_no_change if options.early_stopping else math.inf
+    callbacks.append(("stop", Stop(best, patience)))
+    return callbacks
+
+
 def _assemble(
     pretext: nn.Module,
     dataset: TableDataset,
@@ -259,26 +281,7 @@ def _assemble(
         held_out = predefined_split(TableDataset(*parts))
     n_steps = options.max_iter * len(BatchIterator(dataset, options.batch_size))
     best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
-    callbacks: list[tuple[str, Callback]] = [
-        (
-            "schedule",
-            Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps),
-        ),
-        ("best", best),
-    ]
-    if options.verbose:
-        callbacks.append(("progress", Progress(options.max_iter)))
-    for i, callback in enumerate(options.callbacks):
-        if not isinstance(callback, Callback):
-            raise TypeError(
-                f"callbacks must hold instances of skorch.callbacks.Callback; got {callback!r}."
-            )
-        callback.initialize()
-        callbacks.append((f"user_{i}", callback))
-    if checkpoint:
-        callbacks.append(("checkpoint", checkpoint))
-    patience = options.n_iter_no_change if options.early_stopping else math.inf
-    callbacks.append(("stop", Stop(best, patience)))
+    callbacks = _callbacks(options, best, n_steps, checkpoint)
     net = PretextNet(
         pretext,
         criterion=nn.Identity,  # the pretext task returns its own loss
