@@ -26,6 +26,7 @@ from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
 from sklearn_ssl._networks import Embedding, Linear, learn_ramps
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
 from sklearn_ssl._pretext import Guide
+from sklearn_ssl._processes import OneProcess
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._spectrum import rank_of_spectrum
 from sklearn_ssl._streams import StreamMixin, learns_without_labels
@@ -250,6 +251,7 @@ class BaseEmbedder(
         optimizer_state: dict[str, Any] | None = None,
         rate_factor: float = 1.0,
         checkpoints: Checkpoints | None = None,
+        processes: OneProcess | None = None,
     ) -> TrainingResult:
         """Train a copy of the network, so that an error leaves the fitted one as it was."""
         pretext = copy.deepcopy(self.module_)
@@ -259,9 +261,11 @@ class BaseEmbedder(
             task, parts = self._guide(pretext, target, rng), (*table, *target.tensors())
         if hold_out and len(table[0]) > 1:
             parts, validation = split(parts, self.validation_fraction, rng)
+        processes = processes or OneProcess()
+        n_rows = min(processes.gather(len(parts[0]))) * processes.n_processes
         options = TrainingOptions(
             max_iter=max_iter,
-            batch_size=resolve_batch_size(self.batch_size, len(parts[0])),
+            batch_size=resolve_batch_size(self.batch_size, n_rows, processes.n_processes),
             learning_rate=learning_rate,
             learning_rate_init=self.learning_rate_init * rate_factor,
             weight_decay=self.weight_decay,
@@ -269,8 +273,9 @@ class BaseEmbedder(
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self.device),
-            verbose=bool(self.verbose),
+            verbose=bool(self.verbose) and not processes.rank,
             callbacks=self.callbacks or (),
+            processes=processes,
         )
         checkpoint = Checkpoint(checkpoints) if checkpoints else None
         seed = draw_seed(rng)

@@ -47,17 +47,25 @@ class BatchIterator:
 
     generator : torch.Generator or None
         Shuffles the rows anew in each pass; without it they come in order.
+
+    n_rows : int, default=None
+        Rows of a pass where they are shuffled; None stands for all of them.
     """
 
     def __init__(
-        self, dataset: TableDataset, batch_size: int, generator: torch.Generator | None = None
+        self,
+        dataset: TableDataset,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        n_rows: int | None = None,
     ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.n_rows = len(dataset) if n_rows is None else n_rows
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.n_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         if self.generator is None:  # no need to copy rows that stand together
@@ -65,5 +73,5 @@ class BatchIterator:
             return
         device = self.dataset.device
         rows = torch.randperm(len(self.dataset), generator=self.generator, device=device)
-        for batch in rows.tensor_split(len(self)):
+        for batch in rows[: self.n_rows].tensor_split(len(self)):
             yield self.dataset[batch]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sklearn_ssl._codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._files import checksum, read_file, require_safetensors, write_file
+from sklearn_ssl._processes import OneProcess
 
 NO_EFFECT = {"callbacks", "checkpoint_dir", "random_state", "verbose", "warm_start"}
 """Parameters that change no result, or whose effect is in the weights and draws at the start."""
@@ -41,8 +42,9 @@ class Checkpoints:
         self.kind = kind
         self.parameters = parameters
 
-    def open(self, tensors: Iterable[Tensor], **others: Any) -> Any:
+    def open(self, tensors: Iterable[Tensor], processes: OneProcess, **others: Any) -> Any:
         """Choose the file by what the fit starts from; return the state that it holds, or None."""
+        self.processes = processes
         store = Store()
         document = json.dumps(encode({**self.parameters, **others}, store, ""))
         digest = hashlib.sha256(checksum(document, store.arrays).encode())
@@ -50,11 +52,17 @@ class Checkpoints:
             array = tensor.detach().cpu().contiguous().numpy()
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(array.reshape(-1).data)  # without a copy
-        name = f"{self.kind}-{digest.hexdigest()[:32]}.safetensors"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(f".{name}.*"):  # of a process killed while it wrote
-            leftover.unlink(missing_ok=True)
+        digests = "".join(processes.gather(digest.hexdigest()))
+        name = f"{self.kind}-{hashlib.sha256(digests.encode()).hexdigest()[:32]}.safetensors"
         self.path = self.folder / name
+        return processes.share(None if processes.rank else self._begin())
+
+    def _begin(self) -> Any:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob(
+            f".{self.path.name}.*"
+        ):  # of a process killed while it wrote
+            leftover.unlink(missing_ok=True)
         return self._read() if self.path.exists() else None
 
     def _read(self) -> Any:
@@ -68,6 +76,8 @@ class Checkpoints:
             ) from error
 
     def write(self, state: dict[str, Any]) -> None:
+        if self.processes.rank:
+            return
         store = Store()
         document = encode(state, store, "")
         write_file(self.path, "checkpoint", document, store.arrays)
@@ -84,7 +94,7 @@ class Checkpoint(Callback):
         tensors = [*net.module_.state_dict().values(), *X.parts, net.generator.get_state()]
         if held_out is not None:
             tensors += held_out.parts
-        state = self.checkpoints.open(tensors, device=str(X.device))
+        state = self.checkpoints.open(tensors, net.processes, device=str(X.device))
         if state is not None:
             _restore(net, state)
 
@@ -94,7 +104,7 @@ class Checkpoint(Callback):
             {
                 "weights": dict(net.module_.state_dict()),
                 "optimizer": net.optimizer_.state_dict(),
-                "generator": net.generator.get_state(),
+                "generators": net.processes.gather(net.generator.get_state()),
                 "step": callbacks["schedule"].step_,
                 "best": callbacks["best"].state(),
                 "losses": [
@@ -108,7 +118,7 @@ class Checkpoint(Callback):
 def _restore(net: Any, state: dict[str, Any]) -> None:
     net.module_.load_state_dict(state["weights"])
     net.optimizer_.load_state_dict(state["optimizer"])
-    net.generator.set_state(state["generator"])
+    net.generator.set_state(state["generators"][net.processes.rank])
     callbacks = dict(net.callbacks_)
     callbacks["schedule"].step_ = state["step"]
     callbacks["best"].restore(state["best"])

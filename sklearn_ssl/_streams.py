@@ -17,6 +17,7 @@ from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._checkpoints import Checkpoints, checkpoints_of
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._fitting import safe_fit
+from sklearn_ssl._processes import OneProcess
 from sklearn_ssl._training import TrainingResult
 from sklearn_ssl._views import Batch
 
@@ -171,7 +172,7 @@ class Passes:
             return
         tensors = [*estimator.module_.state_dict().values(), *sample]
         settings = {"rng": self.rng, "n_passes": self.n_passes, "buffer_size": buffer_size}
-        state = self.checkpoints.open(tensors, **settings)
+        state = self.checkpoints.open(tensors, OneProcess(), **settings)
         if state is not None:
             estimator.module_ = copy.deepcopy(estimator.module_)
             estimator.module_.load_state_dict(state["weights"])

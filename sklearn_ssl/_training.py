@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from sklearn_ssl._callbacks import (
     Stop,
     StopTraining,
 )
+from sklearn_ssl._processes import OneProcess
 
 
 def with_gradients() -> Any:
@@ -32,7 +33,8 @@ def with_gradients() -> Any:
 class TrainingOptions:
     """How to train; the names are those of the estimators' parameters.
 
-    ``rate_factors`` maps patterns of parameter names to factors on their learning rate.
+    ``batch_size`` is that of one process. ``rate_factors`` maps patterns of parameter names to
+    factors on their learning rate.
     """
 
     max_iter: int
@@ -47,6 +49,7 @@ class TrainingOptions:
     verbose: bool
     callbacks: Sequence[Callback] = ()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
+    processes: OneProcess = field(default_factory=OneProcess)
 
 
 @dataclass
@@ -86,6 +89,9 @@ class PretextNet(NeuralNet):
     generator: torch.Generator
     validation_seed: int
     keeps_batches: bool
+    processes: OneProcess
+    training_call: Callable[..., Any]
+    n_rows: int
 
     def get_dataset(self, X, y=None):
         return X
@@ -95,10 +101,13 @@ class PretextNet(NeuralNet):
             super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
     def get_iterator(self, dataset, training=False):
-        return BatchIterator(dataset, self.batch_size, self.generator if training else None)
+        if not training:
+            return BatchIterator(dataset, self.batch_size)
+        return BatchIterator(dataset, self.batch_size, self.generator, self.n_rows)
 
     def infer(self, x, **fit_params):
-        return self.module_(x, fit_params["generator"])
+        call = self.training_call if self.module_.training else self.module_
+        return call(x, fit_params["generator"])
 
     def train_step(self, batch, **fit_params):
         self.optimizer_.zero_grad(set_to_none=True)
@@ -132,7 +141,8 @@ class PretextNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             total = total + step["loss"].detach() * len(batch[0])
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(prefix + "_loss", float(total) / len(iterator.dataset))
+        loss = self.processes.mean(float(total) / iterator.n_rows)
+        self.history.record(prefix + "_loss", loss)
         self.history.record(prefix + "_batch_count", len(iterator))
 
 
@@ -151,12 +161,17 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Rows per step on a table of ``n_rows`` rows."""
-    if batch_size != "auto":
-        return min(int(batch_size), n_rows)
+def resolve_batch_size(batch_size: int | str, n_rows: int, n_processes: int = 1) -> int:
+    """Rows per step of each process on a table of ``n_rows`` rows in all."""
     # A small table is cut into some thirty batches, so that a pass is worth as many steps.
-    return min(256, max(32, n_rows // 32), n_rows)
+    size = min(256, max(32, n_rows // 32)) if batch_size == "auto" else int(batch_size)
+    size = min(size, n_rows)
+    if n_processes > 1 and size < 2 * n_processes:
+        raise ValueError(
+            f"A batch is shared out among {n_processes} processes, and each needs at least two "
+            f"rows; got {batch_size=} and {n_rows} rows to train on."
+        )
+    return size // n_processes
 
 
 def train(
@@ -213,6 +228,8 @@ def train(
     except StopTraining:
         pass
     except KeyboardInterrupt:
+        if options.processes.n_processes > 1:  # the others cannot know, and would wait
+            raise
         result.outcome = "interrupted"
     finally:
         net.notify("on_train_end", X=dataset, y=None)
@@ -242,7 +259,7 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     net.module_.eval()
     generator = torch.Generator(dataset.device).manual_seed(net.validation_seed)
     step = net.validation_step(next(iter(net.get_iterator(dataset))), generator=generator)
-    return math.isfinite(step["loss"])
+    return math.isfinite(net.processes.mean(float(step["loss"])))
 
 
 def _callbacks(
@@ -279,7 +296,8 @@ def _assemble(
     if validation is not None:
         parts = (part.to(options.device) for part in validation)
         held_out = predefined_split(TableDataset(*parts))
-    n_steps = options.max_iter * len(BatchIterator(dataset, options.batch_size))
+    n_rows = min(options.processes.gather(len(dataset)))
+    n_steps = options.max_iter * -(-n_rows // options.batch_size)
     best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
     callbacks = _callbacks(options, best, n_steps, checkpoint)
     net = PretextNet(
@@ -304,4 +322,7 @@ def _assemble(
     net.keeps_batches = bool(options.callbacks)
     net.generator = torch.Generator(options.device).manual_seed(seed)
     net.validation_seed = seed + 1
+    net.n_rows = n_rows
+    net.processes = options.processes
+    net.training_call = options.processes.share_gradients(net.module_)
     return net
