@@ -13,6 +13,7 @@ import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+import sklearn_ssl
 from sklearn_ssl import (
     ContrastiveEmbedder,
     DenoisingAutoencoder,
@@ -129,7 +130,11 @@ def command(call):
     return [sys.executable, "-c", f"{code}import test_distributed; test_distributed.{call}"]
 
 
-ON_LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+ON_LOOPBACK = {
+    "GLOO_SOCKET_IFNAME": "lo",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(Path(sklearn_ssl.__file__).parent.parent),
+}
 
 
 @pytest.fixture(scope="module")
