@@ -14,7 +14,9 @@ nox.options.sessions = ["oldest", "newest"]
 def oldest(session: nox.Session) -> None:
     """Run the tests on the lowest versions that pyproject.toml allows."""
     session.install("-c", "constraints-oldest.txt", "-e", ".[test]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # This torch warns of itself where a module is unpickled.
+    own_warning = "ignore:You are using:FutureWarning"
+    session.run("python", "-m", "pytest", "-W", own_warning, *session.posargs)
 
 
 @nox.session
@@ -26,11 +28,16 @@ def newest(session: nox.Session) -> None:
 
 @nox.session
 def thorough(session: nox.Session) -> None:
-    """Try a thousand tables per property and ten thousand damaged files."""
+    """Try more tables per property, more damaged files and more of scikit-learn's tools."""
     session.install("-c", "constraints.txt", "-e", ".[test]")
     session.run(
-        *("python", "-m", "pytest", "-rP", "tests/test_properties.py", "tests/test_faults.py"),
-        env={"HYPOTHESIS_PROFILE": "thorough", "FUZZED_FILES": "10000"},
+        *("python", "-m", "pytest", "-rP"),
+        *("tests/test_properties.py", "tests/test_faults.py", "tests/test_compositions.py"),
+        env={
+            "HYPOTHESIS_PROFILE": "thorough",
+            "FUZZED_FILES": "10000",
+            "CHECKED_COMPOSITIONS": "all",
+        },
     )
 
 

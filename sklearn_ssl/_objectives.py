@@ -55,7 +55,8 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
 def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
     n_numeric = schema.n_numeric
     predicted = output[:, :n_numeric]
-    missing = numeric.isnan() if any(schema.nullable) else None
+    # A stream, or the rows of a score, can have missing cells where those of fit had none.
+    missing = numeric.isnan() if any(schema.nullable) or numeric.isnan().any() else None
     truth = numeric if missing is None else numeric.nan_to_num(0.0)
     losses = (predicted - truth).square()
     if any(schema.binary):
@@ -66,6 +67,8 @@ def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
         return losses
     absent = missing.to(losses.dtype)
     losses = losses * (1 - absent)
+    if not any(schema.nullable):
+        return losses
     logits = output[:, n_numeric : n_numeric + sum(schema.nullable)]
     if all(schema.nullable):  # no need to look the columns up, which takes longer than the sums
         return losses + F.binary_cross_entropy_with_logits(logits, absent, reduction="none")

@@ -269,11 +269,22 @@ def test_extreme_outputs_have_finite_losses():
     assert output.grad.isfinite().all()
 
 
-def test_value_of_a_missing_number_costs_nothing():
-    schema = SCHEMAS["nullable numbers"]
-    output = torch.tensor([[9.0, 0.0, 50.0]])
+@pytest.mark.parametrize(
+    ("schema", "output"),
+    [
+        (SCHEMAS["nullable numbers"], [9.0, 0.0, 50.0]),
+        (SCHEMAS["numbers"], [9.0, 0.0]),  # complete columns while fitting, no longer so
+        (Schema((False, False), (False, True), ()), [9.0, 0.0, -50.0]),
+    ],
+    ids=["nullable", "complete", "another nullable"],
+)
+def test_value_of_a_missing_number_costs_nothing(schema, output):
+    output = torch.tensor([output], requires_grad=True)
     numeric, codes = torch.tensor([[torch.nan, 0.0]]), torch.empty(1, 0, dtype=torch.int32)
-    np.testing.assert_allclose(cell_losses(output, numeric, codes, schema), 0, atol=1e-6)
+    losses = cell_losses(output, numeric, codes, schema)
+    losses.sum().backward()
+    np.testing.assert_allclose(losses.detach(), 0, atol=1e-6)
+    np.testing.assert_allclose(output.grad, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)

@@ -108,6 +108,20 @@ def test_categories_that_come_later_share_one_code_and_learn(how, embedding, mix
     assert (embedder.transform(mixed) != before).any()
 
 
+@pytest.mark.parametrize(
+    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
+)
+def test_cells_can_be_missing_later_in_columns_that_were_complete(Embedder):
+    X = np.random.default_rng(0).normal(size=(90, 2))
+    holes = X.copy()
+    holes[::3, 1] = np.nan
+    embedder = Embedder(**SMALL).partial_fit(X)
+    assert np.isfinite(embedder.score(holes))
+    assert np.isfinite(embedder.partial_fit(holes).loss_curve_).all()
+    streamed = Embedder(**SMALL).fit_stream([X, holes], buffer_size=len(X))
+    assert np.isfinite(streamed.loss_curve_).all()
+
+
 def test_iterators_are_read_once_and_callables_once_per_pass(mixed):
     opened = []
 
