@@ -114,7 +114,7 @@ def require_safetensors() -> Any:
         import safetensors.numpy
     except ImportError as error:
         raise ImportError(
-            "Files need the package safetensors. Install it with: pip install 'sklearn-ssl[files]'"
+            "Files need the package safetensors. Install it with: pip install safetensors"
         ) from error
     return safetensors
 
