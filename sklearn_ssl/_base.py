@@ -23,6 +23,7 @@ from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
+from sklearn_ssl._inference import DeviceRowEmbedder, RowEmbedder
 from sklearn_ssl._networks import Embedding, Linear, learn_ramps
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
 from sklearn_ssl._pretext import Guide
@@ -42,9 +43,6 @@ from sklearn_ssl._training import (
 from sklearn_ssl._views import Batch
 
 N_ROWS_OF_STATISTICS = 10_000
-
-ROWS_IN_CACHE = 512
-"""Rows to embed at a time on a CPU: three times as fast as 8,192, whose layers leave the cache."""
 
 MOST_RAMPS = 2048
 """Columns of the embedding that quantile bins may add."""
@@ -197,9 +195,9 @@ class BaseEmbedder(
         check_is_fitted(self)
         X = self._check_table(X, reset=False)
         embedded = np.empty((num_samples(X), self._n_features_out), dtype=np.float32)
-        embedding = self._lend_embedding(self._center, self._scale)
+        embed = self._row_embedder(self._center, self._scale)
         for rows, block in self._encoded_blocks(X):
-            apply_embedding(embedding, block, out=embedded[rows])
+            embed(block, embedded[rows])
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
@@ -301,13 +299,13 @@ class BaseEmbedder(
         # A wide table has many features to combine and needs fewer cuts of each.
         n_bins = min(self.n_bins, MOST_RAMPS // max(self._schema.n_numeric, 1))
         self._ramps = learn_ramps(sample[0], n_bins if self.passthrough else 1)
-        embedding = self._lend_embedding()
-        self._n_features_out = embedding.width
-        embedded = np.empty((len(sample[0]), embedding.width), dtype=np.float32)
-        apply_embedding(embedding, sample, out=embedded)
+        embed = self._row_embedder()
+        self._n_features_out = embed.embedding.width
+        embedded = np.empty((len(sample[0]), self._n_features_out), dtype=np.float32)
+        embed(sample, embedded)
         self._center = embedded.mean(axis=0, dtype=np.float64).astype(np.float32)
         # A few columns at a time: the deviations are in double precision.
-        parts = np.array_split(embedded, -(-embedding.width // 64), axis=1)
+        parts = np.array_split(embedded, -(-self._n_features_out // 64), axis=1)
         scale = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
@@ -340,12 +338,9 @@ class BaseEmbedder(
             scale=scale,
         )
 
-    def _lend_embedding(self, center=None, scale=None) -> Embedding:
-        """A copy to embed rows with, on the device."""
-        device = resolve_device(self.device)
-        # In single precision the embedding of a row would depend on the rows around it.
-        dtype = torch.float64 if device == "cpu" else torch.float32
-        return copy.deepcopy(self._embedding(center, scale)).to(device, dtype)
+    def _row_embedder(self, center=None, scale=None) -> RowEmbedder | DeviceRowEmbedder:
+        embedding, device = self._embedding(center, scale), resolve_device(self.device)
+        return RowEmbedder(embedding) if device == "cpu" else DeviceRowEmbedder(embedding, device)
 
     @contextmanager
     def _network_on_device(self) -> Iterator[Any]:
@@ -380,22 +375,6 @@ class BaseEmbedder(
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.target_tags.required = bool(self.supervision_weight)
         return tags
-
-
-def apply_embedding(
-    embedding: Embedding, batch: Batch, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Embed encoded rows in the precision of the module, into ``out`` where it is given."""
-    units, n_rows = embedding.center, len(batch[0])
-    if out is None:
-        out = np.empty((n_rows, embedding.width), dtype=units.cpu().numpy().dtype)
-    size = ROWS_IN_CACHE if units.device.type == "cpu" else ROWS_PER_BLOCK
-    with torch.no_grad():
-        for start in range(0, n_rows, size):
-            rows = slice(start, start + size)
-            numeric, codes = (part[rows].to(units.device) for part in batch)
-            out[rows] = embedding(numeric.to(units.dtype), codes).cpu().numpy()
-    return out
 
 
 def _varies(batch: Batch) -> bool:

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._base import BaseEmbedder, apply_embedding
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import (
     HasMethods,
     Interval,
@@ -276,9 +276,11 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
 
 
 def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:
-    """Embed encoded rows as ``transform`` does, in double precision."""
-    embedding = transformer._lend_embedding(transformer._center, transformer._scale)
-    return torch.from_numpy(apply_embedding(embedding, (parts[0], parts[1]))).double()
+    """Embed encoded rows as ``transform`` does; what comes next is in double precision."""
+    embed = transformer._row_embedder(transformer._center, transformer._scale)
+    embedded = np.empty((len(parts[0]), embed.embedding.width), dtype=np.float32)
+    embed((parts[0], parts[1]), embedded)
+    return torch.from_numpy(embedded).double()
 
 
 def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:

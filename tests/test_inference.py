@@ -1,0 +1,106 @@
+"""A row is embedded as if it stood alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    MaskedFeaturePredictor,
+    _inference,
+)
+from sklearn_ssl._inference import LANES, ROWS_IN_CACHE, RowEmbedder, keeps_rows_apart
+
+N_ROWS = 2 * ROWS_IN_CACHE + 70
+RNG = np.random.default_rng(0)
+NUMBERS = pd.DataFrame(RNG.normal(size=(N_ROWS, 7)).astype(np.float32)).add_prefix("number")
+TABLES = {
+    "numbers": NUMBERS,
+    "wide": pd.DataFrame(RNG.normal(size=(N_ROWS, 77))).add_prefix("number"),
+    "mixed": NUMBERS.assign(
+        color=pd.Categorical(RNG.choice(["red", "green", "blue"], N_ROWS)),
+        city=RNG.integers(0, 200, N_ROWS).astype(str),
+        flag=RNG.integers(0, 2, N_ROWS),
+        income=np.exp(4 * RNG.normal(size=N_ROWS)),
+    ).mask(RNG.random((N_ROWS, 11)) < 0.1),
+}
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("Embedder", "name", "sizes", "width"),
+    [
+        (DenoisingAutoencoder, "numbers", (256, 256), 64),
+        (DenoisingAutoencoder, "mixed", (300, 77), 8),
+        (ContrastiveEmbedder, "wide", (17,), 3),
+        (MaskedFeaturePredictor, "mixed", (17,), 1),
+        (MaskedFeaturePredictor, "numbers", (1,), 1),
+    ],
+)
+def test_a_row_does_not_depend_on_the_others_nor_on_threads(Embedder, name, sizes, width, threads):
+    settings = {"hidden_layer_sizes": sizes, "n_components": width, "batch_size": 300}
+    table = TABLES[name]
+    threads(1)
+    embedder = Embedder(**settings, max_iter=1, random_state=0, device="cpu").fit(table)
+    together = embedder.transform(table)
+    for n_threads in (1, 2, 3):
+        threads(n_threads)
+        order = RNG.permutation(N_ROWS)
+        chosen = [order, *([row] for row in order[:4]), *(order[:n] for n in (31, 33, 600))]
+        for rows in chosen:
+            assert (embedder.transform(table.iloc[rows]) == together[rows]).all()
+
+
+def fitted_on_numbers():
+    settings = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0, "device": "cpu"}
+    return DenoisingAutoencoder(**settings).fit(NUMBERS)
+
+
+def test_layers_are_in_single_precision_where_rows_keep_apart(monkeypatch):
+    embedder = DenoisingAutoencoder(
+        hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
+    ).fit(NUMBERS)
+    single = embedder.transform(NUMBERS)
+    assert embedder._row_embedder().dtype == torch.float32
+    monkeypatch.setattr(_inference, "keeps_rows_apart", lambda *shape: False)
+    assert embedder._row_embedder().dtype == torch.float64
+    np.testing.assert_allclose(embedder.transform(NUMBERS), single, atol=1e-4)
+
+
+def test_a_product_that_mixes_rows_is_noticed(monkeypatch):
+    def addmm(bias, x, weight):
+        product = torch.Tensor.addmm(bias, x, weight)
+        product[-1] *= 1 + 1e-6  # as an edge that is added up in another order
+        return product
+
+    assert keeps_rows_apart.__wrapped__(LANES, 2 * LANES, 1)
+    monkeypatch.setattr(torch, "addmm", addmm)
+    assert not keeps_rows_apart.__wrapped__(LANES, 2 * LANES, 1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"embedding": "last"}, {"passthrough": False}])
+def test_blocks_and_the_differentiable_embedding_agree(settings):
+    table = TABLES["mixed"]
+    embedder = DenoisingAutoencoder(
+        hidden_layer_sizes=(40,), max_iter=1, random_state=0, device="cpu", **settings
+    ).fit(table)
+    with torch.no_grad():
+        expected = embedder._embedding(embedder._center, embedder._scale)(*embedder._encode(table))
+    np.testing.assert_allclose(embedder.transform(table), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_nothing_is_embedded_of_no_rows():
+    embedder = DenoisingAutoencoder(
+        hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
+    ).fit(NUMBERS)
+    out = np.empty((0, embedder._n_features_out), dtype=np.float32)
+    RowEmbedder(embedder._embedding())((torch.empty(0, 7), torch.empty(0, 0)), out)
+    assert out.shape[0] == 0
