@@ -90,8 +90,12 @@ def main():
     print(table.round(3).to_string())
 
     figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
-    axes.barh(table.index[::-1], table["mean"][::-1], xerr=table["std"][::-1], color="#0072B2")
-    axes.set(xlim=(table["mean"].min() - 0.1, 1), xlabel="Test accuracy (mean and std of draws)")
+    # Points, since the length of a bar that does not begin at zero would mislead.
+    axes.errorbar(table["mean"], table.index, xerr=table["std"], fmt="o", color="#0072B2")
+    axes.set(xlabel="Test accuracy (mean and std of draws)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.invert_yaxis()
+    axes.margins(y=0.2)
     axes.set_title(f"Digits with {n_labels} labels")
     figure.savefig(options.output, dpi=120)
     print(f"Figure: {options.output}")

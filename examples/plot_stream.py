@@ -105,6 +105,7 @@ def main():
         passes = np.arange(1, len(fitted.loss_curve_) + 1)
         axes.plot(passes, fitted.loss_curve_, marker="o", label=f"{label}: {scores[label]:.3f}")
     axes.set(xlabel="Pass", ylabel="Training loss", title="Loss, and accuracy with few labels")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     figure.savefig(options.output, dpi=120)
     print(f"Figure: {options.output}")
