@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import sklearn_ssl
+from sklearn_ssl import evaluation
+
 DOCS = Path(__file__).parent.parent / "docs"
 SESSIONS = {
     str(page.relative_to(DOCS)): re.findall(
@@ -24,6 +27,12 @@ def test_sessions_of_a_page_print_what_it_shows(page):
     failed, attempted = doctest.DocTestRunner().run(session, out=report.append)
     assert attempted
     assert not failed, "".join(report)
+
+
+@pytest.mark.parametrize("module", [sklearn_ssl, evaluation])
+def test_reference_lists_all_public_names(module):
+    listed = (DOCS / "reference.md").read_text(encoding="utf-8").split()
+    assert set(module.__all__) - {"__version__"} <= set(listed)
 
 
 def test_every_method_has_a_page_with_a_session():
