@@ -38,6 +38,9 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     print(comparison.sort_values("mean", ascending=False).round(4).to_markdown())
     print(f"\nCritical difference of mean ranks (Nemenyi, 5 %): {distance:.2f}; ", end="")
     print(f"Friedman p = {friedman_p_value(scores):.1e}")
+    left_out = sorted(set(chosen["table"]) - set(scores.index))
+    if left_out:
+        print(f"Left out, for want of a score of every method: {', '.join(left_out)}")
     for metric in metrics[1:]:
         means = table_means(chosen, metric).mean().sort_values()
         print(f"{metric}: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()))
