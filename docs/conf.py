@@ -35,11 +35,12 @@ intersphinx_mapping = {
     "matplotlib": ("https://matplotlib.org/stable/", None),
     "pandas": ("https://pandas.pydata.org/docs/", None),
     "sklearn": ("https://scikit-learn.org/stable/", None),
+    "torch": ("https://docs.pytorch.org/docs/stable/", None),
 }
 if not IS_RELEASE:
     intersphinx_mapping = {}
     suppress_warnings += ["ref.ref", "ref.term"]  # which methods inherited from scikit-learn have
-nitpick_ignore_regex = [("py:.*", r"(matplotlib|pandas|sklearn)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(matplotlib|pandas|sklearn|torch)\..*")]
 
 autosummary_generate = True
 autodoc_typehints = "none"
