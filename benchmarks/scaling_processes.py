@@ -164,7 +164,7 @@ def predict(options: argparse.Namespace) -> None:
     for name in ESTIMATORS:
         weights = n_weights(name, options.columns, (256, 256, 256), 64)
         for n_gpus in (8, 64):
-            batch = options.batch_size * n_gpus
+            batch = options.batch_size
             sent = bytes_of_step(name, weights, batch, n_gpus)
             seconds = {
                 "products": flops_of_step(name, weights, batch, n_gpus) / options.flops,
@@ -201,16 +201,16 @@ def main() -> None:
     command.set_defaults(run=predict)
     command.add_argument("--rows", type=int, default=10**9)
     command.add_argument("--columns", type=int, default=64)
-    command.add_argument("--batch-size", type=int, default=1024, help="rows of a GPU in a step")
+    command.add_argument("--batch-size", type=int, default=8192, help="rows of all GPUs in a step")
     command.add_argument("--flops", type=float, default=30e12, help="operations a second, assumed")
     command.add_argument("--launch", type=float, default=3e-3, help="s a step, assumed")
     command.add_argument("--nvlink", type=float, default=200e9, help="bytes a second, assumed")
     command.add_argument("--network", type=float, default=20e9, help="bytes a second, assumed")
     command = commands.add_parser("fit", help="what measure starts")
     command.set_defaults(run=fit_in_this_process)
-    command.add_argument(
-        "settings", nargs=5, type=lambda text: int(text) if text.isdigit() else text
-    )
+    command.add_argument("name")
+    for number in ("rows", "columns", "batch_size", "passes"):
+        command.add_argument(number, type=int)
     options = parser.parse_args()
     options.run(options)
 
