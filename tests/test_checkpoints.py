@@ -90,6 +90,20 @@ def test_a_fit_goes_on_where_it_was_cut_off_to_the_same_bits(embedder, fail_in, 
     assert scores[0] == scores[1]
 
 
+def test_a_fit_with_labels_goes_on_and_other_labels_are_another_fit(flowers, tmp_path):
+    labels = np.arange(150) // 50
+    guided = DenoisingAutoencoder(**SMALL, supervision_weight=1.0)
+    whole = clone(guided).fit(flowers, labels)
+    guided.set_params(checkpoint_dir=tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        clone(guided).set_params(callbacks=[Passes(3)]).fit(flowers, labels)
+    rest, others = Passes(), Passes()
+    resumed = clone(guided).set_params(callbacks=[rest]).fit(flowers, labels)
+    assert bits(resumed, flowers) == bits(whole, flowers)
+    clone(guided).set_params(callbacks=[others]).fit(flowers, labels[::-1].copy())
+    assert (rest.made, others.made) == (4, 6)
+
+
 @every
 def test_a_finished_fit_is_read_and_not_repeated(embedder, flowers, tmp_path):
     embedder = clone(embedder).set_params(checkpoint_dir=str(tmp_path / "made" / "here"))
