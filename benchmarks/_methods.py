@@ -97,10 +97,15 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
 
 def make_features(method: str, seed: int) -> Any:
     """Features by name; ``"name:parameter=value,..."`` changes parameters of one of ours."""
+    name, changes = split_method(method)
+    return FEATURES[name](seed).set_params(**changes)
+
+
+def split_method(method: str) -> tuple[str, dict[str, Any]]:
+    """The name before the colon, and the parameters after it."""
     name, _, changes = method.partition(":")
-    features = FEATURES[name](seed)
     pairs = (change.partition("=")[::2] for change in changes.split(",") if change)
-    return features.set_params(**{key: ast.literal_eval(value) for key, value in pairs})
+    return name, {key: ast.literal_eval(value) for key, value in pairs}
 
 
 def is_supervised(method: str) -> bool:

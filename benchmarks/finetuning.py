@@ -7,7 +7,8 @@
 ``target``. A transformer learns from all training rows without their labels. Every method then
 gets the same labelled rows, and is judged on the same test rows: accuracy for classes, R2 for
 numbers. A run continues where an earlier one ended. With ``--weights 0.3 1`` the transformer also
-sees the labels of the labelled rows, at these values of ``supervision_weight``.
+sees the labels of the labelled rows, at these values of ``supervision_weight``. With
+``--methods "gradual:early_stopping=False"`` parameters of the fine-tuned estimator are changed.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _comparisons import compare
-from _methods import make_features
+from _methods import make_features, split_method
 from _probe import fit_probe, score
 from _tables import Split, draw_labelled, read_index, split_table
 
@@ -39,18 +40,26 @@ METHODS: dict[str, dict[str, Any] | None] = {
 """Parameters of the fine-tuned estimators; the probe is scikit-learn's."""
 
 
+def check_method(method: str) -> str:
+    """Return a name that is known, or raise."""
+    if split_method(method)[0] not in METHODS:
+        raise ValueError(f"{method} is none of {list(METHODS)}")
+    return method
+
+
 def fit_and_score(
     method: str, transformer: Any, split: Split, labelled: np.ndarray, task: str, seed: int
 ) -> dict[str, float]:
     """Test scores of a method on a fitted transformer; seconds and passes of its fit."""
     X, y = split.X_train.iloc[labelled], split.y_train[labelled]
-    parameters = METHODS[method]
+    name, changes = split_method(method)
+    parameters = METHODS[name]
     started = time.perf_counter()
     if parameters is None:
         model = fit_probe(transformer.transform(X), y, task, seed)
     else:
         FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
-        model = FineTuned(transformer, random_state=seed, **parameters).fit(X, y)
+        model = FineTuned(transformer, random_state=seed, **{**parameters, **changes}).fit(X, y)
     seconds = time.perf_counter() - started
     X_test = transformer.transform(split.X_test) if parameters is None else split.X_test
     passes = getattr(model, "best_iter_", 0)
@@ -141,6 +150,9 @@ def report(arguments: argparse.Namespace) -> None:
         n_seeds = part["seed"].nunique()
         print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
         print(comparison.round(4).to_markdown())
+        if task == "classification":
+            means = part.pivot_table(index="method", values="log_loss", sort=False)["log_loss"]
+            print(f"\nlog_loss: {means.round(3).to_dict()}")
         differences = scores.sub(scores[PROBE], axis=0).drop(columns=PROBE)
         print("\n" + differences.round(3).to_markdown())
 
@@ -153,7 +165,7 @@ def main() -> None:
     runner = commands.add_parser("run", help="measure what has not been measured yet")
     runner.add_argument("--data", type=Path, required=True)
     runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
-    runner.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    runner.add_argument("--methods", nargs="+", default=list(METHODS), type=check_method)
     runner.add_argument("--labels", nargs="+", default=["100", "500", "all"])
     runner.add_argument("--rows", type=int, default=5000, help="most training rows of a table")
     runner.add_argument("--weights", type=float, nargs="+", default=[0.0])
