@@ -23,7 +23,7 @@ from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
-from sklearn_ssl._inference import DeviceRowEmbedder, RowEmbedder
+from sklearn_ssl._inference import DeviceRowEmbedder, RowEmbedder, embedding_moments
 from sklearn_ssl._networks import Embedding, Linear, learn_ramps
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
 from sklearn_ssl._pretext import Guide
@@ -301,16 +301,12 @@ class BaseEmbedder(
         self._ramps = learn_ramps(sample[0], n_bins if self.passthrough else 1)
         embed = self._row_embedder()
         self._n_features_out = embed.embedding.width
-        embedded = np.empty((len(sample[0]), self._n_features_out), dtype=np.float32)
-        embed(sample, embedded)
-        self._center = embedded.mean(axis=0, dtype=np.float64).astype(np.float32)
-        # A few columns at a time: the deviations are in double precision.
-        parts = np.array_split(embedded, -(-self._n_features_out // 64), axis=1)
-        scale = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
+        center, scale, last_layer = embedding_moments(embed, sample, self.n_components)
+        self._center = center.astype(np.float32)
         is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
         last = slice(self.n_components)
-        last_layer = np.where(is_constant[last], 0.0, embedded[:, last] - self._center[last])
+        last_layer = np.where(is_constant[last], 0.0, last_layer - self._center[last])
         self.effective_rank_ = rank_of_spectrum(np.linalg.svd(last_layer, compute_uv=False))
         if len(sample[0]) > 2 and _varies(sample):
             self._warn_of_collapse()

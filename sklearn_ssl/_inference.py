@@ -4,6 +4,7 @@ import copy
 from functools import cache
 from itertools import groupby
 
+import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from sklearn_ssl._networks import Embedding, Linear, write_numbers, write_row
 from sklearn_ssl._views import Batch
+
+FloatArray = npt.NDArray[np.float64]
 
 ROWS_IN_CACHE = 512
 """Rows to embed at a time on a CPU: three times as fast as 8,192, whose layers leave the cache."""
@@ -137,6 +140,37 @@ class DeviceRowEmbedder:
         for start in range(0, len(out), ROWS_ON_DEVICE):
             rows = slice(start, start + ROWS_ON_DEVICE)
             out[rows] = self.embedding(*(part[rows].to(device) for part in batch)).cpu().numpy()
+
+
+def embedding_moments(
+    embed: RowEmbedder | DeviceRowEmbedder, batch: Batch, n_first: int
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.float32]]:
+    """Mean and standard deviation of every column of an embedding, and its first columns.
+
+    One block is held at a time, and its moments are merged with those before (Chan et al., 1983):
+    the embedding of a sample can be larger than the table.
+
+    Returns
+    -------
+    mean, deviation : ndarray of shape (width,)
+
+    first : ndarray of shape (n_rows, n_first)
+    """
+    n_rows, width = len(batch[0]), embed.embedding.width
+    first = np.empty((n_rows, n_first), dtype=np.float32)
+    mean, squares = np.zeros(width), np.zeros(width)
+    held = np.empty((min(n_rows, ROWS_IN_CACHE), width), dtype=np.float32)
+    for start in range(0, n_rows, ROWS_IN_CACHE):
+        stop = min(start + ROWS_IN_CACHE, n_rows)
+        block = held[: stop - start]
+        embed((batch[0][start:stop], batch[1][start:stop]), block)
+        first[start:stop] = block[:, :n_first]
+        mean_of_block = block.mean(axis=0, dtype=np.float64)
+        shift = mean_of_block - mean
+        squares += ((block - mean_of_block) ** 2).sum(axis=0)
+        squares += shift**2 * (start * (stop - start) / stop)
+        mean += shift * ((stop - start) / stop)
+    return mean, np.sqrt(squares / n_rows), first
 
 
 @cache

@@ -11,7 +11,13 @@ from sklearn_ssl import (
     MaskedFeaturePredictor,
     _inference,
 )
-from sklearn_ssl._inference import LANES, ROWS_IN_CACHE, RowEmbedder, keeps_rows_apart
+from sklearn_ssl._inference import (
+    LANES,
+    ROWS_IN_CACHE,
+    RowEmbedder,
+    embedding_moments,
+    keeps_rows_apart,
+)
 
 N_ROWS = 2 * ROWS_IN_CACHE + 70
 RNG = np.random.default_rng(0)
@@ -104,3 +110,16 @@ def test_nothing_is_embedded_of_no_rows():
     out = np.empty((0, embedder._n_features_out), dtype=np.float32)
     RowEmbedder(embedder._embedding())((torch.empty(0, 7), torch.empty(0, 0)), out)
     assert out.shape[0] == 0
+
+
+@pytest.mark.parametrize("n_rows", [1, 40, ROWS_IN_CACHE, N_ROWS])
+def test_moments_are_those_of_all_rows_together(n_rows):
+    embedder = fitted_on_numbers()
+    embed, batch = embedder._row_embedder(), embedder._encode(NUMBERS[:n_rows] + 100)
+    embedded = np.empty((n_rows, embed.embedding.width), dtype=np.float32)
+    embed(batch, embedded)
+    mean, deviation, first = embedding_moments(embed, batch, 5)
+    exact = embedded.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(deviation, exact.std(axis=0), atol=1e-9)
+    assert (first == embedded[:, :5]).all()
