@@ -39,7 +39,7 @@ def test_raw_features_take_categories_not_seen_before():
 
 
 def test_raw_features_of_sparse_tables_stay_sparse():
-    X = sparse.random_array((20, 5), density=0.3, rng=0, format="csr")
+    X = sparse.random(20, 5, density=0.3, random_state=0, format="csr")
     assert sparse.issparse(raw_features(X).fit(X).transform(X))
 
 
