@@ -83,7 +83,7 @@ def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
     smallest = torch.finfo(numeric.dtype).eps
     mean = numeric.nanmean(dim=0).nan_to_num(0.0)
     binary = torch.tensor(schema.binary, dtype=torch.bool, device=numeric.device)
-    values = torch.where(binary, mean.clamp(0, 1).logit(smallest), mean)
+    values = torch.where(binary, mean.logit(smallest), mean)  # logit cuts to (0, 1)
     nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
     absent = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
     frequencies = [

@@ -148,6 +148,12 @@ def test_double_precision_stays_double_precision(corruption):
     assert [part.dtype for part in view] == [torch.float64, torch.int32]
 
 
+def test_noise_is_drawn_in_the_precision_of_the_numbers():
+    batch = torch.zeros(50, 1, dtype=torch.float64), torch.empty(50, 0, dtype=torch.int32)
+    noise, _ = jitter(batch, everything(batch), seeded())
+    assert (noise != noise.float().double()).any()
+
+
 def test_hide_blanks_half_of_the_cells_and_swaps_the_others():
     batch = make_batch(2000, 2, 2)
     mask = draw_mask(batch, 0.5, seeded(1))
