@@ -12,7 +12,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = [PROJECT["optional-dependencies"][name] for name in ("files", "plot", "test")]
+EXTRAS = [PROJECT["optional-dependencies"][name] for name in ("files", "plot")]
 REQUIRED = [Requirement(text) for text in chain(PROJECT["dependencies"], *EXTRAS)]
 
 
