@@ -91,7 +91,7 @@ def measure(arguments: argparse.Namespace, name: str, task: str, seed: int, know
             for method in arguments.methods:
                 if (name, seed, n_labels, weight, method) in known:
                     continue
-                key = "untrained" if method == "from scratch" else str(weight)
+                key = "untrained" if method.startswith("from scratch") else str(weight)
                 started = time.perf_counter()
                 if key == "untrained" and key not in fitted:
                     fitted[key] = make_features(key, seed).fit(split.X_train)
