@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,
+    "notebook_extensions": set(),  # in a notebook the examples would read its command line
 }
 
 html_theme = "pydata_sphinx_theme"
