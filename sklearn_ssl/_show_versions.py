@@ -14,7 +14,6 @@ PACKAGES = (
     "scikit-learn",
     "scipy",
     "skorch",
-    "torch",
     "tqdm",
     "matplotlib",
     "pyarrow",
@@ -36,6 +35,7 @@ def show_versions():
     facts = {
         "sklearn_ssl": __version__,
         **{name: _version_of(name) for name in PACKAGES},
+        "torch": str(torch.__version__),  # which names the build, too
         "python": f"{platform.python_version()}, {sys.executable}",
         "machine": platform.platform(),
         "threads": torch.get_num_threads(),
