@@ -259,21 +259,9 @@ class BaseEmbedder(
             task, parts = self._guide(pretext, target, rng), (*table, *target.tensors())
         if hold_out and len(table[0]) > 1:
             parts, validation = split(parts, self.validation_fraction, rng)
-        processes = processes or OneProcess()
-        n_rows = min(processes.gather(len(parts[0]))) * processes.n_processes
-        options = TrainingOptions(
-            max_iter=max_iter,
-            batch_size=resolve_batch_size(self.batch_size, n_rows, processes.n_processes),
-            learning_rate=learning_rate,
-            learning_rate_init=self.learning_rate_init * rate_factor,
-            weight_decay=self.weight_decay,
-            early_stopping=validation is not None,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-            device=resolve_device(self.device),
-            verbose=bool(self.verbose) and not processes.rank,
-            callbacks=self.callbacks or (),
-            processes=processes,
+        stops = validation is not None
+        options = self._options(
+            len(parts[0]), max_iter, learning_rate, rate_factor, stops, processes or OneProcess()
         )
         checkpoint = Checkpoint(checkpoints) if checkpoints else None
         seed = draw_seed(rng)
@@ -285,6 +273,31 @@ class BaseEmbedder(
             del self.validation_scores_
         warn_of_outcome(result)
         return result
+
+    def _options(
+        self,
+        n_rows: int,
+        max_iter: int,
+        learning_rate: str,
+        rate_factor: float,
+        early_stopping: bool,
+        processes: OneProcess,
+    ) -> TrainingOptions:
+        n_rows = min(processes.gather(n_rows)) * processes.n_processes
+        return TrainingOptions(
+            max_iter=max_iter,
+            batch_size=resolve_batch_size(self.batch_size, n_rows, processes.n_processes),
+            learning_rate=learning_rate,
+            learning_rate_init=self.learning_rate_init * rate_factor,
+            weight_decay=self.weight_decay,
+            early_stopping=early_stopping,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            device=resolve_device(self.device),
+            verbose=bool(self.verbose) and not processes.rank,
+            callbacks=self.callbacks or (),
+            processes=processes,
+        )
 
     def _guide(self, pretext: nn.Module, target: Target, rng: np.random.RandomState) -> Guide:
         # The head serves to train the encoder and is then forgotten: it predicts nothing.

@@ -212,7 +212,7 @@ def train(
         Its weights are the last ones of a fit that finished, and the best ones of a fit that
         stopped early, was interrupted or diverged.
     """
-    dataset = TableDataset(*(part.to(options.device) for part in table))
+    dataset = _on_device(table, options)
     net = _assemble(pretext, dataset, validation, options, seed, checkpoint)
     if optimizer_state:
         # The optimiser writes into what it loads, also where a fit fails midway.
@@ -233,17 +233,7 @@ def train(
         result.outcome = "interrupted"
     finally:
         net.notify("on_train_end", X=dataset, y=None)
-    if not best.is_finite_:
-        result.outcome = "diverged"
-    if result.outcome != "finished" or validation is not None:
-        net.module_.load_state_dict(best.weights_)
-    # The losses of a pass say nothing about its last step.
-    if not _has_finite_loss(net, dataset):
-        result.outcome = "diverged"
-        for weights in (best.weights_, best.first_):
-            net.module_.load_state_dict(weights)
-            if _has_finite_loss(net, dataset):
-                break
+    result.outcome = _settle_weights(net, dataset, best, result.outcome, validation is not None)
     passes = [row for row in net.history if "train_loss" in row]
     result.loss_curve = [row["train_loss"] for row in passes]
     if validation is not None:
@@ -254,12 +244,34 @@ def train(
     return result
 
 
+def _settle_weights(
+    net: PretextNet, dataset: TableDataset, best: BestWeights, outcome: str, prefers_best: bool
+) -> str:
+    """Load the weights that a fit ends with; return the outcome, which they can change."""
+    if not best.is_finite_:
+        outcome = "diverged"
+    if outcome != "finished" or prefers_best:
+        net.module_.load_state_dict(best.weights_)
+    # The losses of a pass say nothing about its last step.
+    if not _has_finite_loss(net, dataset):
+        outcome = "diverged"
+        for weights in (best.weights_, best.first_):
+            net.module_.load_state_dict(weights)
+            if _has_finite_loss(net, dataset):
+                break
+    return outcome
+
+
 def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     """Whether the weights as they are have a finite loss on a batch."""
     net.module_.eval()
     generator = torch.Generator(dataset.device).manual_seed(net.validation_seed)
     step = net.validation_step(next(iter(net.get_iterator(dataset))), generator=generator)
     return math.isfinite(net.processes.mean(float(step["loss"])))
+
+
+def _on_device(parts: tuple[Tensor, ...], options: TrainingOptions) -> TableDataset:
+    return TableDataset(*(part.to(options.device) for part in parts))
 
 
 def _callbacks(
@@ -292,10 +304,6 @@ def _assemble(
     seed: int,
     checkpoint: Callback | None,
 ) -> PretextNet:
-    held_out = None
-    if validation is not None:
-        parts = (part.to(options.device) for part in validation)
-        held_out = predefined_split(TableDataset(*parts))
     n_rows = min(options.processes.gather(len(dataset)))
     n_steps = options.max_iter * -(-n_rows // options.batch_size)
     best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
@@ -311,7 +319,7 @@ def _assemble(
         ],
         lr=options.learning_rate_init,
         batch_size=options.batch_size,
-        train_split=held_out,
+        train_split=validation and predefined_split(_on_device(validation, options)),
         callbacks="disable",
         device=options.device,
         verbose=0,
