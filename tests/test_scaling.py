@@ -15,10 +15,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from threadpoolctl import threadpool_limits
 
 from sklearn_ssl import DenoisingAutoencoder
 
@@ -38,16 +36,6 @@ def table(n_rows=60):
     rng = np.random.default_rng(0)
     town = rng.choice(["Köln", "Łódź"], n_rows)
     return pd.DataFrame({"town": town, "a": rng.normal(size=n_rows), "b": rng.normal(size=n_rows)})
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """As workers have; sums depend on how many threads share them."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")
