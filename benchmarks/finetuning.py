@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _command_line import run_and_report
 from _comparisons import compare
 from _methods import make_features, split_method
 from _probe import fit_probe, score
@@ -158,23 +159,11 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-    runner = commands.add_parser("run", help="measure what has not been measured yet")
-    runner.add_argument("--data", type=Path, required=True)
-    runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
+    parser, runner = run_and_report(__doc__, run, report, n_seeds=1)
     runner.add_argument("--methods", nargs="+", default=list(METHODS), type=check_method)
     runner.add_argument("--labels", nargs="+", default=["100", "500", "all"])
     runner.add_argument("--rows", type=int, default=5000, help="most training rows of a table")
     runner.add_argument("--weights", type=float, nargs="+", default=[0.0])
-    runner.add_argument("--seeds", type=int, default=1)
-    runner.set_defaults(command=run)
-    reporter = commands.add_parser("report", help="print comparisons over tables")
-    reporter.set_defaults(command=report)
-    for command in (runner, reporter):
-        command.add_argument("--results", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.command(arguments)
 

@@ -9,10 +9,10 @@ and splits are those of ``transfer.py``; a run continues where an earlier one en
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _command_line import run_and_report
 from _comparisons import win_matrix
 from _methods import OURS, make_features
 from _parts import read_parts, write_part
@@ -83,20 +83,8 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-    runner = commands.add_parser("run", help="measure what has not been measured yet")
-    runner.add_argument("--data", type=Path, required=True)
-    runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
+    parser, runner = run_and_report(__doc__, run, report, n_seeds=5)
     runner.add_argument("--rows", type=int, default=20_000, help="most training rows of a table")
-    runner.add_argument("--seeds", type=int, default=5)
-    runner.set_defaults(command=run)
-    reporter = commands.add_parser("report", help="print the win matrices")
-    reporter.set_defaults(command=report)
-    for command in (runner, reporter):
-        command.add_argument("--results", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.command(arguments)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from _command_line import run_and_report
 from _methods import (
     FEATURES,
     SUPERVISED,
@@ -92,23 +93,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True)
-    runner = commands.add_parser("run", help="measure what has not been measured yet")
-    runner.add_argument("--data", type=Path, required=True)
-    runner.add_argument("--tables", nargs="+", help="names; all of index.csv by default")
+    parser, runner = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=5)
     methods = [name for name in (*FEATURES, *SUPERVISED) if name != "umap" or _has_umap()]
     runner.add_argument("--methods", nargs="+", default=methods, type=check_method)
     runner.add_argument("--labels", nargs="+", default=LABELS)
-    runner.add_argument("--seeds", type=int, default=5)
     runner.add_argument("--jobs", type=int, default=1, help="tables at a time")
-    runner.set_defaults(command=run)
-    reporter = commands.add_parser("report", help="print tables and draw figures")
-    reporter.set_defaults(command=lambda a: report(a.results))
-    for command in (runner, reporter):
-        command.add_argument("--results", type=Path, required=True)
     arguments = parser.parse_args(argv)
     arguments.command(arguments)
 
