@@ -13,6 +13,15 @@ METRICS = {
     "regression": ["r2"],
 }
 SAFE_TABLES = ["vehicle", "credit_g", "diabetes"]
+SHORT_NAMES = {
+    "ContrastiveEmbedder": "contrast",
+    "DenoisingAutoencoder": "denoising",
+    "MaskedFeaturePredictor": "masked",
+    "hist_gradient_boosting": "boosting",
+    "random_forest": "forest",
+    "random_trees": "trees",
+}
+FORMATS = ("", ".3f", "+.4f", "+.4f", "+.4f", ".0%", ".1f")
 BLUE, GREY = "#0072B2", "#999999"
 
 
@@ -35,7 +44,8 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     distance = critical_difference(scores.shape[1], len(scores))
     n_seeds = chosen["seed"].nunique()
     print(f"\n## {metrics[0]}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
-    print(comparison.sort_values("mean", ascending=False).round(4).to_markdown())
+    best_first = comparison.sort_values("mean", ascending=False).astype(object)
+    print(best_first.where(best_first.notna(), None).to_markdown(floatfmt=FORMATS))
     print(f"\nCritical difference of mean ranks (Nemenyi, 5 %): {distance:.2f}; ", end="")
     print(f"Friedman p = {friedman_p_value(scores):.1e}")
     left_out = sorted(set(chosen["table"]) - set(scores.index))
@@ -44,7 +54,7 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     for metric in metrics[1:]:
         means = table_means(chosen, metric).mean().sort_values()
         print(f"{metric}: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()))
-    print("\n" + scores.round(3).to_markdown())
+    print("\n" + scores.rename(columns=SHORT_NAMES).to_markdown(floatfmt=".3f"))
     safe = [name for name in SAFE_TABLES if name in scores.index]
     if safe:
         loss = scores.loc[safe].sub(scores.loc[safe, "raw"], axis=0).mean()

@@ -1,12 +1,13 @@
 """Settings of the documentation; ``sphinx-build -t release`` runs the examples in full."""
 
+import os
 from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx_gallery.directives import imgsgnode
 
 from sklearn_ssl import __version__
-from sklearn_ssl._display import DisplayMixin
 
 IS_RELEASE = tags.has("release")  # noqa: F821, Sphinx puts it here
 
@@ -28,6 +29,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/*.ipynb"]
 nitpicky = True
 default_role = "code"
+smartquotes = False  # a string's quotes are to be copied
 suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
 
 # The pages of other projects are looked up over the network, which only a release needs.
@@ -53,6 +55,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+os.environ["PYTHONSTARTUP"] = str(Path(__file__).parent / "_links.py")  # kernels read it
 
 
 def arguments_of_example(gallery_conf, script_vars):
@@ -72,6 +75,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,
+    "min_reported_time": 3600,  # other machines take other times
     "notebook_extensions": set(),  # in a notebook the examples would read its command line
 }
 
@@ -80,7 +84,8 @@ html_title = "sklearn_ssl"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "start", "tutorial", "alternatives")}
+html_sidebars = {page: [] for page in ("index", "start", "tutorial", "alternatives", "scaling")}
+html_sidebars["auto_examples/*"] = []  # the width is for the code
 html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -92,9 +97,6 @@ html_theme_options = {
 }
 html_math_renderer = "mathml"
 
-# Diagrams of estimators on these pages link to the reference beside them.
-DisplayMixin._doc_link_template = "../generated/{estimator_module}.{estimator_name}.html"
-
 
 def write_formula(translator, node):
     """Write a formula as MathML, which browsers draw without a script from elsewhere."""
@@ -104,6 +106,13 @@ def write_formula(translator, node):
     raise nodes.SkipNode
 
 
+def frame_figures(app, doctree):
+    """Put the figures of examples into frames, in which a telephone can move them."""
+    for figure in list(doctree.findall(imgsgnode)):
+        figure.replace_self(nodes.container("", figure.deepcopy(), classes=["figure-frame"]))
+
+
 def setup(app):
-    """Register what the settings above name."""
+    """Register what the settings above name, and what pages need before they are written."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
+    app.connect("doctree-read", frame_figures)

@@ -1,25 +1,43 @@
 """What a notebook shows of an estimator: scikit-learn's diagram and, once fitted, the losses."""
 
 import math
+import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
-
-DOCUMENTATION = ""
-"""Address of the published documentation, to which diagrams link; there is none yet."""
 
 WIDTH, HEIGHT, MARGIN = 240, 64, 4
 
 MOST_POINTS = 240
 """Points of a drawn curve, one per pixel."""
 
+NOWHERE = "nowhere"
+"""Stands for the address where there is none: scikit-learn then shows no documentation at all."""
+
+LINK_TO_NOWHERE = re.compile(f' rel="noreferrer" target="_blank" href="{NOWHERE}[^"]*"')
+LINE_OF_DOCSTRING = re.compile("(?<!<br>)<br>(?!<br>)")
+TOOLTIP = 'style="position-anchor:'
+WITHIN_THE_SCREEN = 'style="box-sizing:border-box;max-width:max(100%, 20em);position-anchor:'
+
 
 class DisplayMixin:
     """For estimators that keep ``loss_curve_`` and ``validation_scores_``."""
 
     _doc_link_module = "sklearn_ssl"
-    _doc_link_template = DOCUMENTATION and (
-        DOCUMENTATION + "/generated/{estimator_module}.{estimator_name}.html"
-    )
+
+    @property
+    def _doc_link_template(self) -> str:
+        site = published_documentation()
+        return site and f"{site}/generated/{{estimator_module}}.{{estimator_name}}.html"
+
+    def _get_params_html(self, deep: bool = True, doc_link: str | None = None) -> Any:
+        if doc_link is None:  # scikit-learn 1.7 shows parameters and knows no links
+            return super()._get_params_html(deep)  # type: ignore[misc]
+        return _tooltips(super()._get_params_html(deep, doc_link or NOWHERE))  # type: ignore[misc]
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        return _tooltips(super()._get_fitted_attr_html(doc_link or NOWHERE))  # type: ignore[misc]
 
     def _repr_html_inner(self) -> str:
         return super()._repr_html_inner() + draw_losses(self)  # type: ignore[misc]
@@ -29,6 +47,31 @@ class DisplayMixin:
         if "text/html" in bundle:
             bundle["text/html"] += draw_losses(self)
         return bundle
+
+
+@cache
+def published_documentation() -> str:
+    """Return the address in ``project.urls`` of ``pyproject.toml``; an empty one without it."""
+    try:
+        urls = metadata("sklearn-ssl").get_all("Project-URL", [])
+    except PackageNotFoundError:  # a tree that was not installed
+        return ""
+    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+
+
+def _tooltips(table: Any) -> Any:
+    """Show the documentation in a table of scikit-learn's, without links to nowhere.
+
+    Its lines are joined, and as wide as there is room: scikit-learn's would leave the screen.
+    """
+    draw = table._html_repr
+
+    def redraw() -> str:
+        html = LINE_OF_DOCSTRING.sub(" ", LINK_TO_NOWHERE.sub("", draw()))
+        return html.replace(TOOLTIP, WITHIN_THE_SCREEN)
+
+    table._html_repr = redraw
+    return table
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
+import re
 import xml.etree.ElementTree as ET
+from email.message import Message
+from importlib.metadata import PackageNotFoundError
 from math import nan
 
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
+from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier, _display
 from sklearn_ssl._display import MOST_POINTS, draw_losses
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -100,14 +104,43 @@ def test_diagrams_of_compositions_are_whole():
     assert "DenoisingAutoencoder" in html_of(search)
 
 
-def test_parameters_link_to_the_documentation_where_it_is_published(monkeypatch):
-    template = "https://example.org/{estimator_module}.{estimator_name}.html"
-    monkeypatch.setattr(DenoisingAutoencoder, "_doc_link_template", template)
-    autoencoder = DenoisingAutoencoder()
-    assert autoencoder._get_doc_link() == (
-        "https://example.org/sklearn_ssl.DenoisingAutoencoder.html"
-    )
-    assert 'href="https://example.org' in html_of(autoencoder)
+@pytest.fixture
+def published(monkeypatch):
+    """A distribution whose ``project.urls`` name a documentation."""
+    about = Message()
+    about["Project-URL"] = "Source, https://example.org/source"
+    about["Project-URL"] = "Documentation, https://example.org/docs/"
+    monkeypatch.setattr(_display, "metadata", lambda name: about)
+    _display.published_documentation.cache_clear()
+    yield
+    _display.published_documentation.cache_clear()
+
+
+@pytest.mark.usefixtures("published")
+def test_parameters_link_to_the_documentation_where_it_is_published():
+    page = "https://example.org/docs/generated/sklearn_ssl.DenoisingAutoencoder.html"
+    assert DenoisingAutoencoder()._get_doc_link() == page
+    assert f'href="{page}' in html_of(DenoisingAutoencoder())
+
+
+def test_nothing_links_to_documentation_of_a_tree_that_was_not_installed(monkeypatch):
+    def metadata(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(_display, "metadata", metadata)
+    assert _display.published_documentation.__wrapped__() == ""
+
+
+@pytest.mark.skipif(
+    not hasattr(BaseEstimator, "_get_fitted_attr_html"), reason="new in scikit-learn 1.9"
+)
+@pytest.mark.parametrize("wrap", [lambda estimator: estimator, make_pipeline])
+def test_parameters_and_attributes_explain_themselves_without_an_address(wrap):
+    html = html_of(wrap(DenoisingAutoencoder(**SMALL).fit(X)))
+    assert "encoder&#x27;s last layer, the bottleneck that the row has to pass." in html
+    assert "rows, from 1 to ``n_components`` (RankMe" in html
+    assert set(re.findall('href="([^"]{,24})', html)) <= {"https://scikit-learn.org"}
+    assert "nowhere" not in html
 
 
 def test_repr_names_changed_parameters_alone():
