@@ -7,6 +7,7 @@ Ray is not in CI's environment: ``pip install -c constraints.txt -e '.[ray]'``, 
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -75,30 +76,36 @@ def test_search_on_a_cluster_finds_what_one_process_finds(names, folder):
     assert len(list((folder / "checkpoints").iterdir())) == n_fits + 1
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_search_is_completed_where_a_worker_is_killed(names, folder):
-    kept = folder / "killed"
+def search_while_a_worker_is_killed(kept, find_worker, **backend):
+    """Search, kill a worker once it works, and return its process and both searches' scores."""
     embedder = DenoisingAutoencoder(**SMALL, max_iter=60, checkpoint_dir=kept)
     search = GridSearchCV(embedder, {"noise_level": [0.1, 0.2, 0.3, 0.4]}, cv=2, refit=False)
-    workers = names["client"].run(os.getpid)
     killed = []
 
     def kill_once_it_works():
         while not (kept.exists() and any(kept.iterdir())):
             time.sleep(0.01)
-        victim = next(iter(workers.values()))
-        os.kill(victim, signal.SIGKILL)
-        killed.append(victim)
+        killed.append(find_worker())
+        os.kill(killed[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_once_it_works)
     killer.start()
-    with joblib.parallel_config(backend="dask"):
-        search.fit(names["X"])
+    with joblib.parallel_config(**backend):
+        search.fit(table())
     killer.join()
+    alone = clone(search).set_params(estimator__checkpoint_dir=None).fit(table())
+    return killed[0], scores(search), scores(alone)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_search_is_completed_where_a_worker_is_killed(names, folder):
+    workers = names["client"].run(os.getpid)
+    killed, found, expected = search_while_a_worker_is_killed(
+        folder / "killed", lambda: next(iter(workers.values())), backend="dask"
+    )
+    assert found == expected
     names["client"].wait_for_workers(2, timeout=60)
-    assert killed[0] not in names["client"].run(os.getpid).values()
-    alone = clone(search).set_params(estimator__checkpoint_dir=None).fit(names["X"])
-    assert scores(search) == scores(alone)
+    assert killed not in names["client"].run(os.getpid).values()
 
 
 def test_a_table_in_partitions_is_learned_and_embedded_lazily(names):
@@ -144,3 +151,20 @@ def test_ray_data_is_learned_and_embedded(ray, folder):
     expected = names["embedder"].transform(table()).sort_values("denoisingautoencoder0").to_numpy()
     np.testing.assert_array_equal(found, expected)
     assert names["embedder"].n_iter_ == names["embedder"].max_iter
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::UserWarning")
+def test_search_on_ray_is_completed_where_a_worker_is_killed(ray, folder):
+    names = {"X": table()}
+    exec(recipe("The same on Ray"), names)
+
+    def find_worker():
+        found = subprocess.check_output(["pgrep", "--full", "^ray::PoolActor.run_batch"])
+        return int(found.split()[0])
+
+    killed, found, expected = search_while_a_worker_is_killed(
+        folder / "killed on ray", find_worker, **names["on_ray"]
+    )
+    assert found == expected
+    assert not Path(f"/proc/{killed}").exists()
