@@ -50,10 +50,11 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
     if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
         X = X.to_pandas()
     if not isinstance(X, pd.DataFrame):
-        options = {"ensure_all_finite": False, "accept_sparse": "csr", "estimator": estimator}
-        X = check_array(X, dtype=None, input_name="X", **options)
+        X = check_array(
+            X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
+        )
         if not sp.issparse(X) and X.dtype.kind not in "biuf" and not has_categories:
-            X = _check_numbers(X, options)
+            X = _check_numbers(X)
         return X
     name = type(estimator).__name__
     for axis, (count, what) in enumerate(zip(X.shape, ("sample", "feature"), strict=True)):
@@ -71,9 +72,9 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
     return X
 
 
-def _check_numbers(X: Any, options: dict[str, Any]) -> Any:
+def _check_numbers(X: Any) -> Any:
     try:
-        return check_array(X, dtype="numeric", input_name="X", **options)
+        return check_array(X, dtype="numeric", ensure_all_finite=False)
     except ValueError as error:
         raise ValueError(
             f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "

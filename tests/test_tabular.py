@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 
 from sklearn_ssl import _tabular
 from sklearn_ssl._schema import INFREQUENT, MISSING, N_RESERVED, Schema
-from sklearn_ssl._tabular import TableEncoder, categorical_positions, check_table
+from sklearn_ssl._tabular import TableEncoder, categorical_positions, check_rows, check_table
 
 
 def check(X, has_categories=False):
@@ -328,3 +328,27 @@ def test_arrays_of_strings_are_read_where_columns_are_declared():
     numeric, codes = encoder.transform(X)
     assert numeric.ravel().tolist() == [-1, 1]
     assert codes.ravel().tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("categorical_features", ["from_dtype", None])
+def test_arrays_of_strings_are_numbers_where_no_column_is_declared(categorical_features):
+    numbers = np.array([["1", "2.5"], [None, "3"]], dtype=object)
+    X = check_rows(PCA(), numbers, categorical_features, reset=True)
+    np.testing.assert_array_equal(X, [[1, 2.5], [np.nan, 3]])
+    told = (
+        r"explicitly instead\. In an array, columns of strings are to be named in "
+        r"categorical_features; in a DataFrame they are recognised\."
+    )
+    with pytest.raises(ValueError, match=told):
+        check_rows(PCA(), np.array([["a", "1"]]), categorical_features, reset=True)
+    assert check_rows(PCA(), np.array([["a", "1"]]), [0], reset=True).tolist() == [["a", "1"]]
+
+
+def test_columns_are_those_of_fit(mixed):
+    model = PCA()
+    assert check_rows(model, mixed, "from_dtype", reset=True) is mixed
+    assert model.feature_names_in_.tolist() == mixed.columns.tolist()
+    with pytest.raises(ValueError, match="names should match"):
+        check_rows(model, mixed.rename(columns={"town": "city"}), "from_dtype", reset=False)
+    with pytest.raises(ValueError, match="PCA is expecting 7 features"):
+        check_rows(model.fit(np.eye(7)), np.ones((2, 3)), "from_dtype", reset=False)
