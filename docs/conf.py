@@ -58,6 +58,12 @@ nb_merge_streams = True
 os.environ["PYTHONSTARTUP"] = str(Path(__file__).parent / "_links.py")  # kernels read it
 
 
+SHORT_FORM = (
+    "Drawn by the script's short form (--short): few rows, passes and draws. It shows what the "
+    "figure looks like; for conclusions, run the script as it is."
+)
+
+
 def arguments_of_example(gallery_conf, script_vars):
     """Command line of an example; the figure's name stands without its folder, as it is shown."""
     figure = Path(script_vars["src_file"]).with_suffix(".png").name
@@ -109,7 +115,8 @@ def write_formula(translator, node):
 def frame_figures(app, doctree):
     """Put the figures of examples into frames, in which a telephone can move them."""
     for figure in list(doctree.findall(imgsgnode)):
-        figure.replace_self(nodes.container("", figure.deepcopy(), classes=["figure-frame"]))
+        frame = nodes.container("", figure.deepcopy(), classes=["figure-frame"])
+        figure.replace_self([frame] if IS_RELEASE else [frame, nodes.paragraph(text=SHORT_FORM)])
 
 
 def setup(app):

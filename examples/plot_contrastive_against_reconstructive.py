@@ -15,6 +15,7 @@ for the private columns.
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -135,18 +136,19 @@ def conclude(scores):
     widest = scores[scores["width"] == scores["width"].max()]
     kept = widest.pivot_table(index="embedder", columns="kind", values="r2", sort=False)
     kept = kept[["shared", "private"]].sort_values("private", ascending=False)
-    print(f"R² kept at width {scores['width'].max()}, mean of {widest['table'].nunique()} tables")
+    print(f"R² kept at width {scores['width'].max()}; tables: {widest['table'].nunique()}")
     print(kept.round(2).to_string())
     ours = kept.drop(index="PCA")
     most, least = ours.index[0], ours.index[-1]
     cool, warm = (ours.loc[f"ContrastiveEmbedder, temperature {t}", "private"] for t in (0.1, 1))
-    print(
-        f"Conclusion: of our objectives, {most} keeps most of the private columns "
+    conclusion = (
+        f"Conclusion: of the objectives, {most} keeps most of the private columns "
         f"({ours.loc[most, 'private']:.0%} of their variance) and {least} least "
         f"({ours.loc[least, 'private']:.0%}), while all keep at least "
         f"{ours['shared'].min():.0%} of the shared factors. The contrast keeps {cool:.0%} of the "
         f"private columns at temperature 0.1 and {warm:.0%} at temperature 1."
     )
+    print(textwrap.fill(conclusion, 88))
 
 
 def main():

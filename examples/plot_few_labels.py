@@ -3,7 +3,7 @@ Few labels: where pretraining saves some, and where it does not
 ===============================================================
 
 Labels cost more than rows do. This example measures how the score of a linear model grows with
-the number of labels, behind transformers that have learnt from all training rows without labels,
+the number of labels, behind transformers that have learned from all training rows without labels,
 and on the raw features. It reads off how many labels the pretraining saves at equal score.
 
 Three real tables that come with scikit-learn give different answers. Images of digits have many
@@ -16,6 +16,7 @@ are more to be confused by, and pretraining may well cost labels instead of savi
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -103,13 +104,16 @@ def verdicts(curve):
 
 
 def draw(curves, output):
-    figure, axes = plt.subplots(1, len(curves), figsize=(15, 4.8), layout="constrained")
+    figure, axes = plt.subplots(1, len(curves), figsize=(13, 4.6), layout="constrained")
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         score_name = f"{score_of(name).capitalize()} on test rows"
         LabelEfficiencyDisplay.from_predictions(curve, score_name=score_name, ax=ax)
         n_runs = len(curve) // curve.groupby(["estimator", "n_labels"]).ngroups
         ax.set_title(f"{name} (mean and standard deviation of {n_runs} runs)", fontsize="medium")
-    figure.suptitle("A linear model on frozen features that were learnt without labels")
+        ax.get_legend().remove()
+    figure.suptitle("A linear model on frozen features that were learned without labels")
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]), frameon=False)
     figure.savefig(output, dpi=120)
 
 
@@ -140,12 +144,13 @@ def conclude(name, curve):
         verdict = "pretraining does not help on the whole"
     fewest = curve["n_labels"].min()
     lead = lead_over_raw(curve).loc[fewest, words.columns].mean().sort_values()
-    return (
+    conclusion = (
         f"Conclusion for {name.lower()}: {verdict}. Of {words.size} comparisons it is ahead of the "
         f"raw features in all splits in {n_ahead} and behind in {n_behind}; with {fewest} labels "
         f"the lead in {score_of(name)} is {lead.iloc[0]:+.3f} ({lead.index[0]}) to "
         f"{lead.iloc[-1]:+.3f} ({lead.index[-1]})."
     )
+    return textwrap.fill(conclusion, 88)
 
 
 def main():

@@ -37,9 +37,7 @@ from sklearn_ssl.persistence import load, save
 def pretrain_and_save(X, path, max_iter):
     """Learn from unlabelled rows and leave a file."""
     save(DenoisingAutoencoder(max_iter=max_iter, random_state=0).fit(X), path)
-    print(
-        f"Pretrained on {len(X)} rows without labels; {path.name} has {path.stat().st_size} bytes"
-    )
+    print(f"Pretrained on {len(X)} rows without labels; {path.name}: {path.stat().st_size:,} bytes")
 
 
 # %%
@@ -87,7 +85,7 @@ def main():
         scores = accuracies(path, X_train, y_train, X_test, y_test, n_labels, n_draws)
     table = scores.groupby("model", sort=False)["accuracy"].agg(["mean", "std"])
     print(f"Test accuracy with {n_labels} labels, {n_draws} draws")
-    print(table.round(3).to_string())
+    print(table.round(3).dropna(axis="columns").to_string())
 
     figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
     # Points, since the length of a bar that does not begin at zero would mislead.

@@ -16,6 +16,7 @@ answered better than by a guess teaches nothing.
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -87,10 +88,10 @@ def ask_contrastive(X_train, X_test, rng, max_iter):
     found, found_raw = (
         np.mean(cosines.argmax(axis=1) == np.arange(len(X_test))) for cosines in (similarity, raw)
     )
-    print(
-        f"Copies matched with their row: {model.score(X_test):.0%} by the projection head, "
-        f"{found:.0%} by the features behind it, {found_raw:.0%} by the raw cells."
-    )
+    print("Copies matched with their row")
+    print(f"    by the projection head: {model.score(X_test):.0%}")
+    print(f"    by the features: {found:.0%}")
+    print(f"    by the raw cells: {found_raw:.0%}")
     return views, X_test, similarity, found
 
 
@@ -109,7 +110,7 @@ def strip(images):
 def draw(answers, output):
     titles = ("What the network gets", "What it is asked for", "What it answers")
     figure, axes = plt.subplots(
-        3, 3, figsize=(12, 5.6), layout="constrained", height_ratios=(1, 1, 1.9)
+        3, 3, figsize=(11, 5), layout="constrained", height_ratios=(1, 1, 2.8)
     )
     figure.suptitle("Three questions that a table asks of itself (held-out images)")
     colours = plt.get_cmap("Greys").with_extremes(bad="#56B4E9")
@@ -145,17 +146,16 @@ def conclude(answers, n_test):
     denoised, filled, found = (answer[-1] for answer in answers.values())
     print(f"Denoising: {denoised:.0%} of the squared error that the swaps made is undone.")
     print(f"Masking: {filled:.0%} of the hidden cells' squared error around means is explained.")
-    print(
-        f"Contrast: {found:.0%} of the copies find their row by their features; a guess finds "
-        f"{1 / n_test:.1%}."
-    )
+    print(f"Contrast: {found:.0%} of the copies find their row by their features.")
+    print(f"A guess finds {1 / n_test:.1%} of them.")
     guesses = {"Denoising": 0.0, "Masking": 0.0, "Contrast": 1 / n_test}
-    learnt = [name for name, answer in answers.items() if answer[-1] > guesses[name]]
-    print(
-        f"Conclusion: {len(learnt)} of {len(answers)} objectives answer their own question better "
-        f"than a guess on rows that they have not seen ({', '.join(learnt) or 'none'}): as far as "
+    learned = [name for name, answer in answers.items() if answer[-1] > guesses[name]]
+    conclusion = (
+        f"Conclusion: {len(learned)} of {len(answers)} objectives answer their own question better "
+        f"than a guess on rows that they have not seen ({', '.join(learned) or 'none'}): as far as "
         "they do, the columns say something about each other, and that is the signal."
     )
+    print(textwrap.fill(conclusion, 88))
 
 
 def main():

@@ -8,13 +8,14 @@ many neighbours they keep. Others need the factors behind a table: whether each 
 one of them. This example asks how well each of these measures foretells what features are worth
 on rows of another domain.
 
-The tables are generated, so that their factors are known. Features are learnt where the first
+The tables are generated, so that their factors are known. Features are learned where the first
 factor is negative, and probed where it is positive: rows unlike those that the features come from.
 All embeddings have the same width; they differ in objective and in the passes made.
 """
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -144,8 +145,9 @@ def draw(results, correlations, output):
                 ls="none",
                 label=name,
             )
-        low, high = correlations.loc[measure].agg(["min", "max"])
-        ax.set(xlabel=label, title=f"Rank correlation {low:.2f} to {high:.2f}")
+        low, high = (f"{rho:.2f}" for rho in correlations.loc[measure].agg(["min", "max"]))
+        extent = low if low == high else f"{low} to {high}"
+        ax.set(xlabel=label, title=f"Rank correlation {extent}")
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[:, 0]:
@@ -180,12 +182,13 @@ def conclude(results, correlations):
     is_same_sign = correlations.gt(0).all(axis=1) | correlations.lt(0).all(axis=1)
     guides = [name for name in mean.index if is_same_sign[name] and abs(mean[name]) > chance]
     others = [name for name in mean.index if name not in guides]
-    print(
+    conclusion = (
         f"Conclusion: over {n_tables} table(s), each with {n_embeddings} embeddings, the measures "
         f"that foretell the score beyond chance (mean |rho| > {chance:.2f}, the same sign in each) "
         f"are: {', '.join(f'{name} ({mean[name]:+.2f})' for name in guides) or 'none'}. Not to be "
         f"relied on here: {', '.join(others) or 'none'}."
     )
+    print(textwrap.fill(conclusion, 88))
 
 
 def main():
