@@ -62,7 +62,7 @@ both = pytest.mark.parametrize(
 
 MISSING_CELLS = {"check_estimators_nan_inf": "the embedder has a place for missing cells"}
 WEIGHTS = {
-    f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn, or put into folds, whatever they weigh"
+    f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn, or put into folds, first"
     for kind in ("dense", "sparse")
 }
 SCIKIT_LEARNS_OWN = {
@@ -158,6 +158,11 @@ if os.environ.get("CHECKED_COMPOSITIONS") != "all":
     del COMPOSITIONS[1:]
 
 
+# What scikit-learn's tools say of the checks' data: few rows, all with labels, infinite classes.
+@pytest.mark.filterwarnings("ignore:y contains no unlabeled samples:UserWarning")
+@pytest.mark.filterwarnings("ignore:Since Pipeline does not appear to accept:UserWarning")
+@pytest.mark.filterwarnings("ignore:Using the fractional value max_samples:UserWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @parametrize_with_checks(COMPOSITIONS, expected_failed_checks=expected_to_fail)
 def test_scikit_learn_checks_its_tools_around_ours(estimator, check):
     check(estimator)
