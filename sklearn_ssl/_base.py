@@ -115,8 +115,7 @@ class BaseEmbedder(
             if target is not None:
                 check_consistent_length(X, target.values)
             rng = check_random_state(self.random_state)
-            if not continued:
-                self._learn_table(X, rng)
+            self._begin(X, rng, continued=continued)
             table = self._encode(X)
             result = self._train(
                 table,
@@ -161,8 +160,8 @@ class BaseEmbedder(
             rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(
                 self.random_state
             )
+            self._begin(X, rng, continued=not is_first)
             if is_first:
-                self._learn_table(X, rng)
                 self.loss_curve_ = []
             table = self._encode(X)
             # A stream has no known end, which a schedule would need.
@@ -202,6 +201,16 @@ class BaseEmbedder(
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
         return check_rows(self, X, self.categorical_features, reset=reset)
+
+    def _begin(self, X: Any, rng: np.random.RandomState, *, continued: bool) -> None:
+        """Learn the columns and draw weights, or go on with a copy of those that there are.
+
+        Training writes into them, and an error leaves a fitted network as it was.
+        """
+        if continued:
+            self.module_ = copy.deepcopy(self.module_)
+        else:
+            self._learn_table(X, rng)
 
     def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
         check_layer_sizes(self.hidden_layer_sizes)
@@ -251,12 +260,11 @@ class BaseEmbedder(
         checkpoints: Checkpoints | None = None,
         processes: OneProcess | None = None,
     ) -> TrainingResult:
-        """Train a copy of the network, so that an error leaves the fitted one as it was."""
-        pretext = copy.deepcopy(self.module_)
-        task, validation = pretext, None
+        """Train the network in place."""
+        task, validation = self.module_, None
         parts: tuple[torch.Tensor, ...] = table
         if target is not None:
-            task, parts = self._guide(pretext, target, rng), (*table, *target.tensors())
+            task, parts = self._guide(target, rng), (*table, *target.tensors())
         if hold_out and len(table[0]) > 1:
             parts, validation = split(parts, self.validation_fraction, rng)
         stops = validation is not None
@@ -266,7 +274,7 @@ class BaseEmbedder(
         checkpoint = Checkpoint(checkpoints) if checkpoints else None
         seed = draw_seed(rng)
         result = train(task, parts, validation, options, seed, optimizer_state, checkpoint)
-        self.module_ = pretext.eval()
+        self.module_.eval()
         if validation is not None:
             self.validation_scores_ = result.validation_scores
         elif hasattr(self, "validation_scores_"):
@@ -299,11 +307,11 @@ class BaseEmbedder(
             processes=processes,
         )
 
-    def _guide(self, pretext: nn.Module, target: Target, rng: np.random.RandomState) -> Guide:
+    def _guide(self, target: Target, rng: np.random.RandomState) -> Guide:
         # The head serves to train the encoder and is then forgotten: it predicts nothing.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.n_components, target.n_outputs, generator)
-        return Guide(pretext, head, target.losses, self.supervision_weight)
+        return Guide(self.module_, head, target.losses, self.supervision_weight)
 
     def _learn_units(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""

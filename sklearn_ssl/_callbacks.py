@@ -1,6 +1,5 @@
 """What hangs on the steps and passes of the training loop, as callbacks of skorch."""
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +43,10 @@ class Schedule(Callback):
             self.step_ += 1
 
 
+def _copied(module: Any) -> dict[str, Any]:
+    return {name: weight.clone() for name, weight in module.state_dict().items()}
+
+
 class BestWeights(Callback):
     """Keep a copy of the best weights, and count the passes since the loss last fell.
 
@@ -64,8 +67,7 @@ class BestWeights(Callback):
         self.best_ = self.lowest_ = math.inf
         self.waited_ = 0
         self.is_finite_ = True
-        self.first_ = copy.deepcopy(net.module_.state_dict())
-        self.weights_ = copy.deepcopy(self.first_)
+        self.first_ = self.weights_ = _copied(net.module_)
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1][self.monitor]
@@ -74,13 +76,17 @@ class BestWeights(Callback):
             return
         if loss < self.lowest_:
             self.lowest_ = loss
-            # Into the same memory: a fit keeps two copies of the weights, however long it is.
-            for kept, weight in zip(
-                self.weights_.values(), net.module_.state_dict().values(), strict=True
-            ):
-                kept.copy_(weight)
+            self._keep(net.module_)
         self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
         self.best_ = min(self.best_, loss)
+
+    def _keep(self, module: Any) -> None:
+        if self.weights_ is self.first_:
+            self.weights_ = _copied(module)
+            return
+        # Into the same memory: a fit keeps two copies of the weights, however long it is.
+        for kept, weight in zip(self.weights_.values(), module.state_dict().values(), strict=True):
+            kept.copy_(weight)
 
     def state(self) -> dict[str, Any]:
         """What the passes so far have changed, as plain values and tensors."""

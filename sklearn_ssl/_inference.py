@@ -10,16 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_ssl._networks import Embedding, Linear, write_numbers, write_row
+from sklearn_ssl._networks import Embedding, write_numbers, write_row
 from sklearn_ssl._views import Batch
 
 FloatArray = npt.NDArray[np.float64]
 
-ROWS_IN_CACHE = 512
-"""Rows to embed at a time on a CPU: three times as fast as 8,192, whose layers leave the cache."""
+BLOCKS = (512, 128, 32)
+"""Rows to embed at a time on a CPU: the most that are left, and the last for fewer.
 
-ROWS_OF_REST = 32
-"""What is left of a table is embedded so many rows at a time; a single row is one such block."""
+512 take a third of the time of 8,192, whose layers leave the cache.
+"""
 
 ROWS_ON_DEVICE = 8192
 
@@ -34,7 +34,7 @@ class RowEmbedder:
     """Embed each row as if it stood alone, on a CPU.
 
     The bits of a row depend neither on the rows around it nor on the number of threads. They would
-    in products of any shape, which add in an order of their own: here blocks have one of two
+    in products of any shape, which add in an order of their own: here blocks have one of a few
     numbers of rows, and widths that leave no edges. Where a library proves different, the layers
     are computed in double precision, whose differences vanish in single precision. Every other
     step is a function of a row, or one that rounds once.
@@ -51,10 +51,14 @@ class RowEmbedder:
         maps = [encoder.rows.dense, *encoder.deeper]
         is_exact = all(keeps_rows_apart(*_padded_shape(m), torch.get_num_threads()) for m in maps)
         self.dtype = torch.float32 if is_exact else torch.float64
-        self.code_weight = encoder.rows.code_weight.detach().to(self.dtype)
-        self.maps = [_padded(m, self.dtype) for m in maps]
-        self.norms = [copy.deepcopy(norm).to(self.dtype) for norm in encoder.norms]
+        self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
         self.factor = embedding.scale.reciprocal()
+        weights = [*((m.weight, m.bias) for m in maps[:-1]), self._in_units(maps[-1])]
+        self.maps = [_padded(weight, bias, self.dtype) for weight, bias in weights]
+        codes = encoder.rows.code_weight.detach()
+        codes = codes if encoder.deeper else codes * self.factor[: encoder.sizes[0]]
+        self.code_weight = codes.to(self.dtype)
+        self.places: dict[int, list[Tensor]] = {}
         self.steepness = embedding.ramp_width.reciprocal()
         self.runs = _runs(embedding.ramp_feature.tolist())
 
@@ -64,58 +68,75 @@ class RowEmbedder:
         numeric, codes = batch
         start, n_rows, written = 0, len(numeric), torch.from_numpy(out)
         while start < n_rows:
-            size = ROWS_IN_CACHE if n_rows - start >= ROWS_IN_CACHE else ROWS_OF_REST
+            size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
             rows = slice(start, min(start + size, n_rows))
             lacking = start + size - rows.stop
-            block = tuple(F.pad(part[rows], (0, 0, 0, lacking)) for part in (numeric, codes))
-            self._embed(block[0], block[1], written[rows])
+            block = numeric[rows], codes[rows]
+            if lacking:
+                block = F.pad(block[0], (0, 0, 0, lacking)), F.pad(block[1], (0, 0, 0, lacking))
+            self._embed(*block, written[rows])
             start += size
 
+    def _in_units(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weights of a last layer whose outputs need no further scaling."""
+        units = slice(layer.out_features)
+        factor, center = self.factor[units], self.embedding.center[units]
+        return layer.weight.detach() * factor[:, None], (layer.bias.detach() - center) * factor
+
     def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor) -> None:
-        start = 0
-        for part in self._parts(numeric, codes):
-            columns = slice(start, start + part.shape[1])
-            # Two steps that round once each: what is fused may round otherwise at an edge.
-            torch.sub(part[: len(out)], self.embedding.center[columns], out=out[:, columns])
-            out[:, columns].mul_(self.factor[columns])
-            start = columns.stop
-
-    def _parts(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
-        """What the embedding concatenates, before it has its units."""
-        embedding = self.embedding
-        layers = self._layers(numeric, codes)
-        parts = layers if embedding.all_layers else layers[:1]
+        """Embed a block of rows, of which the last ones may have no place in ``out``."""
+        embedding, encoder = self.embedding, self.embedding.encoder
+        hidden, *places = self._places(len(numeric))
+        self._first_layer(numeric, codes, hidden)
+        start = encoder.sizes[-1]
+        for norm, size, (weight, bias), place in zip(
+            self.norms, encoder.sizes[:-1], self.maps[1:], places, strict=True
+        ):
+            active = _silu(_pad(norm(hidden[:, :size])))
+            if embedding.all_layers:
+                start = self._write(active[:, :size], out, start)
+            hidden = torch.addmm(bias, active, weight.T, out=place)
+        out[:, : encoder.sizes[-1]] = hidden[: len(out), : encoder.sizes[-1]]
         if embedding.passthrough:
-            parts.append(write_row(numeric, codes, embedding.passthrough, embedding.nullable))
+            row = write_row(numeric, codes, embedding.passthrough, embedding.nullable)
+            start = self._write(row, out, start)
         if self.runs:
-            parts.append(self._ramps(numeric.nan_to_num(0.0)))
-        return parts
+            self._write_ramps(numeric.nan_to_num(0.0), out, start)
 
-    def _layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
-        encoder = self.embedding.encoder
+    def _places(self, n_rows: int) -> list[Tensor]:
+        """Memory for the layers of a block, the same for all blocks."""
+        if n_rows not in self.places:
+            self.places[n_rows] = [
+                torch.empty(n_rows, len(bias), dtype=self.dtype) for _, bias in self.maps
+            ]
+        return self.places[n_rows]
+
+    def _first_layer(self, numeric: Tensor, codes: Tensor, hidden: Tensor) -> None:
+        encoder, (weight, bias) = self.embedding.encoder, self.maps[0]
         rows = encoder.rows
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
-        hidden = torch.addmm(self.maps[0][1], values, self.maps[0][0].T)
+        torch.addmm(bias, values, weight.T, out=hidden)
         if rows.schema.n_categorical:
             hidden[:, : encoder.sizes[0]] += F.embedding_bag(
                 codes + rows.offsets, self.code_weight, mode="sum"
             )
-        activations = []
-        for norm, size, (weight, bias) in zip(
-            self.norms, encoder.sizes, self.maps[1:], strict=False
-        ):
-            active = _silu(_pad(norm(hidden[:, :size])))
-            activations.append(active[:, :size])
-            hidden = torch.addmm(bias, active, weight.T)
-        return [hidden[:, : encoder.sizes[-1]], *activations]
 
-    def _ramps(self, values: Tensor) -> Tensor:
-        start = self.embedding.ramp_start
-        ramps = values.new_empty(len(values), len(start))
+    def _write(self, part: Tensor, out: Tensor, start: int) -> int:
+        """Write columns in their units, and return where the next ones start."""
+        columns = slice(start, start + part.shape[1])
+        # Two steps that round once each: what is fused may round otherwise at an edge.
+        torch.sub(part[: len(out)], self.embedding.center[columns], out=out[:, columns])
+        out[:, columns].mul_(self.factor[columns])
+        return columns.stop
+
+    def _write_ramps(self, values: Tensor, out: Tensor, start: int) -> None:
+        ramps, first = out[:, start:], self.embedding.ramp_start
         for features, columns, size in self.runs:
             of_feature = ramps[:, columns].unflatten(1, (-1, size))
-            torch.sub(values[:, features, None], start[columns].view(-1, size), out=of_feature)
-        return ramps.mul_(self.steepness).clamp_(0, 1)
+            cells = values[: len(out), features, None]
+            torch.sub(cells, first[columns].view(-1, size), out=of_feature)
+        ramps.mul_(self.steepness).clamp_(0, 1)
+        ramps.sub_(self.embedding.center[start:]).mul_(self.factor[start:])
 
 
 class DeviceRowEmbedder:
@@ -159,9 +180,9 @@ def embedding_moments(
     n_rows, width = len(batch[0]), embed.embedding.width
     first = np.empty((n_rows, n_first), dtype=np.float32)
     mean, squares = np.zeros(width), np.zeros(width)
-    held = np.empty((min(n_rows, ROWS_IN_CACHE), width), dtype=np.float32)
-    for start in range(0, n_rows, ROWS_IN_CACHE):
-        stop = min(start + ROWS_IN_CACHE, n_rows)
+    held = np.empty((min(n_rows, BLOCKS[0]), width), dtype=np.float32)
+    for start in range(0, n_rows, BLOCKS[0]):
+        stop = min(start + BLOCKS[0], n_rows)
         block = held[: stop - start]
         embed((batch[0][start:stop], batch[1][start:stop]), block)
         first[start:stop] = block[:, :n_first]
@@ -181,10 +202,7 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
         torch.randn(shape, generator=generator, dtype=torch.float32)
         for shape in ((n_in,), (n_out, n_in), (n_out,))
     )
-    outputs = [
-        _silu(torch.addmm(bias, row.repeat(n_rows, 1), weight.T))
-        for n_rows in (ROWS_OF_REST, ROWS_IN_CACHE)
-    ]
+    outputs = [_silu(torch.addmm(bias, row.repeat(n_rows, 1), weight.T)) for n_rows in BLOCKS]
     return all(bool((output == outputs[0][0]).all()) for output in outputs)
 
 
@@ -193,8 +211,8 @@ def _padded_shape(layer: nn.Linear) -> tuple[int, int]:
     return n_in, n_out
 
 
-def _padded(layer: Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    weight, bias = layer.weight.detach().to(dtype), layer.bias.detach().to(dtype)
+def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
     return _pad(_pad(weight).T).T, _pad(bias)
 
 

@@ -1,6 +1,5 @@
 """Training on tables that do not fit into memory: one part after the other."""
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -40,7 +39,7 @@ class StreamMixin:
     _check_table: Any
     _encode: Any
     _forget_partial_fit: Any
-    _learn_table: Any
+    _begin: Any
     _learn_units: Any
     _train: Any
     _validate_params: Any
@@ -102,8 +101,7 @@ class StreamMixin:
             opened = buffers(open_pass(), buffer_size)
             first = next(opened, np.empty((0, 1)))  # which the check rejects
             X = self._check_table(first, reset=not continued)
-            if not continued:
-                self._learn_table(X, rng)
+            self._begin(X, rng, continued=continued)
             sample = self._encode(X)
             parts: Iterator[Any] = chain([first], opened)
             passes = Passes(n_passes, rng, checkpoints_of(self))
@@ -174,7 +172,6 @@ class Passes:
         settings = {"rng": self.rng, "n_passes": self.n_passes, "buffer_size": buffer_size}
         state = self.checkpoints.open(tensors, OneProcess(), **settings)
         if state is not None:
-            estimator.module_ = copy.deepcopy(estimator.module_)
             estimator.module_.load_state_dict(state["weights"])
             self.rng.set_state(state["rng"].get_state())
             self.losses, self.optimizer_state = state["losses"], state["optimizer"]

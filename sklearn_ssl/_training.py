@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -75,6 +76,19 @@ class TrainingResult:
     validation_scores: list[float] = field(default_factory=list)
     outcome: str = "finished"
     optimizer_state: dict[str, Any] = field(default_factory=dict)
+
+
+class Optimizer(torch.optim.AdamW):
+    """AdamW without the wrappers that import torch's compiler, which this loop does not use.
+
+    The import takes as long as many small fits, in every process of a grid search.
+    """
+
+    add_param_group = unwrap(torch.optim.AdamW.add_param_group)
+    zero_grad = unwrap(torch.optim.AdamW.zero_grad)
+    state_dict = unwrap(torch.optim.AdamW.state_dict)
+    load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
 
 
 class PretextNet(NeuralNet):
@@ -311,7 +325,7 @@ def _assemble(
     net = PretextNet(
         pretext,
         criterion=nn.Identity,  # the pretext task returns its own loss
-        optimizer=torch.optim.AdamW,
+        optimizer=Optimizer,
         optimizer__fused=True,
         optimizer__weight_decay=options.weight_decay,
         optimizer__param_groups=[

@@ -1,6 +1,5 @@
 """One transformer trained by several processes, each with a part of the rows."""
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -98,8 +97,7 @@ def _learn_table(estimator: Any, X: Any, rng: Any, processes: ManyProcesses) -> 
     continued = estimator.warm_start and hasattr(estimator, "module_")
     if not processes.rank:
         X = estimator._check_table(X, reset=not continued)
-        if not continued:
-            estimator._learn_table(X, rng)
+        estimator._begin(X, rng, continued=continued)
     _share_attributes(estimator, processes)
 
 
@@ -113,7 +111,6 @@ def _share_attributes(estimator: Any, processes: ManyProcesses) -> None:
 def _train(estimator: Any, table: Any, rng: Any, processes: ManyProcesses) -> Any:
     is_contrast = hasattr(estimator.module_, "objective")
     if is_contrast:
-        estimator.module_ = copy.copy(estimator.module_)
         estimator.module_.objective = OnAllRows(estimator.module_.objective)
     result = estimator._train(
         table,

@@ -12,14 +12,14 @@ from sklearn_ssl import (
     _inference,
 )
 from sklearn_ssl._inference import (
+    BLOCKS,
     LANES,
-    ROWS_IN_CACHE,
     RowEmbedder,
     embedding_moments,
     keeps_rows_apart,
 )
 
-N_ROWS = 2 * ROWS_IN_CACHE + 70
+N_ROWS = 2 * BLOCKS[0] + 70
 RNG = np.random.default_rng(0)
 NUMBERS = pd.DataFrame(RNG.normal(size=(N_ROWS, 7)).astype(np.float32)).add_prefix("number")
 TABLES = {
@@ -92,12 +92,14 @@ def test_a_product_that_mixes_rows_is_noticed(monkeypatch):
     assert not keeps_rows_apart.__wrapped__(LANES, 2 * LANES, 1)
 
 
-@pytest.mark.parametrize("settings", [{}, {"embedding": "last"}, {"passthrough": False}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"embedding": "last"}, {"passthrough": False}, {"hidden_layer_sizes": ()}],
+)
 def test_blocks_and_the_differentiable_embedding_agree(settings):
     table = TABLES["mixed"]
-    embedder = DenoisingAutoencoder(
-        hidden_layer_sizes=(40,), max_iter=1, random_state=0, device="cpu", **settings
-    ).fit(table)
+    settings = {"hidden_layer_sizes": (40,), "max_iter": 1, "random_state": 0} | settings
+    embedder = DenoisingAutoencoder(**settings, device="cpu").fit(table)
     with torch.no_grad():
         expected = embedder._embedding(embedder._center, embedder._scale)(*embedder._encode(table))
     np.testing.assert_allclose(embedder.transform(table), expected, rtol=1e-3, atol=1e-3)
@@ -112,7 +114,7 @@ def test_nothing_is_embedded_of_no_rows():
     assert out.shape[0] == 0
 
 
-@pytest.mark.parametrize("n_rows", [1, 40, ROWS_IN_CACHE, N_ROWS])
+@pytest.mark.parametrize("n_rows", [1, 40, BLOCKS[0], N_ROWS])
 def test_moments_are_those_of_all_rows_together(n_rows):
     embedder = fitted_on_numbers()
     embed, batch = embedder._row_embedder(), embedder._encode(NUMBERS[:n_rows] + 100)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import subprocess
 import sys
 from itertools import chain
 
@@ -407,3 +408,13 @@ def test_devices_that_are_not_there_are_told(monkeypatch):
     assert resolve_device("cpu") == "cpu"
     with pytest.raises(ValueError, match=r"'cuda' is not available.*\['mps', 'cpu'\]"):
         resolve_device("cuda")
+
+
+def test_a_fit_does_not_import_the_compiler_of_torch():
+    code = (
+        "import sys; import numpy as np; from sklearn_ssl import DenoisingAutoencoder as D;"
+        "X = np.random.default_rng(0).normal(size=(40, 3));"
+        "D(hidden_layer_sizes=(8,), max_iter=1, random_state=0, device='cpu').fit(X).transform(X);"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
