@@ -15,6 +15,7 @@ from _speed_timing import show, take_turns
 from torch import Tensor
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._training import TrainingOptions, train
 
@@ -85,7 +86,8 @@ def run_ours(estimator, table, passes: int, batch_size: int) -> list[float]:
         device="cpu",
         verbose=False,
     )
-    return train(copy.deepcopy(estimator.module_), table, None, options, SEED).loss_curve
+    pretext, dataset = copy.deepcopy(estimator.module_), TableDataset(*table)
+    return train(pretext, dataset, None, options, SEED).loss_curve
 
 
 def loop(

@@ -1,30 +1,19 @@
-"""Whole fits: start-up, memory, growth with the table, grid searches, other libraries."""
+"""Whole fits: start-up, memory, growth with the table, grid searches."""
 
-import importlib.util
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from _speed_timing import in_new_process, show, take_turns
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
 ESTIMATORS = (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor)
-PEERS = {
-    "TabNetPretrainer": "pytorch_tabnet",
-    "ts3l": "ts3l",
-    "pytorch-widedeep": "pytorch_widedeep",
-    "pytorch-tabular": "pytorch_tabular",
-    "ParametricUMAP": "umap",
-}
 
 
 def numbers(n_rows: int, n_columns: int) -> np.ndarray:
@@ -63,20 +52,23 @@ def run_python(code: str) -> None:
 def memory(n_rows: int, n_columns: int) -> None:
     """Print the peak of fits of one and of several passes, and of large contrasts."""
     rows = []
-    for estimator, passes, batch_size in (
-        ("DenoisingAutoencoder", 1, 4096),
-        ("DenoisingAutoencoder", 3, 4096),
-        ("MaskedFeaturePredictor", 1, 4096),
-        ("ContrastiveEmbedder", 1, 256),
-        ("ContrastiveEmbedder", 1, 4096),
+    for estimator, passes, batch_size, stops in (
+        ("DenoisingAutoencoder", 1, 4096, False),
+        ("DenoisingAutoencoder", 3, 4096, False),
+        ("DenoisingAutoencoder", 1, 4096, True),
+        ("MaskedFeaturePredictor", 1, 4096, False),
+        ("ContrastiveEmbedder", 1, 256, False),
+        ("ContrastiveEmbedder", 1, 4096, False),
     ):
         settings = {"hidden_layer_sizes": (64,), "n_components": 16, "batch_size": batch_size}
+        settings["early_stopping"] = stops
         answer = in_new_process(peak_of_fit(estimator, n_rows, n_columns, passes, settings))
         rows.append(
             {
                 "estimator": estimator,
                 "passes": passes,
                 "batch_size": batch_size,
+                "early_stopping": stops,
                 "encoded table, MB": answer["table"],
                 "peak above the table given, MB": answer["peak"],
                 "ratio": answer["peak"] / answer["table"],
@@ -170,24 +162,3 @@ def search(repeats: int) -> None:
 def count_threads(model, X, y=None) -> float:
     """Threads that torch uses where the model was fitted."""
     return float(torch.get_num_threads())
-
-
-def peers(n_rows: int, n_columns: int, repeats: int) -> None:
-    """Print the time of a pass of other libraries at the same encoder, rows and batch."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    X = numbers(n_rows, n_columns)
-    ours = DenoisingAutoencoder(max_iter=1, random_state=0, batch_size=256, device="cpu")
-    widths = (256, 256, 256, 64, 256, 256, 256)
-    theirs = MLPRegressor(hidden_layer_sizes=widths, max_iter=1, random_state=0, batch_size=256)
-    sides = {
-        "DenoisingAutoencoder": lambda: ours.fit(X),
-        "MLPRegressor as an autoencoder, without noise": lambda: theirs.fit(X, X),
-    }
-    seconds = take_turns(sides, repeats)
-    first = seconds["DenoisingAutoencoder"]
-    rows = [{"library": name, "s": s, "ratio": s / first} for name, s in seconds.items()]
-    print(f"\n`fit` of one pass over {n_rows} x {n_columns} numbers, batches of 256, 1 thread\n")
-    show(rows)
-    absent = [name for name, module in PEERS.items() if not importlib.util.find_spec(module)]
-    print(f"\nNot installed, so not measured: {', '.join(absent) or 'none'}.")

@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 
 from _speed_epoch import epoch
-from _speed_fits import memory, peers, scaling, search, startup
+from _speed_fits import memory, scaling, search, startup
+from _speed_peers import peers
 from _speed_tables import encode, transform
 
 

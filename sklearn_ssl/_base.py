@@ -18,6 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._checkpoints import Checkpoint, Checkpoints, checkpoints_of
 from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
@@ -203,10 +204,7 @@ class BaseEmbedder(
         return check_rows(self, X, self.categorical_features, reset=reset)
 
     def _begin(self, X: Any, rng: np.random.RandomState, *, continued: bool) -> None:
-        """Learn the columns and draw weights, or go on with a copy of those that there are.
-
-        Training writes into them, and an error leaves a fitted network as it was.
-        """
+        """Learn the columns and draw weights, or copy those that an error has to leave alone."""
         if continued:
             self.module_ = copy.deepcopy(self.module_)
         else:
@@ -265,15 +263,16 @@ class BaseEmbedder(
         parts: tuple[torch.Tensor, ...] = table
         if target is not None:
             task, parts = self._guide(target, rng), (*table, *target.tensors())
-        if hold_out and len(table[0]) > 1:
-            parts, validation = split(parts, self.validation_fraction, rng)
-        stops = validation is not None
+        dataset = TableDataset(*parts)
+        if hold_out and len(dataset) > 1:
+            dataset, validation = split(parts, self.validation_fraction, rng)
+        stops, processes = validation is not None, processes or OneProcess()
         options = self._options(
-            len(parts[0]), max_iter, learning_rate, rate_factor, stops, processes or OneProcess()
+            len(dataset), max_iter, learning_rate, rate_factor, stops, processes
         )
         checkpoint = Checkpoint(checkpoints) if checkpoints else None
         seed = draw_seed(rng)
-        result = train(task, parts, validation, options, seed, optimizer_state, checkpoint)
+        result = train(task, dataset, validation, options, seed, optimizer_state, checkpoint)
         self.module_.eval()
         if validation is not None:
             self.validation_scores_ = result.validation_scores

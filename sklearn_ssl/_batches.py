@@ -14,15 +14,20 @@ class TableDataset(torch.utils.data.Dataset):
     ----------
     *parts : Tensor of shape (n_rows, ...)
         Numbers and codes; where there are labels, then targets and weights.
+
+    rows : Tensor of shape (n_chosen,), int64, or None, default=None
+        Rows that make up the dataset, which are not copied; None stands for all of them.
     """
 
-    def __init__(self, *parts: Tensor):
+    def __init__(self, *parts: Tensor, rows: Tensor | None = None):
         self.parts = parts
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self.parts[0])
+        return len(self.parts[0] if self.rows is None else self.rows)
 
     def __getitem__(self, rows: Any) -> tuple[Tensor, ...]:
+        rows = rows if self.rows is None else self.rows[rows]
         if isinstance(rows, Tensor) and rows.dtype == torch.int64:
             return tuple(
                 part.index_select(0, rows) for part in self.parts
@@ -32,6 +37,26 @@ class TableDataset(torch.utils.data.Dataset):
     @property
     def device(self) -> torch.device:
         return self.parts[0].device
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that the dataset consists of."""
+        return self.parts if self.rows is None else (*self.parts, self.rows)
+
+    def in_order(self, n_batches: int) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of rows as they come."""
+        if self.rows is None:  # no need to copy rows that stand together
+            yield from zip(*(part.tensor_split(n_batches) for part in self.parts), strict=True)
+        else:
+            for rows in torch.arange(len(self)).tensor_split(n_batches):
+                yield self[rows]
+
+    def to(self, device: str) -> "TableDataset":
+        """The dataset on a device, to which no other rows go; itself where it is there."""
+        if self.device == torch.device(device):
+            return self
+        chosen = self.parts if self.rows is None else self[torch.arange(len(self))]
+        return TableDataset(*(part.to(device) for part in chosen))
 
 
 class BatchIterator:
@@ -68,8 +93,8 @@ class BatchIterator:
         return -(-self.n_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        if self.generator is None:  # no need to copy rows that stand together
-            yield from zip(*(p.tensor_split(len(self)) for p in self.dataset.parts), strict=True)
+        if self.generator is None:
+            yield from self.dataset.in_order(len(self))
             return
         device = self.dataset.device
         rows = torch.randperm(len(self.dataset), generator=self.generator, device=device)

@@ -91,9 +91,9 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, net, X=None, **kwargs):
         _, held_out = net.get_split_datasets(X)
-        tensors = [*net.module_.state_dict().values(), *X.parts, net.generator.get_state()]
+        tensors = [*net.module_.state_dict().values(), *X.tensors, net.generator.get_state()]
         if held_out is not None:
-            tensors += held_out.parts
+            tensors += held_out.tensors
         state = self.checkpoints.open(tensors, net.processes, device=str(X.device))
         if state is not None:
             _restore(net, state)

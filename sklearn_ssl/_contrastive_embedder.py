@@ -304,7 +304,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         with self._network_on_device() as pretext, torch.no_grad():
             device = pretext.encoder.rows.code_weight.device
             generator = torch.Generator(device).manual_seed(SCORING_SEED)
-            dataset = TableDataset(*(part.to(device) for part in table))
+            dataset = TableDataset(*table).to(device)
             for batch in BatchIterator(dataset, SCORING_ROWS):
                 view = pretext.corrupt(batch, generator, SCORING_RATE)
                 rows, views = (F.normalize(pretext.project(part), dim=1) for part in (batch, view))

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from sklearn_ssl._base import BaseEmbedder
+from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._compat import (
     HasMethods,
     Interval,
@@ -95,7 +96,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         task = self._make_task(transformer, embedded, data, everything, others)
         self.best_iter_ = n_passes
         if n_passes:
-            result = train(task, data.parts, None, self._options(len(data), n_passes), seed)
+            options = self._options(len(data), n_passes)
+            result = train(task, TableDataset(*data.parts), None, options, seed)
             warn_of_outcome(result)
             self.loss_curve_ = result.loss_curve
         # In place, since a tied decoder reads the weights of this encoder.
@@ -182,7 +184,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             validation = data.take(held_out)
             before = _held_out_loss(task, validation)
             options = self._options(len(kept))
-            result = train(task, data.take(kept), validation, options, seed)
+            known, unknown = (TableDataset(*data.parts, rows=rows) for rows in (kept, held_out))
+            result = train(task, known, unknown, options, seed)
             warn_of_outcome(result)
             if result.outcome == "interrupted":
                 return 0

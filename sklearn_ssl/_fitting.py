@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._training import TrainingResult, with_gradients
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
@@ -45,10 +47,10 @@ def draw_seed(rng: np.random.RandomState) -> int:
 
 def split(
     parts: tuple[Tensor, ...], fraction: float, rng: np.random.RandomState
-) -> Iterator[tuple[Tensor, ...]]:
+) -> Iterator[TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
     chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
-    return (tuple(part[rows] for part in parts) for rows in chosen)
+    return (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
 
 
 def warn_of_outcome(result: TrainingResult) -> None:

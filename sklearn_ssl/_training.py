@@ -190,8 +190,8 @@ def resolve_batch_size(batch_size: int | str, n_rows: int, n_processes: int = 1)
 
 def train(
     pretext: nn.Module,
-    table: tuple[Tensor, ...],
-    validation: tuple[Tensor, ...] | None,
+    table: TableDataset,
+    validation: TableDataset | None,
     options: TrainingOptions,
     seed: int,
     optimizer_state: dict[str, Any] | None = None,
@@ -204,7 +204,7 @@ def train(
     pretext : nn.Module
         Called with a batch and a generator, it returns a loss.
 
-    table, validation : tuple of Tensor
+    table, validation : TableDataset
         Encoded rows to train on, and rows to measure the loss on after each pass; what else
         the pretext task reads, such as targets, follows the numbers and codes.
 
@@ -226,7 +226,7 @@ def train(
         Its weights are the last ones of a fit that finished, and the best ones of a fit that
         stopped early, was interrupted or diverged.
     """
-    dataset = _on_device(table, options)
+    dataset = table.to(options.device)
     net = _assemble(pretext, dataset, validation, options, seed, checkpoint)
     if optimizer_state:
         # The optimiser writes into what it loads, also where a fit fails midway.
@@ -284,10 +284,6 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     return math.isfinite(net.processes.mean(float(step["loss"])))
 
 
-def _on_device(parts: tuple[Tensor, ...], options: TrainingOptions) -> TableDataset:
-    return TableDataset(*(part.to(options.device) for part in parts))
-
-
 def _callbacks(
     options: TrainingOptions, best: BestWeights, n_steps: int, checkpoint: Callback | None
 ) -> list[tuple[str, Callback]]:
@@ -313,7 +309,7 @@ def _callbacks(
 def _assemble(
     pretext: nn.Module,
     dataset: TableDataset,
-    validation: tuple[Tensor, ...] | None,
+    validation: TableDataset | None,
     options: TrainingOptions,
     seed: int,
     checkpoint: Callback | None,
@@ -333,7 +329,7 @@ def _assemble(
         ],
         lr=options.learning_rate_init,
         batch_size=options.batch_size,
-        train_split=validation and predefined_split(_on_device(validation, options)),
+        train_split=validation and predefined_split(validation.to(options.device)),
         callbacks="disable",
         device=options.device,
         verbose=0,

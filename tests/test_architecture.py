@@ -53,7 +53,7 @@ DESIGN = {
     "_checkpoints": ({"_codec", "_files", "_processes"}, {"skorch", "torch"}),
     "_targets": ({"_objectives", "_tabular"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
     "_parameters": ({"_callbacks", "_compat"}, {"numpy"}),
-    "_fitting": ({"_training"}, {"numpy", "sklearn", "torch"}),
+    "_fitting": ({"_batches", "_training"}, {"numpy", "sklearn", "torch"}),
     "_streams": (
         {
             "_callbacks",
@@ -69,6 +69,7 @@ DESIGN = {
     ),
     "_base": (
         {
+            "_batches",
             "_callbacks",
             "_checkpoints",
             "_codec",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -21,6 +22,7 @@ from sklearn.utils import estimator_checks
 from skorch.callbacks import Callback
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._codec import Store, decode
 from sklearn_ssl._files import read_file
 from sklearn_ssl.persistence import load, save
@@ -266,7 +268,7 @@ def test_other_tables_and_parameters_have_files_of_their_own(flowers, tmp_path):
 
 def test_rows_held_out_count_too(tmp_path, monkeypatch):
     def hold_out_the_last(table, fraction, rng):
-        return tuple(part[:30] for part in table), tuple(part[30:] for part in table)
+        return (TableDataset(*table, rows=rows) for rows in torch.arange(40).split([30, 10]))
 
     monkeypatch.setattr("sklearn_ssl._base.split", hold_out_the_last)
     X = np.tile(np.eye(4), (10, 1))

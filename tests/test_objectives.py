@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_ssl._objectives import (
     barlow_twins,
@@ -386,3 +387,23 @@ def test_losses_of_labels_follow_their_definition(loss, twin, target):
     expected = twin(output.numpy(), target.numpy())
     np.testing.assert_allclose(loss(output, target), expected, rtol=1e-9)
     assert gradcheck(lambda x: loss(x, target), output.requires_grad_())
+
+
+class LargestTensor(TorchDispatchMode):
+    """Most elements of a tensor that an operation returns, on the way back too."""
+
+    n_elements = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for part in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(part, torch.Tensor):
+                self.n_elements = max(self.n_elements, part.numel())
+        return result
+
+
+def test_contrast_holds_no_tensor_larger_than_batch_by_batch():
+    a, b = torch.randn(2, 200, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    with LargestTensor() as seen:
+        info_nce(a, b, 0.2).backward()
+    assert seen.n_elements == 200 * 200

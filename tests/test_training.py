@@ -98,7 +98,8 @@ def fit(pretext, table, validation=None, seed=0, optimizer_state=None, **changes
         "verbose": False,
     }
     options = TrainingOptions(**{**options, **changes})
-    return train(pretext, table, validation, options, seed, optimizer_state)
+    datasets = (part and TableDataset(*part) for part in (table, validation))
+    return train(pretext, *datasets, options, seed, optimizer_state)
 
 
 # Batches
@@ -137,6 +138,18 @@ def test_parts_of_a_batch_stay_together():
     dataset = TableDataset(numeric, numeric.to(torch.int32))
     for part, same in BatchIterator(dataset, 6, torch.Generator().manual_seed(0)):
         assert torch.equal(part, same.float())
+
+
+@pytest.mark.parametrize("shuffle", [None, 0])
+def test_chosen_rows_are_batched_as_a_copy_of_them_is(shuffle):
+    parts, chosen = rows(*range(20)), torch.tensor([3, 19, 4, 0, 7])
+    copied, shared = TableDataset(*(p[chosen] for p in parts)), TableDataset(*parts, rows=chosen)
+
+    def batches(dataset):
+        generator = None if shuffle is None else torch.Generator().manual_seed(shuffle)
+        return [numeric.tolist() for numeric, _ in BatchIterator(dataset, 2, generator)]
+
+    assert batches(shared) == batches(copied)
 
 
 def test_training_sees_every_row_once_a_pass():
