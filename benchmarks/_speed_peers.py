@@ -3,7 +3,9 @@
 Each stands in its own function, which imports the library: those that are not installed are named.
 """
 
+import contextlib
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable
 
@@ -30,7 +32,9 @@ def peers(n_rows: int, n_columns: int, repeats: int) -> None:
             sides[name] = prepare(X)
         except ImportError as error:
             absent.append(f"{name} ({error})")
-    seconds = take_turns(sides, repeats)
+    # Lightning writes its records into the folder in which it runs.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        seconds = take_turns(sides, repeats)
     rows = [{"fit": name, "s": s} for name, s in seconds.items()]
     for row in rows:
         reference = PEERS[row["fit"]][0] if row["fit"] in PEERS else "DenoisingAutoencoder"
