@@ -44,9 +44,10 @@ def thorough(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Report the branches that the tests do not take."""
-    session.install("-c", "constraints.txt", "-e", ".[test]", "coverage")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
-    session.run("coverage", "report")
+    session.install("-c", "constraints.txt", "-e", ".[test]", "pytest-cov")
+    in_parallel = ("-n", "2", "--dist", "loadfile")
+    reported = ("--cov", "--cov-branch", "--cov-report", "term-missing")
+    session.run("python", "-m", "pytest", *in_parallel, *reported, *session.posargs)
 
 
 @nox.session

@@ -346,6 +346,8 @@ def test_arrays_of_strings_are_numbers_where_no_column_is_declared(categorical_f
 
 def test_columns_are_those_of_fit(mixed):
     model = PCA()
+    with pytest.raises(ValueError, match="required by PCA"):
+        check_rows(model, mixed.iloc[:0], "from_dtype", reset=True)
     assert check_rows(model, mixed, "from_dtype", reset=True) is mixed
     assert model.feature_names_in_.tolist() == mixed.columns.tolist()
     with pytest.raises(ValueError, match="names should match"):

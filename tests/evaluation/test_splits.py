@@ -64,6 +64,11 @@ def test_targets_with_gaps(y):
         check_target(y)
 
 
+def test_targets_of_neither_kind():
+    with pytest.raises(ValueError, match="Unknown label type: unknown. y must hold classes or"):
+        check_target(np.array([{}, [], ()], dtype=object))
+
+
 @pytest.mark.parametrize(
     ("y", "expected"), [([0, 1] * 10, StratifiedKFold), ([0.1, 2] * 10, KFold)]
 )
