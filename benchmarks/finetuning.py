@@ -29,14 +29,12 @@ from sklearn_ssl import FineTunedClassifier, FineTunedRegressor
 
 MOST_TEST_ROWS = 3000
 PROBE = "linear probe"
-# Where the head starts at zero, the usual rate of Adam is the better one.
-FULL = {"mode": "full", "learning_rate_init": 1e-3}
 METHODS: dict[str, dict[str, Any] | None] = {
     PROBE: None,
     "frozen": {"mode": "frozen"},
     "gradual": {},
-    "full": FULL,
-    "from scratch": FULL,
+    "full": {"mode": "full"},
+    "from scratch": {"mode": "full"},
 }
 """Parameters of the fine-tuned estimators; the probe is scikit-learn's."""
 

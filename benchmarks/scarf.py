@@ -50,10 +50,8 @@ def measure(name: str, seed: int, method: str, arguments: argparse.Namespace) ->
     rows = []
     for setting in SETTINGS:
         labelled, labels = draw_labels(setting, y, seed)
-        # From a head at zero, in the mode "full", this is the better rate.
-        model = FineTunedClassifier(
-            pretrained, mode="full", learning_rate_init=1e-3, random_state=seed
-        ).fit(X.iloc[labelled], labels)
+        model = FineTunedClassifier(pretrained, mode="full", random_state=seed)
+        model.fit(X.iloc[labelled], labels)
         accuracy = accuracy_score(split.y_test, model.predict(split.X_test))
         rows.append({"setting": setting, "accuracy": accuracy})
     write_part(part, pd.DataFrame(rows).assign(table=name, seed=seed, method=method))

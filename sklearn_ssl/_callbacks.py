@@ -43,6 +43,51 @@ class Schedule(Callback):
             self.step_ += 1
 
 
+class AverageWeights(Callback):
+    """Judge, and end with, the running mean of the weights.
+
+    A mean of iterates has the noise of a high learning rate averaged out (Polyak and Juditsky,
+    1992), so that a fit needs no schedule and can end after any pass.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps over which the mean reaches back: it forgets older ones by a factor of e.
+    """
+
+    def __init__(self, n_steps: int):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        self.shown_ = [weight.detach() for weight in net.module_.parameters()]
+        self.other_ = [weight.clone() for weight in self.shown_]
+        self.shows_mean_ = False
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        self._show(mean=not training)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.step_ += 1
+            share = 1 / min(self.step_ + 1, self.n_steps)
+            for mean, weight in zip(self.other_, self.shown_, strict=True):
+                mean.lerp_(weight, share)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._show(mean=True)
+
+    def _show(self, *, mean: bool) -> None:
+        """Exchange the weights of the network for their mean, or back."""
+        if mean == self.shows_mean_:
+            return
+        for shown, other in zip(self.shown_, self.other_, strict=True):
+            kept = shown.clone()
+            shown.copy_(other)
+            other.copy_(kept)
+        self.shows_mean_ = mean
+
+
 def _copied(module: Any) -> dict[str, Any]:
     return {name: weight.clone() for name, weight in module.state_dict().items()}
 

@@ -15,10 +15,11 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
     """Classifier that continues a pretrained encoder under labels.
 
     A linear head is first fitted on the frozen embedding, with a penalty that held-out rows
-    choose. Encoder and head are then trained together, the encoder at a lower rate [1]_, for the
-    number of passes after which the held-out loss is lowest; where no pass lowers it, the linear
-    probe remains. With fewer than 2,000 labels every labelled row is held out once. In the end
-    all labelled rows are trained on.
+    choose. Encoder and head are then trained together [1]_, and the running mean of their weights
+    is kept [2]_. The number of passes is the one after which that mean tells held-out rows best,
+    apart from its overconfidence [3]_; where no pass is better by more than chance, the linear
+    probe remains. With at most 2,000 labels every labelled row is held out once. In the end all
+    labelled rows are trained on for that many passes.
 
     Parameters
     ----------
@@ -31,34 +32,36 @@ FrozenEstimator or None, default=None
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
-        "gradual" trains the head first and then the encoder with it at a lower rate; "full"
-        trains a head that starts at zero and the encoder together at the same rate; "frozen"
-        trains the head alone, a linear probe.
+        "gradual" trains the head first and then the encoder with it; "full" trains both
+        together from a head at zero; "frozen" trains the head alone, a linear probe.
 
-    encoder_rate : float, default=0.5
-        Learning rate of the encoder in "gradual", as a factor on that of the head.
+    encoder_rate : float, default=1.0
+        Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
+        keep the encoder closer to where it was.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes in the labelled loss, as in
         :func:`sklearn.utils.class_weight.compute_sample_weight`.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabelled rows [2]_.
+        Weight of the variance of the outputs over three corrupted views of unlabelled rows [4]_.
         Without unlabelled rows, and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labelled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
-    learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
-        Schedule of the learning rate over ``max_iter`` passes.
+    learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
+        Schedule of the learning rate. The others end at rates near zero, the search for the number
+        of passes after ``max_iter`` and the last fit after the number found, so that the two
+        differ.
 
-    learning_rate_init : float, default=2e-4
-        Highest learning rate of the head. From a head at zero, in mode "full", 1e-3 is better.
+    learning_rate_init : float, default=1e-3
+        Highest learning rate.
 
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
 
-    max_iter : int, default=30
+    max_iter : int, default=50
         Most passes over the labelled rows.
 
     early_stopping : bool, default=True
@@ -93,6 +96,10 @@ FrozenEstimator or None, default=None
     intercept_ : ndarray of shape (n_outputs,)
         Intercepts of the head.
 
+    temperature_ : float
+        What the outputs were divided by, in ``coef_`` and ``intercept_``, for the lowest loss of
+        held-out rows, and at least 1. It is 1 where no passes were chosen.
+
     C_ : float
         The penalty chosen for the head, as in
         :class:`~sklearn.linear_model.LogisticRegression`.
@@ -104,8 +111,8 @@ FrozenEstimator or None, default=None
         Passes tried.
 
     validation_scores_ : list of float
-        Negative held-out loss before the first pass and after each that all folds have made. Only
-        where passes are chosen by it.
+        Negative held-out loss, at the best temperature, before the first pass and after each that
+        all folds have made. Only where passes are chosen by it.
 
     loss_curve_ : list of float
         Mean training loss of each of the ``best_iter_`` passes.
@@ -134,7 +141,10 @@ FrozenEstimator or None, default=None
     ----------
     .. [1] A. Kumar et al., "Fine-tuning can distort pretrained features and underperform
        out-of-distribution", ICLR (2022).
-    .. [2] J. Yoon et al., "VIME: Extending the success of self- and semi-supervised learning to
+    .. [2] B. T. Polyak and A. B. Juditsky, "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30 (1992).
+    .. [3] C. Guo et al., "On calibration of modern neural networks", ICML (2017).
+    .. [4] J. Yoon et al., "VIME: Extending the success of self- and semi-supervised learning to
        tabular domain", NeurIPS (2020).
 
     Examples
@@ -155,19 +165,21 @@ FrozenEstimator or None, default=None
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
 
+    _calibrates = True
+
     def __init__(
         self,
         transformer=None,
         *,
         mode="gradual",
-        encoder_rate=0.5,
+        encoder_rate=1.0,
         class_weight=None,
         consistency_weight=0.0,
         batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=2e-4,
+        learning_rate="constant",
+        learning_rate_init=1e-3,
         weight_decay=1e-5,
-        max_iter=30,
+        max_iter=50,
         early_stopping=True,
         validation_fraction=0.2,
         n_iter_no_change=10,

@@ -13,7 +13,8 @@ from sklearn_ssl._targets import check_numbers, scale_numbers
 class FineTunedRegressor(RegressorMixin, BaseFineTuned):
     """Regressor that continues a pretrained encoder under targets.
 
-    It works as :class:`FineTunedClassifier` does, with the squared error as its loss.
+    It works as :class:`FineTunedClassifier` does, with the squared error as its loss and without
+    a temperature.
 
     Parameters
     ----------
@@ -24,11 +25,12 @@ FrozenEstimator or None, default=None
         ``DenoisingAutoencoder()``.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
-        "gradual" trains the head first and then the encoder with it at a lower rate; "full"
-        trains both together from a head at zero; "frozen" trains the head alone.
+        "gradual" trains the head first and then the encoder with it; "full" trains both
+        together from a head at zero; "frozen" trains the head alone.
 
-    encoder_rate : float, default=0.5
-        Learning rate of the encoder in "gradual", as a factor on that of the head.
+    encoder_rate : float, default=1.0
+        Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
+        keep the encoder closer to where it was.
 
     consistency_weight : float, default=0.0
         Weight of the variance of the outputs, in standard deviations of the targets, over three
@@ -37,16 +39,18 @@ FrozenEstimator or None, default=None
     batch_size : int or "auto", default="auto"
         Labelled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
-    learning_rate : {"constant", "cosine", "one_cycle"}, default="cosine"
-        Schedule of the learning rate over ``max_iter`` passes.
+    learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
+        Schedule of the learning rate. The others end at rates near zero, the search for the number
+        of passes after ``max_iter`` and the last fit after the number found, so that the two
+        differ.
 
-    learning_rate_init : float, default=2e-4
-        Highest learning rate of the head. From a head at zero, in mode "full", 1e-3 is better.
+    learning_rate_init : float, default=1e-3
+        Highest learning rate.
 
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
 
-    max_iter : int, default=30
+    max_iter : int, default=50
         Most passes over the labelled rows.
 
     early_stopping : bool, default=True
@@ -125,18 +129,20 @@ FrozenEstimator or None, default=None
     True
     """
 
+    _calibrates = False
+
     def __init__(
         self,
         transformer=None,
         *,
         mode="gradual",
-        encoder_rate=0.5,
+        encoder_rate=1.0,
         consistency_weight=0.0,
         batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=2e-4,
+        learning_rate="constant",
+        learning_rate_init=1e-3,
         weight_decay=1e-5,
-        max_iter=30,
+        max_iter=50,
         early_stopping=True,
         validation_fraction=0.2,
         n_iter_no_change=10,

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -27,6 +27,7 @@ from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._fitting import draw_seed, warn_of_outcome
 from sklearn_ssl._heads import LinearHead, choose_variance
+from sklearn_ssl._held_out import HeldOut
 from sklearn_ssl._networks import Linear
 from sklearn_ssl._objectives import Losses
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS
@@ -42,6 +43,9 @@ from sklearn_ssl._training import (
 
 N_ROWS_OF_FOLDS = 2000
 """With fewer labelled rows, every one of them is held out once."""
+
+AVERAGED_PASSES = 3
+"""Passes that the running mean of the weights reaches back."""
 
 N_ROWS_OF_PENALTY = 4000
 """The penalty is chosen on this many labelled rows."""
@@ -59,9 +63,6 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.parts[0])
 
-    def take(self, rows: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part[rows] for part in self.parts)
-
 
 class BaseFineTuned(DisplayMixin, BaseEstimator):
     """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
@@ -75,6 +76,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     }
+
+    _calibrates: bool
 
     def _learn(self, X: Any, target: Target) -> None:
         """Pretrain where that is still to be done, fit the probe, continue the encoder."""
@@ -91,7 +94,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         embedded = _embed(transformer, parts)
         self.C_ = self._choose_penalty(embedded, data)
         seed = draw_seed(rng)
-        n_passes = self._choose_passes(transformer, embedded, data, others, seed)
+        n_passes, temperature = self._choose_passes(transformer, embedded, data, others, seed)
         everything = torch.arange(len(data))
         task = self._make_task(transformer, embedded, data, everything, others)
         self.best_iter_ = n_passes
@@ -103,8 +106,10 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         # In place, since a tied decoder reads the weights of this encoder.
         transformer.module_.encoder.load_state_dict(task.embedding.encoder.state_dict())
         self.transformer_ = transformer
-        self.coef_ = task.head.weight.detach().double().numpy().copy()
-        self.intercept_ = task.head.bias.detach().double().numpy().copy()
+        if self._calibrates:
+            self.temperature_ = temperature
+        self.coef_ = task.head.weight.detach().double().numpy() / temperature
+        self.intercept_ = task.head.bias.detach().double().numpy() / temperature
 
     def _pretrained(self, X: Any, target: Target, rng: np.random.RandomState) -> BaseEmbedder:
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
@@ -168,39 +173,48 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         data: LabelledRows,
         others: Any,
         seed: int,
-    ) -> int:
-        """Passes after which the held-out loss is lowest; 0 keeps the probe."""
+    ) -> tuple[int, float]:
+        """Passes after which held-out rows are told best, and the temperature of the outputs.
+
+        No passes keep the probe.
+        """
         for name in ("loss_curve_", "validation_scores_"):
             self.__dict__.pop(name, None)
         self.n_iter_ = 1
         if self.mode == "frozen":
-            return 0
+            return 0, 1.0
         self.n_iter_ = self.max_iter
         if not self.early_stopping or not data.folds:
-            return self.max_iter if data.folds else 0
-        curves = []
+            return (self.max_iter if data.folds else 0), 1.0
+        judges = []
         for kept, held_out in data.folds:
+            unknown = TableDataset(*data.parts, rows=held_out)
+            judge = HeldOut(unknown, data.losses, calibrates=self._calibrates)
             task = self._make_task(transformer, embedded, data, kept, others)
-            validation = data.take(held_out)
-            before = _held_out_loss(task, validation)
-            options = self._options(len(kept))
-            known, unknown = (TableDataset(*data.parts, rows=rows) for rows in (kept, held_out))
-            result = train(task, known, unknown, options, seed)
+            options = replace(self._options(len(kept)), early_stopping=True, judge=judge)
+            known = TableDataset(*data.parts, rows=kept)
+            result = train(task, known, None, options, seed)
             warn_of_outcome(result)
             if result.outcome == "interrupted":
-                return 0
-            curves.append([before, *(-score for score in result.validation_scores)])
-        self.n_iter_ = max(map(len, curves)) - 1
-        # Folds stop at different passes; beyond the shortest curve they do not compare.
-        n_common = min(map(len, curves))
-        mean = np.mean([curve[:n_common] for curve in curves], axis=0)
+                return 0, 1.0
+            judges.append(judge)
+        return self._best_pass(judges)
+
+    def _best_pass(self, judges: Sequence[HeldOut]) -> tuple[int, float]:
+        self.n_iter_ = max(len(judge.row_losses_) for judge in judges) - 1
+        # Folds stop at different passes; beyond the shortest they do not compare.
+        n_common = min(len(judge.row_losses_) for judge in judges)
+        losses = np.concatenate([np.stack(judge.row_losses_[:n_common], 1) for judge in judges])
+        mean = losses.mean(axis=0)
         mean[~np.isfinite(mean)] = np.inf  # where training diverged
         self.validation_scores_ = (-mean).tolist()
         best = int(mean.argmin())
-        gains = np.array([curve[0] - curve[best] for curve in curves])
-        # With few rows the lowest of many losses is low by chance.
+        gains = losses[:, 0] - losses[:, best]
+        # The lowest of many losses is low by chance, too.
         by_chance = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-        return best if gains.mean() > max(self.tol, by_chance) else 0
+        if not gains.mean() > max(self.tol, by_chance):
+            return 0, 1.0
+        return best, float(np.mean([judge.temperatures_[best] for judge in judges]))
 
     def _make_task(
         self,
@@ -239,12 +253,13 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             learning_rate_init=self.learning_rate_init,
             weight_decay=self.weight_decay,
-            early_stopping=n_passes is None,
+            early_stopping=False,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self._given().device),
             verbose=bool(self.verbose),
             rate_factors={"embedding.encoder.*": factor},
+            averaged_passes=AVERAGED_PASSES,
         )
 
     def _output(self, X: Any) -> np.ndarray:
@@ -284,9 +299,3 @@ def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:
     embedded = np.empty((len(parts[0]), embed.embedding.width), dtype=np.float32)
     embed((parts[0], parts[1]), embedded)
     return torch.from_numpy(embedded).double()
-
-
-def _held_out_loss(task: Supervise, rows: tuple[Tensor, ...]) -> float:
-    task.eval()
-    with torch.no_grad():
-        return float(task(rows, torch.Generator()))

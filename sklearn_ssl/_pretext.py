@@ -268,13 +268,17 @@ class Supervise(nn.Module):
 
     def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
-        loss = (weight * self.row_losses(self.head(self.embedding(numeric, codes)), target)).mean()
+        loss = (weight * self.row_losses(self.outputs(numeric, codes), target)).mean()
         if not self.training:
             return loss
         loss = loss + self.penalty / 2 * self.head.weight.square().sum()
         if self.consistency_weight and self.numeric is not None:
             loss = loss + self.consistency_weight * self.disagreement(len(numeric), generator)
         return loss
+
+    def outputs(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        """Outputs of the head, of shape (n_rows, n_outputs)."""
+        return self.head(self.embedding(numeric, codes))
 
     def disagreement(self, n_rows: int, generator: torch.Generator) -> Tensor:
         """Variance of the outputs for corrupted views of unlabelled rows drawn at random."""
@@ -285,5 +289,5 @@ class Supervise(nn.Module):
             swap(batch, draw_mask(batch, LABELLED_VIEW_RATE, generator), generator)
             for _ in range(N_CONSISTENT_VIEWS)
         ]
-        outputs = torch.stack([self.head(self.embedding(*view)) for view in views])
+        outputs = torch.stack([self.outputs(*view) for view in views])
         return outputs.var(dim=0, correction=0).mean()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sklearn_ssl._batches import BatchIterator, TableDataset
 from sklearn_ssl._callbacks import (
     SCHEDULES,
+    AverageWeights,
     BestWeights,
     Progress,
     Schedule,
@@ -35,7 +36,9 @@ class TrainingOptions:
     """How to train; the names are those of the estimators' parameters.
 
     ``batch_size`` is that of one process. ``rate_factors`` maps patterns of parameter names to
-    factors on their learning rate.
+    factors on their learning rate. ``averaged_passes`` is how many passes the running mean of
+    the weights reaches back, 0 for none. ``judge`` records a ``valid_loss`` after each pass, in
+    place of the pretext task's loss on validation rows.
     """
 
     max_iter: int
@@ -50,6 +53,8 @@ class TrainingOptions:
     verbose: bool
     callbacks: Sequence[Callback] = ()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
+    averaged_passes: int = 0
+    judge: Callback | None = None
     processes: OneProcess = field(default_factory=OneProcess)
 
 
@@ -285,11 +290,18 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
 
 
 def _callbacks(
-    options: TrainingOptions, best: BestWeights, n_steps: int, checkpoint: Callback | None
+    options: TrainingOptions, best: BestWeights, steps_per_pass: int, checkpoint: Callback | None
 ) -> list[tuple[str, Callback]]:
     """What hangs on the steps and passes, in the order in which it is called."""
+    n_steps = options.max_iter * steps_per_pass
     schedule = Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps)
-    callbacks: list[tuple[str, Callback]] = [("schedule", schedule), ("best", best)]
+    callbacks: list[tuple[str, Callback]] = [("schedule", schedule)]
+    if options.averaged_passes:
+        average = AverageWeights(options.averaged_passes * steps_per_pass)
+        callbacks.append(("average", average))
+    if options.judge:
+        callbacks.append(("judge", options.judge))
+    callbacks.append(("best", best))
     if options.verbose:
         callbacks.append(("progress", Progress(options.max_iter)))
     for i, callback in enumerate(options.callbacks):
@@ -315,9 +327,9 @@ def _assemble(
     checkpoint: Callback | None,
 ) -> PretextNet:
     n_rows = min(options.processes.gather(len(dataset)))
-    n_steps = options.max_iter * -(-n_rows // options.batch_size)
-    best = BestWeights("train_loss" if validation is None else "valid_loss", options.tol)
-    callbacks = _callbacks(options, best, n_steps, checkpoint)
+    is_judged = validation is not None or options.judge is not None
+    best = BestWeights("valid_loss" if is_judged else "train_loss", options.tol)
+    callbacks = _callbacks(options, best, -(-n_rows // options.batch_size), checkpoint)
     net = PretextNet(
         pretext,
         criterion=nn.Identity,  # the pretext task returns its own loss

@@ -94,7 +94,11 @@ DESIGN = {
     "_reconstruction": ({"_objectives", "_schema", "_views"}, {"numpy", "sklearn", "torch"}),
     **dict.fromkeys(sorted(ESTIMATORS), (SHARED, {"numpy", "pandas", "torch"})),
     "_heads": ({"_objectives"}, {"torch"}),
-    "_finetuning": (SHARED | ESTIMATORS | {"_display", "_heads"}, {"numpy", "sklearn", "torch"}),
+    "_held_out": ({"_batches", "_objectives"}, {"numpy", "scipy", "skorch", "torch"}),
+    "_finetuning": (
+        SHARED | ESTIMATORS | {"_display", "_heads", "_held_out"},
+        {"numpy", "sklearn", "torch"},
+    ),
     **dict.fromkeys(
         sorted(FINE_TUNED), (SHARED | {"_finetuning"}, {"numpy", "scipy", "sklearn", "torch"})
     ),

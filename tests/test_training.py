@@ -431,3 +431,45 @@ def test_a_fit_does_not_import_the_compiler_of_torch():
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Averaged weights, and another judge
+
+
+def test_averaged_weights_are_judged_and_kept_and_training_goes_on_from_its_own():
+    table = rows(*range(9))
+    steps, ends = [], []
+
+    class Trace(Callback):
+        def on_batch_end(self, net, training, **kwargs):
+            if training:
+                steps.append(net.module_.weight.item())
+
+        def on_epoch_end(self, net, **kwargs):
+            ends.append(net.module_.weight.item())
+
+    pretext, plain = Follow(), Follow()
+    options = {"max_iter": 4, "learning_rate_init": 0.1, "seed": 3}
+    averaged = fit(pretext, table, callbacks=[Trace()], averaged_passes=2, **options)
+    assert len(steps) == 12
+    mean, means = 0.0, []
+    for step, weight in enumerate(steps, start=1):
+        mean += (weight - mean) / min(step + 1, 6)  # two passes of three steps
+        means.append(mean)
+    assert ends == pytest.approx(means[2::3], abs=1e-6)
+    assert pretext.weight.item() == ends[-1]
+    unaveraged = fit(plain, table, **options)
+    assert steps[-1] == plain.weight.item()
+    assert averaged.loss_curve == unaveraged.loss_curve
+
+
+def test_a_judge_decides_when_to_stop():
+    class Judge(Callback):
+        losses = iter([5.0, 4.0, 6.0, 7.0, 8.0, 9.0])
+
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("valid_loss", next(self.losses))
+
+    result = fit(Follow(), rows(9, 9), judge=Judge(), early_stopping=True, n_iter_no_change=2)
+    assert len(result.loss_curve) == 4
+    assert result.validation_scores == []
