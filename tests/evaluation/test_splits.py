@@ -65,7 +65,7 @@ def test_targets_with_gaps(y):
 
 
 def test_targets_of_neither_kind():
-    with pytest.raises(ValueError, match="Unknown label type: unknown. y must hold classes or"):
+    with pytest.raises(ValueError, match=r"Unknown label type: unknown\. y must hold classes or"):
         check_target(np.array([{}, [], ()], dtype=object))
 
 
