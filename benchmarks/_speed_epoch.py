@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _speed_timing import show, take_turns
+from _speed_timing import numbers, show, take_turns
 from torch import Tensor
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
@@ -35,7 +35,7 @@ def epoch(
     clock = "cpu" if threads == 1 else "wall"
     table = []
     for n_rows in rows:
-        X = np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
+        X = numbers(n_rows, n_columns)
         for name, estimator in ESTIMATORS.items():
             table.append(compare(name, estimator(), X, batch_size, steps, repeats, clock))
     print(

@@ -8,16 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from _speed_timing import in_new_process, show, take_turns
+from _speed_timing import in_new_process, numbers, show, take_turns
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
 ESTIMATORS = (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor)
-
-
-def numbers(n_rows: int, n_columns: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
 
 
 def startup(repeats: int) -> None:
@@ -81,10 +77,8 @@ def memory(n_rows: int, n_columns: int) -> None:
 def peak_of_fit(name: str, n_rows: int, n_columns: int, passes: int, settings: dict) -> str:
     return f"""
 import json
-import numpy as np
 import sklearn_ssl
-from _speed_fits import numbers
-from _speed_timing import PeakMemory
+from _speed_timing import PeakMemory, numbers
 X = numbers({n_rows}, {n_columns})
 model = sklearn_ssl.{name}(random_state=0, max_iter=1, **{settings}).fit(X[:5000])
 model.set_params(max_iter={passes})

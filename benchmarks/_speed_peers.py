@@ -9,13 +9,11 @@ import tempfile
 import warnings
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 import torch
-from _speed_timing import show, take_turns
+from _speed_fits import ESTIMATORS
+from _speed_timing import numbers, show, take_turns
 from sklearn.neural_network import MLPRegressor
-
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
 HIDDEN, WIDTH, BATCH = (256, 256, 256), 64, 256
 
@@ -25,7 +23,7 @@ def peers(n_rows: int, n_columns: int, repeats: int) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    X = np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
+    X = numbers(n_rows, n_columns)
     sides, absent = dict(ours(X)), []
     for name, (_, prepare) in PEERS.items():
         try:
@@ -45,7 +43,7 @@ def peers(n_rows: int, n_columns: int, repeats: int) -> None:
 
 
 def ours(X):
-    for estimator in (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor):
+    for estimator in ESTIMATORS:
         settings = {"hidden_layer_sizes": HIDDEN, "n_components": WIDTH, "batch_size": BATCH}
         model = estimator(**settings, max_iter=1, random_state=0, device="cpu")
         yield estimator.__name__, lambda model=model: model.fit(X)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from _speed_timing import in_new_process, show, take_turns
+from _speed_timing import in_new_process, numbers, show, take_turns
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -18,7 +17,7 @@ from sklearn_ssl._tabular import TableEncoder
 def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
     """Print the time of transform against the encoder's matrix products, and its memory."""
     torch.set_num_threads(threads)
-    X = np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
+    X = numbers(n_rows, n_columns)
     rows = []
     for settings in ({}, {"embedding": "last", "passthrough": False}):
         model = DenoisingAutoencoder(max_iter=1, random_state=0, device="cpu", **settings)
@@ -63,10 +62,9 @@ def products(encoder, n_rows: int, precision: torch.dtype, block: int = 512):
 def peak_of_transform(n_rows: int, n_columns: int, settings: dict) -> str:
     return f"""
 import json
-import numpy as np
 from sklearn_ssl import DenoisingAutoencoder
-from _speed_timing import PeakMemory
-X = np.random.default_rng(0).normal(size=({n_rows}, {n_columns})).astype(np.float32)
+from _speed_timing import PeakMemory, numbers
+X = numbers({n_rows}, {n_columns})
 model = DenoisingAutoencoder(max_iter=1, random_state=0, **{settings}).fit(X[:200])
 model.transform(X[:2000])
 with PeakMemory() as peak:
@@ -108,11 +106,11 @@ def resample(data: Path, name: str, n_rows: int) -> pd.DataFrame:
 
 def column_transformer():
     """Imputer, scaler and one-hot encoder (sparse, its default) for a mixed table."""
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    scaled = make_pipeline(SimpleImputer(), StandardScaler())
     names = make_pipeline(
         SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")
     )
     return make_column_transformer(
-        (numbers, make_column_selector(dtype_include="number")),
+        (scaled, make_column_selector(dtype_include="number")),
         (names, make_column_selector(dtype_exclude="number")),
     )

@@ -1,4 +1,4 @@
-"""Measuring: sides that take turns, and peaks of memory in processes of their own."""
+"""Measuring: what on, sides that take turns, and peaks of memory in processes of their own."""
 
 import json
 import os
@@ -11,6 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+
+def numbers(n_rows: int, n_columns: int) -> np.ndarray:
+    """A table of single precision, the same in every process."""
+    return np.random.default_rng(0).normal(size=(n_rows, n_columns)).astype(np.float32)
 
 
 def _seconds_of_children() -> float:

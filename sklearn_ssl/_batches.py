@@ -55,8 +55,7 @@ class TableDataset(torch.utils.data.Dataset):
         """The dataset on a device, to which no other rows go; itself where it is there."""
         if self.device == torch.device(device):
             return self
-        chosen = self.parts if self.rows is None else self[torch.arange(len(self))]
-        return TableDataset(*(part.to(device) for part in chosen))
+        return TableDataset(*(part.to(device) for part in self[:]))
 
 
 class BatchIterator:

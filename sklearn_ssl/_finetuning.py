@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -191,7 +191,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             unknown = TableDataset(*data.parts, rows=held_out)
             judge = HeldOut(unknown, data.losses, calibrates=self._calibrates)
             task = self._make_task(transformer, embedded, data, kept, others)
-            options = replace(self._options(len(kept)), early_stopping=True, judge=judge)
+            options = self._options(len(kept), self.max_iter, judge)
             known = TableDataset(*data.parts, rows=kept)
             result = train(task, known, None, options, seed)
             warn_of_outcome(result)
@@ -244,22 +244,23 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             self.consistency_weight,
         )
 
-    def _options(self, n_rows: int, n_passes: int | None = None) -> TrainingOptions:
+    def _options(self, n_rows: int, n_passes: int, judge: HeldOut | None = None) -> TrainingOptions:
         factor = 1.0 if self.mode == "full" else self.encoder_rate
         return TrainingOptions(
             # The passes that were chosen go through the whole schedule, down to its last rates.
-            max_iter=self.max_iter if n_passes is None else n_passes,
+            max_iter=n_passes,
             batch_size=resolve_batch_size(self.batch_size, n_rows),
             learning_rate=self.learning_rate,
             learning_rate_init=self.learning_rate_init,
             weight_decay=self.weight_decay,
-            early_stopping=False,
+            early_stopping=judge is not None,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self._given().device),
             verbose=bool(self.verbose),
             rate_factors={"embedding.encoder.*": factor},
             averaged_passes=AVERAGED_PASSES,
+            judge=judge,
         )
 
     def _output(self, X: Any) -> np.ndarray:

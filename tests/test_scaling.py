@@ -126,6 +126,12 @@ def test_a_table_in_partitions_is_learned_and_embedded_lazily(names):
     assert n_left == (table()["a"] > table()["a"].iloc[:20].max()).sum()
 
 
+with_warnings_of_ray = pytest.mark.filterwarnings(
+    *("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    *("ignore::ResourceWarning", "ignore::UserWarning"),
+)
+
+
 @pytest.fixture(scope="module")
 def ray(folder, one_thread):
     ray = pytest.importorskip("ray")
@@ -134,16 +140,14 @@ def ray(folder, one_thread):
     ray.shutdown()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::UserWarning")
+@with_warnings_of_ray
 def test_search_on_ray_finds_what_one_process_finds(ray, folder):
     names = {"X": table()}
     exec(recipe("The same on Ray"), names)
     assert scores(names["search"]) == scores(clone(names["search"]).fit(names["X"]))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::UserWarning")
+@with_warnings_of_ray
 def test_ray_data_is_learned_and_embedded(ray, folder):
     names = {}
     exec(recipe("The same with Ray Data"), names)
@@ -153,8 +157,7 @@ def test_ray_data_is_learned_and_embedded(ray, folder):
     assert names["embedder"].n_iter_ == names["embedder"].max_iter
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::UserWarning")
+@with_warnings_of_ray
 def test_search_on_ray_is_completed_where_a_worker_is_killed(ray, folder):
     names = {"X": table()}
     exec(recipe("The same on Ray"), names)
