@@ -2,8 +2,11 @@
 
 import ast
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
+from _peers import PEERS, PeerFeatures
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -16,7 +19,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.neural_network import BernoulliRBM
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
@@ -59,6 +62,15 @@ def umap() -> Any:
     return make_pipeline(standardised(), UMAP(n_components=16, random_state=0))
 
 
+def peer(name: str, seed: int) -> Any:
+    return make_pipeline(standardised(), PeerFeatures(name, random_state=seed))
+
+
+def with_raw(features: Callable[[int], Any], seed: int) -> Any:
+    """Features with the standardised row beside them, as ours have it."""
+    return make_union(standardised(), features(seed))
+
+
 FEATURES: dict[str, Callable[[int], Any]] = {
     "raw": lambda seed: standardised(),
     "quantile": lambda seed: encode(
@@ -81,7 +93,9 @@ FEATURES: dict[str, Callable[[int], Any]] = {
     "DenoisingAutoencoder": lambda seed: DenoisingAutoencoder(random_state=seed),
     "ContrastiveEmbedder": lambda seed: ContrastiveEmbedder(random_state=seed),
     "MaskedFeaturePredictor": lambda seed: MaskedFeaturePredictor(random_state=seed),
+    **{name: partial(peer, name) for name in PEERS},
 }
+FEATURES |= {f"raw_and_{name}": partial(with_raw, FEATURES[name]) for name in PEERS}
 
 SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
     "random_forest": {
@@ -93,6 +107,14 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
         "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     },
 }
+
+
+def installed_methods() -> list[str]:
+    """What runs by default: all that needs no other library, and UMAP where it is there."""
+    needs_another = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
+    if find_spec("umap") is None:
+        needs_another.add("umap")
+    return [name for name in (*FEATURES, *SUPERVISED) if name not in needs_another]
 
 
 def make_features(method: str, seed: int) -> Any:

@@ -94,17 +94,13 @@ def scaling(figure: Path | None, most_rows: int) -> None:
     rows = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most_rows]
     tables = {("rows", n): numbers(n, 20) for n in rows}
     tables |= {("columns", n): numbers(2_000, n) for n in (10, 100, 1_000)}
-    rng = np.random.default_rng(0)
-    for n in (1_000, 100_000):
-        names = pd.Series(rng.integers(0, n, 2 * max(n, 10_000))).astype(str)
-        tables["categories", n] = pd.DataFrame(
-            {"name": names, "number": rng.normal(size=len(names))}
-        )
+    tables |= {("categories", n): names(n) for n in (1_000, 100_000)}
+    tables |= {("categories with codes of their own", n): names(n) for n in (1_000, 10_000)}
     results = []
     for (what, n), X in tables.items():
-        model = DenoisingAutoencoder(
-            max_iter=1, random_state=0, batch_size=256, max_categories=None, device="cpu"
-        )
+        model = DenoisingAutoencoder(max_iter=1, random_state=0, batch_size=256, device="cpu")
+        if "codes" in what:
+            model.set_params(max_categories=None)
         start = time.process_time()
         model.fit(X)
         seconds = time.process_time() - start
@@ -114,6 +110,13 @@ def scaling(figure: Path | None, most_rows: int) -> None:
     show(results)
     if figure:
         draw(pd.DataFrame(results), figure)
+
+
+def names(n_categories: int) -> pd.DataFrame:
+    """A column of names, equally frequent, beside one of numbers."""
+    rng, n_rows = np.random.default_rng(0), max(n_categories, 10_000)
+    drawn = pd.Series(rng.permutation(n_rows) % n_categories).astype(str)
+    return pd.DataFrame({"name": drawn, "number": rng.normal(size=n_rows)})
 
 
 def draw(results: pd.DataFrame, path: Path) -> None:

@@ -9,6 +9,7 @@ median times.
 import argparse
 from pathlib import Path
 
+from _peers import PEERS
 from _speed_epoch import epoch
 from _speed_fits import memory, scaling, search, startup
 from _speed_peers import peers
@@ -65,6 +66,7 @@ def main():
     command.add_argument("--rows", type=int, dest="n_rows", default=10_000)
     command.add_argument("--columns", type=int, dest="n_columns", default=64)
     command.add_argument("--repeats", type=int, default=5)
+    command.add_argument("--peers", nargs="+", dest="names", default=[*PEERS], choices=PEERS)
 
     options = vars(parser.parse_args())
     del options["command"]

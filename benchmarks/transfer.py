@@ -18,9 +18,8 @@ from pathlib import Path
 import pandas as pd
 from _command_line import run_and_report
 from _methods import (
-    FEATURES,
-    SUPERVISED,
     check_method,
+    installed_methods,
     is_supervised,
     make_features,
     make_supervised,
@@ -94,18 +93,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser, runner = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=5)
-    methods = [name for name in (*FEATURES, *SUPERVISED) if name != "umap" or _has_umap()]
+    methods = installed_methods()
     runner.add_argument("--methods", nargs="+", default=methods, type=check_method)
     runner.add_argument("--labels", nargs="+", default=LABELS)
     runner.add_argument("--jobs", type=int, default=1, help="tables at a time")
     arguments = parser.parse_args(argv)
     arguments.command(arguments)
-
-
-def _has_umap() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("umap") is not None
 
 
 if __name__ == "__main__":
