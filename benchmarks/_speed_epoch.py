@@ -17,6 +17,7 @@ from torch import Tensor
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._callbacks import SCHEDULES
+from sklearn_ssl._processes import OneProcess
 from sklearn_ssl._training import TrainingOptions, train
 
 ESTIMATORS = {
@@ -73,7 +74,9 @@ def compare(name, estimator, X, batch_size, steps, repeats, clock) -> dict[str, 
     }
 
 
-def run_ours(estimator, table, passes: int, batch_size: int) -> list[float]:
+def run_ours(
+    estimator, table, passes: int, batch_size: int, processes: OneProcess | None = None
+) -> list[float]:
     options = TrainingOptions(
         max_iter=passes,
         batch_size=batch_size,
@@ -85,6 +88,7 @@ def run_ours(estimator, table, passes: int, batch_size: int) -> list[float]:
         tol=1e-4,
         device="cpu",
         verbose=False,
+        processes=processes or OneProcess(),
     )
     pretext, dataset = copy.deepcopy(estimator.module_), TableDataset(*table)
     return train(pretext, dataset, None, options, SEED).loss_curve

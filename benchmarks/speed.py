@@ -14,6 +14,7 @@ from _speed_epoch import epoch
 from _speed_fits import memory, scaling, search, startup
 from _speed_peers import peers
 from _speed_tables import encode, transform
+from _speed_ways import ways
 
 
 def main():
@@ -28,6 +29,14 @@ def main():
     command.add_argument("--steps", type=int, default=100, help="least steps of a measurement")
     command.add_argument("--repeats", type=int, default=7)
     command.add_argument("--threads", type=int, default=1)
+
+    command = commands.add_parser("ways", help="compiled, in half precision, in larger batches")
+    command.set_defaults(run=ways)
+    command.add_argument("--rows", type=int, dest="n_rows", default=10_000)
+    command.add_argument("--columns", type=int, dest="n_columns", default=64)
+    command.add_argument("--batch-size", type=int, default=256)
+    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--repeats", type=int, default=5)
 
     command = commands.add_parser("transform", help="embedding against its matrix products")
     command.set_defaults(run=transform)
