@@ -70,11 +70,12 @@ def main():
     command.set_defaults(run=search)
     command.add_argument("--repeats", type=int, default=3)
 
-    command = commands.add_parser("peers", help="a pass of other libraries that are installed")
+    command = commands.add_parser("peers", help="fits of other libraries that are installed")
     command.set_defaults(run=peers)
     command.add_argument("--rows", type=int, dest="n_rows", default=10_000)
     command.add_argument("--columns", type=int, dest="n_columns", default=64)
     command.add_argument("--repeats", type=int, default=5)
+    command.add_argument("--passes", type=int, dest="n_passes", default=10)
     command.add_argument("--peers", nargs="+", dest="names", default=[*PEERS], choices=PEERS)
 
     options = vars(parser.parse_args())
