@@ -1,7 +1,10 @@
 """What several test modules share."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_iris
 from threadpoolctl import threadpool_limits
 
 
@@ -13,3 +16,32 @@ def one_thread():
     with threadpool_limits(1):
         yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def mixed():
+    rng = np.random.default_rng(0)
+    n = 80
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(50, 10, n),
+            "count": rng.integers(0, 9, n),
+            "flag": rng.random(n) < 0.3,
+            "colour": pd.Categorical(rng.choice(["red", "green", "blue"], n)),
+            "town": rng.choice(["Köln", "Łódź"], n),
+            "nullable": pd.array(rng.integers(0, 5, n), dtype="Int64"),
+            "constant": 1.0,
+            "empty": np.nan,
+        }
+    )
+    frame.loc[::7, "number"] = np.nan
+    frame.loc[::9, "colour"] = None
+    frame.loc[::5, "nullable"] = pd.NA
+    return frame
+
+
+@pytest.fixture(scope="module")
+def flowers():
+    """Fisher's irises: four measurements and the name of the species."""
+    iris = load_iris(as_frame=True)
+    return iris.data.assign(species=pd.Categorical.from_codes(iris.target, iris.target_names))

@@ -1,0 +1,198 @@
+"""What the three transformers say of tables, parameters and fits that cannot be."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from embedders import ESTIMATORS, SMALL, assert_as_it_was, every
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from skorch.callbacks import Callback
+
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.iloc[:0], "0 sample"),
+        (lambda X: X.assign(number=np.inf), "infinity .* column 'number'"),
+        (lambda X: X.set_axis([*X.columns[:-1], "number"], axis=1), "duplicate column names"),
+        (lambda X: X.assign(town=["a", 1] * 40), r"mixes values of types \['int', 'str'\]"),
+        (lambda X: X.assign(day=pd.Timestamp("2026-01-01")), "'day' has dtype datetime64"),
+    ],
+)
+@every
+def test_bad_tables_get_one_sentence_and_change_nothing(Embedder, mixed, change, message):
+    embedder = Embedder(**SMALL).fit(mixed)
+    before = embedder.transform(mixed)
+    with pytest.raises(ValueError, match=message):
+        embedder.fit(change(mixed))
+    assert (embedder.transform(mixed) == before).all()
+
+
+@every
+def test_other_columns_and_unfitted_use_are_told(Embedder, mixed):
+    with pytest.raises(NotFittedError):
+        Embedder(**SMALL).transform(mixed)
+    embedder = Embedder(**SMALL).fit(mixed)
+    with pytest.raises(ValueError, match="feature names"):
+        embedder.transform(mixed[mixed.columns[::-1]])
+
+
+def test_divergence_is_told_and_leaves_finite_weights(mixed):
+    with pytest.warns(ConvergenceWarning), warnings.catch_warnings():
+        embedder = DenoisingAutoencoder(**{**SMALL, "learning_rate_init": 1e30}).fit(mixed)
+    assert np.isfinite(embedder.transform(mixed)).all()
+
+
+@pytest.mark.parametrize("sizes", [(0,), (8, -1), (2.5,), ("a",), ((8,), (8,))])
+@every
+def test_layer_sizes_out_of_range_are_told(Embedder, sizes):
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="hidden_layer_sizes must hold integers of at least 1"):
+        Embedder(hidden_layer_sizes=sizes).fit(X)
+
+
+class _Flatten(Callback):
+    def on_train_end(self, net, **kwargs):
+        with torch.no_grad():
+            for parameter in net.module_.parameters():
+                parameter.zero_()
+
+
+@every
+def test_a_collapsed_embedding_is_told_unless_all_rows_are_alike(Embedder, flowers):
+    with pytest.warns(ConvergenceWarning, match=f"embedding of {Embedder.__name__} has collapsed"):
+        Embedder(**SMALL, callbacks=[_Flatten()]).fit(flowers)
+    alike = flowers.iloc[[0] * 20]
+    assert np.isfinite(Embedder(**SMALL, callbacks=[_Flatten()]).fit_transform(alike)).all()
+
+
+BAD_ROWS = {
+    "no rows": (lambda X: X.iloc[:0], ValueError, "0 sample"),
+    "infinite": (
+        lambda X: X.assign(**{"sepal width (cm)": np.inf}),
+        ValueError,
+        r"infinity .* column 'sepal width \(cm\)'",
+    ),
+    "too few columns": (
+        lambda X: X.iloc[:, :3],
+        ValueError,
+        "(?s)feature names should match.*yet now missing:\n- petal width",
+    ),
+    "other names": (
+        lambda X: X.rename(columns={"species": "kind"}),
+        ValueError,
+        "(?s)feature names should match.*unseen at fit time:\n- kind",
+    ),
+    "other order": (lambda X: X.iloc[:, ::-1], ValueError, "must be in the same order"),
+    "too few in an array": (
+        lambda X: X.iloc[:, :3].to_numpy(),
+        ValueError,
+        "X has 3 features, but .* is expecting 5",
+    ),
+    "duplicate names": (
+        lambda X: X.set_axis([*X.columns[:-1], X.columns[0]], axis=1),
+        ValueError,
+        r"duplicate column names: \['sepal length",
+    ),
+    "text for numbers": (
+        lambda X: X.assign(**{"sepal width (cm)": "wide"}),
+        ValueError,
+        r"'sepal width \(cm\)' must hold numbers",
+    ),
+    "a list in a cell": (
+        lambda X: X.assign(species=[["setosa"]] * len(X)),
+        TypeError,
+        "'species' holds a value that cannot be a category",
+    ),
+}
+
+
+@every
+@pytest.mark.parametrize("method", ["transform", "partial_fit", "score"])
+@pytest.mark.parametrize(("change", "error", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_rows_that_do_not_fit_get_one_sentence_and_change_nothing(
+    Embedder, flowers, method, change, error, message
+):
+    embedder = Embedder(**SMALL).fit(flowers)
+    before = embedder.__dict__.copy()
+    with pytest.raises(error, match=message):
+        getattr(embedder, method)(change(flowers))
+    assert_as_it_was(embedder, before)
+
+
+OUT_OF_RANGE = {
+    "n_components": 0,
+    "embedding": "first",
+    "passthrough": 2,
+    "categorical_features": "all",
+    "max_categories": 0,
+    "min_frequency": 0,
+    "batch_size": 0,
+    "learning_rate": "warm",
+    "learning_rate_init": 0.0,
+    "weight_decay": -1.0,
+    "max_iter": 0,
+    "early_stopping": "yes",
+    "validation_fraction": 1.0,
+    "n_iter_no_change": 0,
+    "tol": -1.0,
+    "callbacks": "PrintLog",
+    "device": "tpu",
+    "random_state": -1,
+}
+
+
+OF_ONE = [
+    (DenoisingAutoencoder, "noise", "salt"),
+    (DenoisingAutoencoder, "noise_level", -0.1),
+    (DenoisingAutoencoder, "tied_weights", 2),
+    (ContrastiveEmbedder, "corruption_rate", 1.0),
+    (ContrastiveEmbedder, "n_corrupted_views", 3),
+    (ContrastiveEmbedder, "objective", "triplet"),
+    (ContrastiveEmbedder, "temperature", 0.0),
+    (ContrastiveEmbedder, "projection_size", 0),
+    (MaskedFeaturePredictor, "mask_rate", 0.0),
+    (MaskedFeaturePredictor, "alpha", -1.0),
+]
+
+
+OF_ALL = [(Embedder, *item) for Embedder in ESTIMATORS for item in OUT_OF_RANGE.items()]
+
+
+@pytest.mark.parametrize(("Embedder", "name", "value"), OF_ALL + OF_ONE)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_parameters_out_of_range_are_told_by_name(Embedder, name, value, method, flowers):
+    embedder = Embedder(**{name: value})
+    with pytest.raises(ValueError, match=f"'{name}' parameter of {Embedder.__name__} must be"):
+        getattr(embedder, method)(flowers)
+    assert vars(embedder) == vars(Embedder(**{name: value}))
+
+
+METHODS = [
+    *((Embedder, name) for Embedder in ESTIMATORS for name in ("transform", "score")),
+    (DenoisingAutoencoder, "inverse_transform"),
+    (DenoisingAutoencoder, "reconstruct"),
+    (DenoisingAutoencoder, "reconstruction_error"),
+    (MaskedFeaturePredictor, "impute"),
+    (MaskedFeaturePredictor, "predict_masked"),
+]
+
+
+@pytest.mark.parametrize(("Embedder", "method"), METHODS)
+def test_use_before_fit_is_told(Embedder, method, flowers):
+    rest = [flowers.isna()] if method == "predict_masked" else []
+    with pytest.raises(NotFittedError, match=f"This {Embedder.__name__} instance is not fitted"):
+        getattr(Embedder(), method)(flowers, *rest)
+
+
+@every
+def test_a_device_that_is_not_there_is_told(Embedder, flowers, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device='cuda' is not available here"):
+        Embedder(**SMALL, device="cuda").fit(flowers)
