@@ -73,7 +73,8 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     max_categories : int or None, default=256
         Most categories of a column that get a code of their own. The rarer ones share the code
-        that unseen categories get.
+        that unseen categories get. None gives all of them one; memory, and the time of a step,
+        then grow with their number.
 
     min_frequency : int, default=1
         Categories that occur in fewer rows share the code that unseen categories get.
