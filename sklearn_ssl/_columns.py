@@ -43,10 +43,12 @@ class NumericColumn:
         cells = as_float(values, self.name)
         if self.knots.size:
             cells = np.interp(cells, self.knots, self.normal_scores)
-        return np.clip((cells - self.mean) / self.scale, -FARTHEST, FARTHEST)
+        with np.errstate(over="ignore"):  # infinity is clipped as any far value is
+            return np.clip((cells - self.mean) / self.scale, -FARTHEST, FARTHEST)
 
     def decode(self, cells: npt.NDArray) -> Any:
-        values = cells.astype(np.float64) * self.scale + self.mean
+        with np.errstate(over="ignore"):
+            values = cells.astype(np.float64) * self.scale + self.mean
         if self.knots.size:
             values = np.interp(values, self.normal_scores, self.knots)
         # A decoded value never leaves the range seen while fitting; where there was none, it is
@@ -249,11 +251,12 @@ def _moments(present: FloatArray) -> tuple[float, float, float]:
     mean = float(unit.mean())
     squares = (unit - mean) ** 2
     variance = float(np.mean(squares))
-    # Rounding gives constant columns a variance of the order of this.
-    if variance <= (10 * np.finfo(np.float64).eps) ** 2 or variance * largest * largest == 0:
+    scale = float(np.sqrt(variance)) * largest
+    # Rounding alone gives a column a variance of the order of this.
+    if variance <= (10 * np.finfo(np.float64).eps) ** 2 or scale == 0:
         return mean * largest, 1.0, 0.0
     kurtosis = float(np.mean((squares / variance) ** 2))  # a fourth power takes eight times as long
-    return mean * largest, float(np.sqrt(variance)) * largest, kurtosis
+    return mean * largest, scale, kurtosis
 
 
 def _normal_quantiles(present: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -183,10 +183,19 @@ def test_decoded_numbers_stay_in_the_range_of_the_column(values, cells):
     assert (decoded <= max(values)).all()
 
 
-@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [0.0, 1.0], [7.0, 7.0]])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [0.0, 1.0], [7.0, 7.0], [1e-200, 4e-200]])
 def test_values_far_from_all_seen_are_brought_near(values):
     cells = learn(np.array(values)).encode(np.array([-1e300, 1e300]))
     assert cells.tolist() == [-FARTHEST, FARTHEST]
+
+
+def test_numbers_as_large_as_doubles_can_be_are_decoded_in_their_range():
+    values = np.array([-1.7e308, 0.0, 1.7e308])
+    assert learn(values).decode(np.array([-9.0, 0.0, 9.0])).tolist() == values.tolist()
+
+
+def test_numbers_as_small_as_doubles_can_be_are_encoded_as_finite():
+    assert np.isfinite(learn(np.array([0.0, 5e-324, 0.0])).encode(np.array([0.0, 1.0]))).all()
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "int32", "UInt8"])
@@ -199,7 +208,7 @@ def test_integers_are_decoded_up_to_the_limits_of_their_dtype(dtype):
     assert float(decoded[1]) == pytest.approx(limits.max)
 
 
-@pytest.mark.parametrize("units", [1e-100, 1e-3, 1.0, 1e200])
+@pytest.mark.parametrize("units", [1e-300, 1e-200, 1e-100, 1e-3, 1.0, 1e200])
 @pytest.mark.parametrize("centre", [0.0, 100.0])
 def test_numbers_are_encoded_in_standard_deviations(units, centre):
     values = centre + np.random.default_rng(0).normal(size=500)
