@@ -105,12 +105,9 @@ class CategoryColumn:
         return np.where(pd.isna(values), MISSING, codes).astype(np.int32)
 
     def decode(self, cells: npt.NDArray) -> Any:
-        positions = np.where(cells < N_RESERVED, -1, cells.astype(np.int64) - N_RESERVED)
-        if len(self.categories) == 0:
-            values = np.full(len(cells), None, dtype=object)
-        else:
-            values = self.categories.to_numpy(dtype=object)[positions]
-            values[positions < 0] = None
+        is_named = cells >= N_RESERVED
+        values = np.full(len(cells), None)
+        values[is_named] = self.categories.to_numpy()[cells[is_named] - N_RESERVED]
         if self.dtype is None:
             return values
         # NumPy's integers and booleans cannot say that no category has a name.
@@ -192,7 +189,7 @@ def _holds_names(name: Any, values: Any) -> bool:
     if dtype.kind != "O" or not types.is_object_dtype(dtype):
         return True
     kind = types.infer_dtype(values, skipna=True)
-    if kind in {"string", "categorical"}:
+    if kind == "string":
         return True
     if kind in {"integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty"}:
         return False
@@ -279,7 +276,6 @@ def _restore_numbers(values: FloatArray, dtype: Any) -> Any:
     if types.is_integer_dtype(dtype) and not np.isnan(values).any():
         kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
         kind = getattr(kind, "numpy_dtype", kind)
-        info = np.iinfo(kind)
-        values = np.rint(np.clip(values, info.min, np.nextafter(float(info.max), 0)))
-        return pd.Series(values.astype(kind)).astype(dtype)
+        # The largest integers round up to a double that their dtype does not hold.
+        values = np.rint(np.minimum(values, np.nextafter(float(np.iinfo(kind).max), 0)))
     return pd.Series(values).astype(dtype)

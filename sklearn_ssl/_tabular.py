@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from sklearn_ssl._columns import BinaryColumn, CategoryColumn, NumericColumn, learn_column
@@ -53,12 +52,12 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
         X = check_array(
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
-        if not sp.issparse(X) and X.dtype.kind not in "biuf" and not has_categories:
+        if X.dtype.kind not in "biuf" and not has_categories:
             X = _check_numbers(X)
         return X
     name = type(estimator).__name__
-    for axis, (count, what) in enumerate(zip(X.shape, ("sample", "feature"), strict=True)):
-        if count == 0 and (axis == 0 or X.shape[0] > 0):
+    for count, what in zip(X.shape, ("sample", "feature"), strict=True):
+        if count == 0:
             raise ValueError(
                 f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
                 f"required by {name}."
@@ -218,7 +217,7 @@ class TableEncoder:
             return frame if index is None else frame.set_axis(index, axis=0)
         if all(isinstance(c, NumericColumn | BinaryColumn) for c in self.columns_):
             return np.column_stack(decoded).astype(np.float64)
-        return np.column_stack([np.asarray(column, dtype=object) for column in decoded])
+        return np.column_stack(decoded)
 
 
 def _columns(X: Any) -> Iterator[tuple[Any, Any]]:
