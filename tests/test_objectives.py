@@ -30,6 +30,7 @@ SCHEMAS = {
     "everything": Schema((False, True, False, True), (True, True, False, False), (2, 3, 3, 5)),
     "numbers": Schema((False, False), (False, False), ()),
     "nullable numbers": Schema((False, False), (True, False), ()),
+    "nullable numbers alone": Schema((False, False), (True, True), ()),
     "zeros and ones": Schema((True, True), (False, True), ()),
     "categories": Schema((), (), (3, 4, 4)),
 }
@@ -288,6 +289,16 @@ def test_value_of_a_missing_number_costs_nothing(schema, output):
     np.testing.assert_allclose(output.grad, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("value", "nearest"), [(-3.0, 0.0), (0.25, 0.25), (7.0, 1.0)])
+def test_numbers_where_zeros_and_ones_were_are_cut_to_them(value, nearest):
+    schema, output = Schema((True,), (False,), ()), torch.tensor([[0.5]])
+    told, expected = (
+        cell_losses(output, torch.tensor([[x]]), torch.empty(1, 0, dtype=torch.int32), schema)
+        for x in (value, nearest)
+    )
+    assert told.item() == expected.item()
+
+
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_no_constant_tells_cells_better_than_the_marginal_output(schema):
     _, numeric, codes = table(schema, 40)
@@ -387,6 +398,21 @@ def test_losses_of_labels_follow_their_definition(loss, twin, target):
     expected = twin(output.numpy(), target.numpy())
     np.testing.assert_allclose(loss(output, target), expected, rtol=1e-9)
     assert gradcheck(lambda x: loss(x, target), output.requires_grad_())
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_cells_are_judged_where_they_are_whatever_the_default_device(schema):
+    parts = table(schema, 5)
+    with torch.device("meta"):
+        losses, constant = cell_losses(*parts, schema), marginal_output(*parts[1:], schema)
+    assert losses.device.type == constant.device.type == "cpu"
+
+
+@of_two_views
+def test_views_are_compared_where_they_are_whatever_the_default_device(loss):
+    a, b = tensors(*views(4))
+    with torch.device("meta"):
+        assert loss(a, b).device.type == "cpu"
 
 
 class LargestTensor(TorchDispatchMode):

@@ -74,6 +74,32 @@ def test_blocks_of_rows_do_not_show(mixed, monkeypatch):
         np.testing.assert_array_equal(part, expected)
 
 
+def test_rows_are_encoded_once_and_a_block_at_a_time(mixed, monkeypatch):
+    encoder, sizes = fit(mixed), []
+
+    def columns_of(block, columns=_tabular._columns):
+        sizes.append(len(block))
+        return columns(block)
+
+    monkeypatch.setattr(_tabular, "ROWS_PER_BLOCK", 4)
+    monkeypatch.setattr(_tabular, "_columns", columns_of)
+    encoder.transform(mixed)
+    assert sizes == [4, 2]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[9.5, 0.5, 1.5, 2.5, 3.5, 4.5], [7, 7, 7, 0, 0, 0], pd.date_range("2026", periods=6)],
+    ids=["numbers", "repeated", "dates"],
+)
+def test_index_of_a_frame_does_not_matter(mixed, index):
+    encoder = fit(mixed)
+    for part, expected in zip(
+        encoder.transform(mixed.set_axis(index, axis=0)), encoder.transform(mixed), strict=True
+    ):
+        np.testing.assert_array_equal(part, expected)
+
+
 def test_order_of_rows_does_not_matter(mixed):
     shuffled = mixed.sample(frac=1, random_state=0)
     encoder, again = fit(mixed), fit(shuffled)
@@ -160,6 +186,13 @@ def test_decoding_restores_columns_dtypes_and_units(mixed):
     pd.testing.assert_frame_equal(decoded, expected)
 
 
+def test_rows_are_numbered_where_no_index_is_given():
+    frame = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]}, index=[7, 9])
+    encoder = fit(frame)
+    decoded = encoder.inverse_transform(*encoder.transform(frame))
+    pd.testing.assert_frame_equal(decoded, frame.reset_index(drop=True))
+
+
 cells = st.one_of(st.just(np.nan), st.floats(-1e6, 1e6))
 
 
@@ -237,7 +270,11 @@ def test_categorical_features_are_names_indices_or_a_mask(mixed, declared, posit
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ([[0, 1]], r"1-d array-like.*got an array of shape \(1, 2\)"),
+        (
+            [[0, 1]],
+            r"^categorical_features must be 'from_dtype', None, or a 1-d array-like of names, "
+            r"indices or a boolean mask; got an array of shape \(1, 2\)\.$",
+        ),
         ([True, False], r"must have shape \(n_features,\); got \(2,\) for 7 features"),
         ([7], r"in \[0, n_features - 1\] = \[0, 6\]; got \[7\]"),
         ([-1, 2], r"got \[-1\]"),
@@ -295,6 +332,20 @@ def test_a_frame_is_neither_copied_nor_changed(mixed):
     pd.testing.assert_frame_equal(mixed, before)
 
 
+class Frame:
+    """A table of another library, as far as we know it."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def to_pandas(self):
+        return self.table
+
+
+def test_a_table_is_what_it_says_it_is_to_pandas(mixed):
+    assert check(Frame(mixed)) is mixed
+
+
 @pytest.mark.parametrize("convert", [np.asarray, sp.csr_array, pd.DataFrame])
 def test_missing_cells_are_accepted(convert):
     table = check(convert(np.array([[1.0, np.nan], [2.0, 3.0]])))
@@ -307,8 +358,10 @@ def test_missing_cells_are_accepted(convert):
     [
         (pd.DataFrame({"a": []}), r"0 sample\(s\) \(shape=\(0, 1\)\).*required by PCA"),
         (pd.DataFrame(index=range(3)), r"0 feature\(s\) \(shape=\(3, 0\)\).*required by PCA"),
-        (np.empty((0, 2)), r"0 sample\(s\)"),
-        (np.empty((3, 0)), r"0 feature\(s\)"),
+        (np.empty((0, 2)), r"0 sample\(s\).*required by PCA"),
+        (np.empty((3, 0)), r"0 feature\(s\).*required by PCA"),
+        (pd.DataFrame(index=range(1)), r"0 feature\(s\) \(shape=\(1, 0\)\)"),
+        (pd.DataFrame(), r"0 sample\(s\) \(shape=\(0, 0\)\)"),
         (np.ones(3), "Expected 2D array"),
         (pd.Series([1.0, 2.0]), "Expected a 2-dimensional container"),
         (np.ones((2, 2, 2)), "dim 3"),

@@ -1,5 +1,6 @@
 """Corruptions change the chosen cells, from their own column, and nothing else."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -78,6 +79,28 @@ def test_the_generator_alone_decides_a_view(corruption):
     np.testing.assert_array_equal(first, again)
     assert torch.equal(torch.get_rng_state(), state)
     assert np.array_equal(first, other, equal_nan=True) == (corruption in (zero, blank))
+
+
+@contextmanager
+def other_defaults():
+    """Tensors are made elsewhere, and in double precision, where nothing else is said."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@every
+def test_defaults_of_torch_do_not_change_a_view(corruption):
+    batch = make_batch(50, 3, 2)
+    mask = draw_mask(batch, 0.5, seeded(1))
+    view = cells(corruption(batch, mask, seeded()))
+    with other_defaults():
+        assert torch.equal(draw_mask(batch, 0.5, seeded(1)), mask)
+        np.testing.assert_array_equal(cells(corruption(batch, mask, seeded())), view)
 
 
 @few
