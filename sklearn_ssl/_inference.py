@@ -65,16 +65,13 @@ class RowEmbedder:
     @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray) -> None:
         """Embed encoded rows into ``out``, of shape (n_rows, width), float32."""
-        numeric, codes = batch
-        start, n_rows, written = 0, len(numeric), torch.from_numpy(out)
+        start, n_rows, written = 0, len(batch[0]), torch.from_numpy(out)
         while start < n_rows:
             size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
             rows = slice(start, min(start + size, n_rows))
             lacking = start + size - rows.stop
-            block = numeric[rows], codes[rows]
-            if lacking:
-                block = F.pad(block[0], (0, 0, 0, lacking)), F.pad(block[1], (0, 0, 0, lacking))
-            self._embed(*block, written[rows])
+            numeric, codes = (_lengthened(part[rows], lacking) for part in batch)
+            self._embed(numeric, codes, written[rows])
             start += size
 
     def _in_units(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
@@ -214,6 +211,11 @@ def _padded_shape(layer: nn.Linear) -> tuple[int, int]:
 def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
     return _pad(_pad(weight).T).T, _pad(bias)
+
+
+def _lengthened(x: Tensor, n_rows: int) -> Tensor:
+    """So many rows of zeros more; ``pad`` refuses tables without columns before torch 2.5."""
+    return torch.cat([x, x.new_zeros(n_rows, x.shape[1])]) if n_rows else x
 
 
 def _pad(x: Tensor) -> Tensor:
