@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare, critical_difference, friedman_p_value
-from _methods import RAW
+from _comparisons import compare, critical_difference, friedman_p_value, win_matrix
+from _methods import OURS, RAW
 from _parts import read_parts
 
 METRICS = {
@@ -48,12 +48,17 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     print(best_first.where(best_first.notna(), None).to_markdown(floatfmt=FORMATS))
     print(f"\nCritical difference of mean ranks (Nemenyi, 5 %): {distance:.2f}; ", end="")
     print(f"Friedman p = {friedman_p_value(scores):.1e}")
+    print("\nShare of tables won, of those that differ (by the row over the column):\n")
+    ours = [name for name in scores if name.partition(":")[0] in OURS]
+    print(win_matrix(scores).loc[ours].round(2).to_markdown())
     left_out = sorted(set(chosen["table"]) - set(scores.index))
     if left_out:
         print(f"Left out, for want of a score of every method: {', '.join(left_out)}")
     for metric in metrics[1:]:
         means = table_means(chosen, metric).mean().sort_values()
         print(f"{metric}: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()))
+    seconds = chosen.groupby("method")["fit_seconds"].mean().sort_values()
+    print("seconds to learn features: " + ", ".join(f"{k} {v:.1f}" for k, v in seconds.items()))
     print("\n" + scores.rename(columns=SHORT_NAMES).to_markdown(floatfmt=".3f"))
     safe = [name for name in SAFE_TABLES if name in scores.index]
     if safe:
