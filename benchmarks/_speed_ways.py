@@ -14,7 +14,7 @@ class Compiled(OneProcess):
     """The pretext task as torch.compile has it; what was compiled serves later fits."""
 
     def share_gradients(self, pretext):
-        return torch.compile(pretext)
+        return torch.compile(pretext).__call__  # skorch would take a module for one of its own
 
 
 class HalfPrecision(OneProcess):
