@@ -110,11 +110,11 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
 
 
 def installed_methods() -> list[str]:
-    """What runs by default: all that needs no other library, and UMAP where it is there."""
-    needs_another = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
+    """What runs by default: all but the peers, and UMAP where it is there."""
+    left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
     if find_spec("umap") is None:
-        needs_another.add("umap")
-    return [name for name in (*FEATURES, *SUPERVISED) if name not in needs_another]
+        left_out.add("umap")
+    return [name for name in (*FEATURES, *SUPERVISED) if name not in left_out]
 
 
 def make_features(method: str, seed: int) -> Any:

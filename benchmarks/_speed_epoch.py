@@ -11,20 +11,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _speed_timing import numbers, show, take_turns
+from _speed_timing import ESTIMATORS, numbers, show, take_turns
 from torch import Tensor
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 from sklearn_ssl._batches import TableDataset
 from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._processes import OneProcess
 from sklearn_ssl._training import TrainingOptions, train
 
-ESTIMATORS = {
-    "DenoisingAutoencoder": DenoisingAutoencoder,
-    "ContrastiveEmbedder": ContrastiveEmbedder,
-    "MaskedFeaturePredictor": MaskedFeaturePredictor,
-}
 SEED = 7
 
 

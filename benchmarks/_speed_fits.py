@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from _speed_timing import in_new_process, numbers, show, take_turns
+from _speed_timing import ESTIMATORS, in_new_process, numbers, show, take_turns
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-
-ESTIMATORS = (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor)
+from sklearn_ssl import DenoisingAutoencoder
 
 
 def startup(repeats: int) -> None:
@@ -21,8 +19,8 @@ def startup(repeats: int) -> None:
     torch.set_num_threads(1)
     X = numbers(200, 20)
     sides = {
-        estimator.__name__: lambda e=estimator: e(max_iter=1, random_state=0).fit(X)
-        for estimator in ESTIMATORS
+        name: lambda e=estimator: e(max_iter=1, random_state=0).fit(X)
+        for name, estimator in ESTIMATORS.items()
     }
     milliseconds = {name: 1e3 * s for name, s in take_turns(sides, repeats).items()}
     print("\n`fit` with `max_iter=1` on 200 x 20 numbers, 1 thread\n")

@@ -2,8 +2,7 @@
 
 import torch
 from _peers import HIDDEN, PEERS, WIDTH, Plan, quietly
-from _speed_fits import ESTIMATORS
-from _speed_timing import numbers, show, take_turns
+from _speed_timing import ESTIMATORS, numbers, show, take_turns
 
 BATCH = 256
 
@@ -31,7 +30,7 @@ def peers(n_rows: int, n_columns: int, n_passes: int, repeats: int, names: list[
 
 
 def ours(X, n_passes):
-    for estimator in ESTIMATORS:
+    for name, estimator in ESTIMATORS.items():
         settings = {"hidden_layer_sizes": HIDDEN, "n_components": WIDTH, "batch_size": BATCH}
         model = estimator(**settings, max_iter=n_passes, random_state=0, device="cpu")
-        yield estimator.__name__, lambda model=model: model.fit(X)
+        yield name, lambda model=model: model.fit(X)

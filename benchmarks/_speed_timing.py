@@ -12,6 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+
+ESTIMATORS = {
+    "DenoisingAutoencoder": DenoisingAutoencoder,
+    "ContrastiveEmbedder": ContrastiveEmbedder,
+    "MaskedFeaturePredictor": MaskedFeaturePredictor,
+}
+
 
 def numbers(n_rows: int, n_columns: int) -> np.ndarray:
     """A table of single precision, the same in every process."""

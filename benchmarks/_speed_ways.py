@@ -4,8 +4,8 @@ import time
 from functools import partial
 
 import torch
-from _speed_epoch import ESTIMATORS, run_ours
-from _speed_timing import numbers, show, take_turns
+from _speed_epoch import run_ours
+from _speed_timing import ESTIMATORS, numbers, show, take_turns
 
 from sklearn_ssl._processes import OneProcess
 

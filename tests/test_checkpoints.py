@@ -10,12 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
 from sklearn.base import clone
-from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import estimator_checks
@@ -57,10 +55,8 @@ class Passes(Callback):
 
 
 @pytest.fixture(scope="module")
-def flowers():
-    iris = load_iris(as_frame=True)
-    species = pd.Categorical.from_codes(iris.target, iris.target_names)
-    return iris.data.assign(species=species).mask(lambda X: X.iloc[7] == X)
+def flowers(flowers):
+    return flowers.mask(lambda X: X.iloc[7] == X)
 
 
 def bits(embedder, X):

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -38,10 +37,8 @@ every = pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda e: type(e).__n
 
 
 @pytest.fixture(scope="module")
-def flowers():
-    iris = load_iris(as_frame=True)
-    species = pd.Categorical.from_codes(iris.target, iris.target_names)
-    return iris.data.assign(species=species).mask(lambda X: X.iloc[7] == X)
+def flowers(flowers):
+    return flowers.mask(lambda X: X.iloc[7] == X)
 
 
 def bits(embedder, X):

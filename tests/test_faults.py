@@ -16,7 +16,6 @@ import time
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from safetensors.numpy import load as tensors_from
@@ -42,12 +41,6 @@ N_FILES = int(os.environ.get("FUZZED_FILES", "500"))
 EMBEDDERS = [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
 
 every = pytest.mark.parametrize("Embedder", EMBEDDERS)
-
-
-@pytest.fixture(scope="module")
-def flowers():
-    iris = load_iris(as_frame=True)
-    return iris.data.assign(species=pd.Categorical.from_codes(iris.target, iris.target_names))
 
 
 # Files
