@@ -43,8 +43,7 @@ class NumericColumn:
         cells = as_float(values, self.name)
         if self.knots.size:
             cells = np.interp(cells, self.knots, self.normal_scores)
-        with np.errstate(over="ignore"):  # infinity is clipped as any far value is
-            return np.clip((cells - self.mean) / self.scale, -FARTHEST, FARTHEST)
+        return standardise(cells, self.mean, self.scale)
 
     def decode(self, cells: npt.NDArray) -> Any:
         with np.errstate(over="ignore"):
@@ -54,6 +53,12 @@ class NumericColumn:
         # A decoded value never leaves the range seen while fitting; where there was none, it is
         # missing.
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
+
+
+def standardise(cells: FloatArray, mean: Any, scale: Any) -> FloatArray:
+    """Cells in standard deviations from the mean, of one column or of the last axis each."""
+    with np.errstate(over="ignore"):  # infinity is clipped as any far value is
+        return np.clip((cells - mean) / scale, -FARTHEST, FARTHEST)
 
 
 @dataclass(frozen=True)

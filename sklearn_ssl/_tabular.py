@@ -8,13 +8,22 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import check_array
 
-from sklearn_ssl._columns import BinaryColumn, CategoryColumn, NumericColumn, learn_column
+from sklearn_ssl._columns import (
+    BinaryColumn,
+    CategoryColumn,
+    NumericColumn,
+    learn_column,
+    standardise,
+)
 from sklearn_ssl._compat import num_samples, validate_data
 from sklearn_ssl._schema import Schema
 
 EncodedTable = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
 
 ROWS_PER_BLOCK = 8192
+"""Blocks of rows bound the memory that conversions need beside the encoded table."""
+
+CELLS_IN_CACHE = 65_536
 
 
 def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
@@ -193,17 +202,39 @@ class TableEncoder:
         n_rows, n_numeric = num_samples(X), self.schema_.n_numeric
         numeric = np.empty((n_rows, n_numeric), dtype=np.float32)
         codes = np.empty((n_rows, self.schema_.n_categorical), dtype=np.int32)
-        # Blocks of rows bound the memory that conversions need beside the result.
-        for start in range(0, n_rows, ROWS_PER_BLOCK):
-            rows = slice(start, start + ROWS_PER_BLOCK)
+        written = self._encode_at_once(X, numeric)
+        rest = [feature for feature in range(len(self.order_)) if feature not in written]
+        for rows in _blocks(n_rows if rest else 0, ROWS_PER_BLOCK):
             block = list(_columns(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]))
-            for feature, position in enumerate(self.order_):
+            for feature in rest:
+                position = self.order_[feature]
                 cells = self.columns_[position].encode(block[position][1])
                 if feature < n_numeric:
                     numeric[rows, feature] = cells
                 else:
                     codes[rows, feature - n_numeric] = cells
         return numeric, codes
+
+    def _encode_at_once(self, X: Any, numeric: npt.NDArray[np.float32]) -> frozenset[int]:
+        """Write the numbers of an array that need other units only; return their features.
+
+        An array holds rows side by side: read column by column, it takes six times as long.
+        """
+        columns = {f: self.columns_[position] for f, position in enumerate(self.order_)}
+        units = {
+            feature: (column.mean, column.scale)
+            for feature, column in columns.items()
+            if isinstance(column, NumericColumn) and not column.knots.size
+        }
+        if isinstance(X, pd.DataFrame) or X.dtype.kind not in "fiu" or not units:
+            return frozenset()
+        features, (mean, scale) = list(units), np.array(list(units.values())).T
+        for rows in _blocks(num_samples(X), max(CELLS_IN_CACHE // len(self.order_), 1)):
+            cells = as_dense(X[rows])[:, self.order_[features]].astype(np.float64)
+            if np.isinf(cells).any():  # the column is named where they are read one by one
+                return frozenset()
+            numeric[rows, features] = standardise(cells, mean, scale)
+        return frozenset(units)
 
     def inverse_transform(self, numeric: npt.NDArray, codes: npt.NDArray, index=None) -> Any:
         """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
@@ -218,6 +249,10 @@ class TableEncoder:
         if all(isinstance(c, NumericColumn | BinaryColumn) for c in self.columns_):
             return np.column_stack(decoded).astype(np.float64)
         return np.column_stack(decoded)
+
+
+def _blocks(n_rows: int, size: int) -> Iterator[slice]:
+    yield from (slice(start, start + size) for start in range(0, n_rows, size))
 
 
 def _columns(X: Any) -> Iterator[tuple[Any, Any]]:

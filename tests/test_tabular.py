@@ -157,6 +157,33 @@ def test_containers_of_the_same_numbers_are_encoded_alike(convert):
     assert codes.shape == (len(X), 0)
 
 
+@pytest.mark.parametrize("cells_in_cache", [1, 60, 65_536])
+def test_arrays_read_by_rows_and_frames_read_by_columns_are_encoded_alike(
+    cells_in_cache, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 6))
+    X[:, 1] = rng.integers(2, size=50)
+    X[:, 3] = np.exp(5 * X[:, 3])  # passes through its quantiles
+    X[::7, 4] = np.nan
+    X[:, 5] = 1.0
+    monkeypatch.setattr(_tabular, "CELLS_IN_CACHE", cells_in_cache)
+    encoder = fit(X)
+    assert encoder.columns_[3].knots.size
+    for part, expected in zip(
+        encoder.transform(X), encoder.transform(check(pd.DataFrame(X))), strict=True
+    ):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_infinity_in_an_array_is_told_with_its_column():
+    encoder = fit(np.arange(12.0).reshape(4, 3))
+    X = np.zeros((4, 3))
+    X[2, 1] = np.inf
+    with pytest.raises(ValueError, match=r"contains infinity .* in column 1"):
+        encoder.transform(X)
+
+
 def test_polars_frames_keep_names_categories_and_missing_cells(mixed):
     frame = pl.from_pandas(mixed)
     table = check(frame)
