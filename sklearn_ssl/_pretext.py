@@ -121,7 +121,9 @@ class Contrast(nn.Module):
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
         positive = self.corrupt(batch, generator)
-        return self.objective(self.project(anchor), self.project(positive))
+        # Both views as one batch take fewer and larger products than one after the other.
+        both = torch.cat([anchor[0], positive[0]]), torch.cat([anchor[1], positive[1]])
+        return self.objective(*self.project(both).chunk(2))
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         rate = self.corruption_rate if rate is None else rate
