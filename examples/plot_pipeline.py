@@ -24,13 +24,13 @@ from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeature
 N_LABELS = 100
 
 
-def accuracies(X_train, y_train, X_test, y_test, max_iter, n_repeats):
+def accuracies(X_train, y_train, X_test, y_test, params, n_repeats):
     """Test accuracy of each pipeline for several draws of the labelled rows."""
     transformers = {
         "raw features": StandardScaler(),
-        "DenoisingAutoencoder": DenoisingAutoencoder(max_iter=max_iter, random_state=0),
-        "ContrastiveEmbedder": ContrastiveEmbedder(max_iter=max_iter, random_state=0),
-        "MaskedFeaturePredictor": MaskedFeaturePredictor(max_iter=max_iter, random_state=0),
+        "DenoisingAutoencoder": DenoisingAutoencoder(random_state=0, **params),
+        "ContrastiveEmbedder": ContrastiveEmbedder(random_state=0, **params),
+        "MaskedFeaturePredictor": MaskedFeaturePredictor(random_state=0, **params),
     }
     rows = []
     for name, transformer in transformers.items():
@@ -50,11 +50,11 @@ def main():
     parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
     parser.add_argument("--short", action="store_true", help="fewer passes and draws")
     options = parser.parse_args()
-    max_iter, n_repeats = (5, 2) if options.short else (50, 5)
+    params, n_repeats = ({"max_iter": 5}, 2) if options.short else ({}, 5)
 
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-    scores = accuracies(X_train, y_train, X_test, y_test, max_iter, n_repeats)
+    scores = accuracies(X_train, y_train, X_test, y_test, params, n_repeats)
     table = scores.groupby("features", sort=False)["accuracy"].agg(["mean", "std"])
     print(f"Test accuracy with {N_LABELS} labels of {len(X_train)} rows, {n_repeats} draws")
     print(table.round(3).to_string())

@@ -98,7 +98,7 @@ class ContrastiveEmbedder(BaseEmbedder):
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
 
-    max_iter : int, default=50
+    max_iter : int, default=25
         Passes over the training rows.
 
     early_stopping : bool, default=False
@@ -221,7 +221,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         learning_rate="one_cycle",
         learning_rate_init=1e-3,
         weight_decay=1e-5,
-        max_iter=50,
+        max_iter=25,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
