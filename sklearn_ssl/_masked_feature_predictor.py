@@ -52,8 +52,9 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
 
     n_bins : int, default=16
         Quantile bins of a number in the passthrough; within each, a column rises from 0 to 1, so
-        that a linear model can bend the number's effect [2]_. With 1 there are none; tables of
-        more than 128 numeric columns get fewer, 2048 in all.
+        that a linear model can bend the number's effect [2]_. Columns that a few rows alone would
+        be far from are left out. With 1 there are none; tables of more than 128 numeric columns
+        get fewer, 2048 in all.
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns that hold categories: those whose dtype is categorical, string or an object

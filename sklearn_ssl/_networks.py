@@ -103,6 +103,11 @@ def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) 
 
 COLUMNS_TO_SORT = 64
 
+N_QUANTILES = 256
+
+FARTHEST_RAMP = 5.0
+"""No value of a ramp is farther from its mean, in standard deviations over the training rows."""
+
 Ramps = tuple[Tensor, Tensor, Tensor]
 """Feature, start and width of every ramp, each of shape (n_ramps,)."""
 
@@ -112,6 +117,10 @@ def learn_ramps(numeric: Tensor, n_bins: int) -> Ramps:
 
     A ramp rises from 0 to 1 over one bin and stays there, so that a linear model on the ramps of
     a feature is any function of it that is linear within bins (Gorishniy et al., 2022).
+
+    DIFFERS FROM the paper: a ramp that nearly all rows are on one side of is left out. In standard
+    deviations its few other rows are far away, and a linear model that has seen none of them
+    extrapolates: on cal_housing with 50 labels a ridge reached R2 = -0.4 with them, 0.6 without.
 
     Parameters
     ----------
@@ -123,17 +132,32 @@ def learn_ramps(numeric: Tensor, n_bins: int) -> Ramps:
         fewer; those with a single bin have none, since they are their own ramp.
     """
     levels = torch.linspace(0, 1, n_bins + 1, dtype=numeric.dtype)
+    shares = (torch.arange(N_QUANTILES, dtype=numeric.dtype) + 0.5) / N_QUANTILES
     parts = []
     # Sorting takes three times the memory of what it sorts, and puts missing cells last.
     for columns in numeric.T.split(COLUMNS_TO_SORT):
         n_present = (~columns.isnan()).sum(dim=1, keepdim=True)
-        ranks = (levels * (n_present - 1)).clamp_min(0).long()
-        parts.append(columns.sort(dim=1).values.gather(1, ranks))
-    edges = torch.cat(parts)
-    widths = edges.diff(dim=1)
-    is_ramp = widths > 0
-    is_ramp &= is_ramp.sum(dim=1, keepdim=True) > 1
-    return is_ramp.nonzero()[:, 0], edges[:, :-1][is_ramp], widths[is_ramp]
+        ordered = columns.sort(dim=1).values
+        edges = _cells_at(levels * (n_present - 1), ordered)
+        is_ramp = edges.diff(dim=1) > 0
+        is_ramp &= is_ramp.sum(dim=1, keepdim=True) > 1
+        is_ramp &= _stay_near(edges, _cells_at(shares * n_present, ordered))
+        parts.append((edges, is_ramp))
+    edges, is_ramp = (torch.cat(part) for part in zip(*parts, strict=True))
+    return is_ramp.nonzero()[:, 0], edges[:, :-1][is_ramp], edges.diff(dim=1)[is_ramp]
+
+
+def _cells_at(ranks: Tensor, ordered: Tensor) -> Tensor:
+    return ordered.gather(1, ranks.clamp_min(0).long())
+
+
+def _stay_near(edges: Tensor, cells: Tensor) -> Tensor:
+    """Whether the ramp over each bin stays near its mean over the cells of its column."""
+    ramps = (cells[:, :, None] - edges[:, None, :-1]) / edges.diff(dim=1)[:, None]
+    ramps = ramps.clamp(0, 1)
+    mean, mean_square = ramps.mean(dim=1), ramps.square().mean(dim=1)
+    deviation = (mean_square - mean.square()).clamp_min(0).sqrt()
+    return torch.maximum(mean, 1 - mean) <= FARTHEST_RAMP * deviation
 
 
 class Encoder(nn.Module):

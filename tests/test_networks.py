@@ -236,6 +236,24 @@ def test_a_linear_map_of_ramps_bends_at_the_quantiles():
     torch.testing.assert_close(written, torch.tensor(expected))
 
 
+@pytest.mark.parametrize("shape", [torch.sigmoid, torch.tanh, torch.exp, torch.square])
+def test_no_cell_of_a_ramp_is_far_away_and_most_ramps_stay(shape):
+    numeric = shape(torch.randn(2000, 3, generator=seeded()))
+    feature, start, width = learn_ramps(numeric, 16)
+    ramps = ((numeric[:, feature] - start) / width).clamp(0, 1)
+    far = torch.maximum(ramps.mean(0), 1 - ramps.mean(0)) / ramps.std(0)
+    assert far.max() < 5.1
+    assert len(feature) >= 3 * 14
+
+
+def test_values_that_few_rows_have_get_no_ramp():
+    column = torch.zeros(1000, 1)
+    column[:300], column[:3] = 1, 2
+    assert learn_ramps(column, 16)[1].tolist() == [0]
+    column[:100] = 2
+    assert learn_ramps(column, 16)[1].tolist() == [0, 1]
+
+
 def test_features_with_few_values_have_few_ramps_and_those_with_two_none():
     numeric = torch.tensor([[0.0, 1.0, torch.nan], [1.0, 2.0, torch.nan], [0.0, 3.0, torch.nan]])
     assert learn_ramps(numeric, 16)[0].tolist() == [1, 1]
