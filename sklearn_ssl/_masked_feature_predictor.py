@@ -81,13 +81,13 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         Schedule of the learning rate over ``max_iter`` passes.
 
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         Highest learning rate of the schedule.
 
     weight_decay : float, default=1e-5
         Decoupled weight decay of AdamW.
 
-    max_iter : int, default=50
+    max_iter : int, default=25
         Passes over the training rows.
 
     early_stopping : bool, default=False
@@ -196,9 +196,9 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         supervision_weight=0.0,
         batch_size="auto",
         learning_rate="one_cycle",
-        learning_rate_init=1e-3,
+        learning_rate_init=2e-3,
         weight_decay=1e-5,
-        max_iter=50,
+        max_iter=25,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
