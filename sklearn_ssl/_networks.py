@@ -104,6 +104,7 @@ def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) 
 COLUMNS_TO_SORT = 64
 
 N_QUANTILES = 256
+"""Cells of a column that its ramps are judged by, at equal distances of rank."""
 
 FARTHEST_RAMP = 5.0
 """No value of a ramp is farther from its mean, in standard deviations over the training rows."""

@@ -24,6 +24,7 @@ ROWS_PER_BLOCK = 8192
 """Blocks of rows bound the memory that conversions need beside the encoded table."""
 
 CELLS_IN_CACHE = 65_536
+"""Cells of an array that are converted at a time."""
 
 
 def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
