@@ -81,6 +81,7 @@ def test_contrast_compares_projections_of_one_or_two_corrupted_views(
 
     loss = Contrast(witness, projection, objective, 0.4, n_corrupted_views)(batch, seeded())
     (both,) = witness.seen
+    assert torch.equal(loss, objective(*projection(encoder(*both)).chunk(2)))
     anchor, positive = zip(*(part.chunk(2) for part in both), strict=True)
     expected = objective(*(projection(encoder(*view)) for view in (anchor, positive)))
     torch.testing.assert_close(loss, expected)
