@@ -20,9 +20,10 @@ from sklearn.preprocessing import StandardScaler
 SMALLEST_PROBABILITY = 1e-6
 
 
-def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int) -> Any:
+def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str = "accuracy") -> Any:
     """Scale the features and fit a linear model whose penalty cross-validation chooses.
 
+    By accuracy, several penalties are often equally good on few rows, and the strongest is taken.
     The rotation between scaling and regression leaves the penalised problem as it is, and makes it
     small where there are fewer rows than features.
     """
@@ -42,7 +43,7 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int) -> Any:
         max_iter=200,
         tol=1e-3,
         use_legacy_attributes=False,
-        scoring="accuracy",
+        scoring=scoring,
     )
     with warnings.catch_warnings():
         # Rare classes have fewer labelled rows than there are folds: a fact of few labels.

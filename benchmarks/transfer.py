@@ -33,7 +33,9 @@ from joblib import Parallel, delayed
 LABELS = ["50", "100", "500", "all"]
 
 
-def measure(folder: Path, parts: Path, name: str, task: str, seed: int, method: str, labels):
+def measure(
+    folder: Path, parts: Path, name: str, task: str, seed: int, method: str, labels, scoring: str
+):
     """Score one method on one split of one table, and write the part that says so."""
     part = parts / f"{name}-{seed}-{method}.parquet"
     known = pd.read_parquet(part) if part.exists() else pd.DataFrame({"labels": []})
@@ -41,14 +43,16 @@ def measure(folder: Path, parts: Path, name: str, task: str, seed: int, method: 
     if not missing:
         return
     split = split_table(folder, name, task, seed)
-    rows = score_all_sizes(split, task, seed, method, missing)
+    rows = score_all_sizes(split, task, seed, method, missing, scoring)
     frame = pd.DataFrame(rows).assign(table=name, task=task, seed=seed, method=method)
     frame = pd.concat([known, frame], ignore_index=True) if len(known) else frame
     write_part(part, frame)
     print(f"{name} seed {seed} {method}", flush=True)
 
 
-def score_all_sizes(split: Split, task: str, seed: int, method: str, labels) -> list[dict]:
+def score_all_sizes(
+    split: Split, task: str, seed: int, method: str, labels, scoring: str
+) -> list[dict]:
     """Scores with each number of labels; the features are learned once."""
     started = time.perf_counter()
     if not is_supervised(method):
@@ -65,7 +69,7 @@ def score_all_sizes(split: Split, task: str, seed: int, method: str, labels) -> 
         y = split.y_train[labelled]
         started = time.perf_counter()
         if not is_supervised(method):
-            model = fit_probe(Z_train[labelled], y, task, seed)
+            model = fit_probe(Z_train[labelled], y, task, seed, scoring)
             scores = score(model, Z_test, split.y_test, task)
         else:
             seconds = 0.0
@@ -87,7 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
         for name, task in index["task"].items()
     ]
     Parallel(arguments.jobs)(
-        delayed(measure)(arguments.data, parts, *job, arguments.labels) for job in jobs
+        delayed(measure)(arguments.data, parts, *job, arguments.labels, arguments.scoring)
+        for job in jobs
     )
 
 
@@ -96,6 +101,12 @@ def main(argv: list[str] | None = None) -> None:
     methods = installed_methods()
     runner.add_argument("--methods", nargs="+", default=methods, type=check_method)
     runner.add_argument("--labels", nargs="+", default=LABELS)
+    runner.add_argument(
+        "--scoring",
+        default="accuracy",
+        choices=["accuracy", "neg_log_loss"],
+        help="by what cross-validation chooses the penalty of logistic regression",
+    )
     runner.add_argument("--jobs", type=int, default=1, help="tables at a time")
     arguments = parser.parse_args(argv)
     arguments.command(arguments)

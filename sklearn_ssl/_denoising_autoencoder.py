@@ -42,6 +42,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         standard deviation of the noise, in those of the column. With 0 the estimator is a plain
         autoencoder.
 
+    emphasis : float, default=1.0
+        Weight of a corrupted cell in the loss; that of any other cell is 1. A cell that is as it
+        was can be read off the input, a corrupted one only off the others, so that more emphasis
+        asks more for rules between columns, and less for the row as it is.
+
     tied_weights : bool, default=False
         Whether the decoder uses the transposes of the encoder's weights.
 
@@ -184,6 +189,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         **BaseEmbedder._parameter_constraints,
         "noise": [StrOptions({"swap", "gaussian", "masking", "mix"})],
         "noise_level": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "emphasis": [Interval(Real, 0, None, closed="neither")],
         "tied_weights": ["boolean"],
     }
 
@@ -194,6 +200,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         hidden_layer_sizes=(256, 256, 256),
         noise="swap",
         noise_level=0.3,
+        emphasis=1.0,
         tied_weights=False,
         embedding="all",
         passthrough=True,
@@ -222,6 +229,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.noise = noise
         self.noise_level = noise_level
+        self.emphasis = emphasis
         self.tied_weights = tied_weights
         self.embedding = embedding
         self.passthrough = passthrough
@@ -251,7 +259,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
         decoder = TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
         corruption, rate = self._make_corruption(level, schema.n_numeric)
-        return Denoise(encoder, decoder, corruption, rate, schema)
+        return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
 
     def _levels(self) -> torch.Tensor:
         """Noise level of each feature of the schema, checked."""

@@ -33,6 +33,9 @@ class Denoise(nn.Module):
     rate : Tensor of shape (n_features,)
         Share of cells to corrupt.
 
+    emphasis : float
+        Weight of a corrupted cell's loss, in those of another cell.
+
     schema : Schema
         The features.
     """
@@ -45,6 +48,7 @@ class Denoise(nn.Module):
         decoder: nn.Module,
         corruption: Corruption,
         rate: Tensor,
+        emphasis: float,
         schema: Schema,
     ):
         super().__init__()
@@ -52,11 +56,15 @@ class Denoise(nn.Module):
         self.decoder = decoder
         self.corruption = corruption
         self.register_buffer("rate", rate)
+        self.emphasis = emphasis
         self.schema = schema
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        view = self.corruption(batch, draw_mask(batch, self.rate, generator), generator)
-        return self.cell_losses(view, batch).mean()
+        mask = draw_mask(batch, self.rate, generator)
+        losses = self.cell_losses(self.corruption(batch, mask, generator), batch)
+        extra = self.emphasis - 1
+        # The expected sum of the weights, not this batch's: parts of a batch then add up.
+        return (losses * (1 + extra * mask)).mean() / (1 + extra * self.rate.mean())
 
     def cell_losses(self, view: Batch, batch: Batch) -> Tensor:
         """Losses of shape (n_rows, n_features) of rebuilding ``batch`` from ``view``."""

@@ -43,6 +43,21 @@ def test_noise_levels_belong_to_their_columns(flowers):
     np.testing.assert_allclose(rate, [0.2, 0.3, 0.4, 0.5, 0.1])
 
 
+@pytest.mark.parametrize("noise", ["swap", "masking"])
+def test_emphasis_makes_hidden_cells_better_known(noise):
+    X, _ = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    errors = {}
+    for emphasis in (0.2, 20.0):
+        model = DenoisingAutoencoder(
+            noise=noise, emphasis=emphasis, max_iter=50, random_state=0
+        ).fit(X)
+        corrupted = X.copy()
+        corrupted[:, 0] = 0.0
+        errors[emphasis] = np.square(model.reconstruct(corrupted)[:, 0] - X[:, 0]).mean()
+    assert errors[20.0] < errors[0.2]
+
+
 @pytest.mark.parametrize("noise", ["swap", "gaussian", "masking", "mix"])
 def test_every_noise_learns_to_rebuild(noise):
     X, _ = load_wine(return_X_y=True)

@@ -151,6 +151,7 @@ OUT_OF_RANGE = {
 OF_ONE = [
     (DenoisingAutoencoder, "noise", "salt"),
     (DenoisingAutoencoder, "noise_level", -0.1),
+    (DenoisingAutoencoder, "emphasis", 0.0),
     (DenoisingAutoencoder, "tied_weights", 2),
     (ContrastiveEmbedder, "corruption_rate", 1.0),
     (ContrastiveEmbedder, "n_corrupted_views", 3),

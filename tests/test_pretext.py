@@ -51,22 +51,36 @@ def share_changed(view, batch):
     return torch.cat(changed, dim=1).mean(dim=0)
 
 
-def test_denoising_shows_the_corrupted_rows_and_asks_for_the_clean_ones(encoder, batch):
+@pytest.mark.parametrize("emphasis", [0.5, 1.0, 4.0])
+def test_denoising_shows_the_corrupted_rows_and_asks_for_the_clean_ones(emphasis, encoder, batch):
     witness, decoder = Witness(encoder), Decoder(encoder, seeded())
     rate = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
-    loss = Denoise(witness, decoder, zero, rate, SCHEMA)(batch, seeded())
+    loss = Denoise(witness, decoder, zero, rate, emphasis, SCHEMA)(batch, seeded())
     (view,) = witness.seen
-    expected = cell_losses(decoder(encoder(*view)), *batch, SCHEMA).mean()
-    assert torch.equal(loss, expected)
+    losses = cell_losses(decoder(encoder(*view)), *batch, SCHEMA).mean(dim=0)
+    weights = torch.where(rate > 0, emphasis, 1.0)
+    torch.testing.assert_close(loss, (weights * losses).sum() / weights.sum())
     share = share_changed(view, batch)
     assert share[[0, 2, 3]].tolist() == [0, 0, 0]
     assert share[1] == 1
     assert share[4] == pytest.approx(0.75)
 
 
+def test_denoising_of_parts_of_a_batch_averages_to_that_of_the_batch(encoder, batch):
+    def nothing(batch, mask, generator):
+        return batch
+
+    mask_rate = torch.tensor([0.5, 0.0, 1.0, 0.2, 0.0])
+    pretext = Denoise(encoder, Decoder(encoder, seeded()), nothing, mask_rate, 4.0, SCHEMA)
+    halves = [tuple(part[rows] for part in batch) for rows in (slice(100), slice(100, 200))]
+    generator = seeded()
+    parts = torch.stack([pretext(half, generator) for half in halves])
+    torch.testing.assert_close(parts.mean(), pretext(batch, seeded()))
+
+
 def test_denoising_without_noise_is_a_plain_autoencoder(encoder, batch):
     decoder = Decoder(encoder, seeded())
-    loss = Denoise(encoder, decoder, zero, torch.zeros(5), SCHEMA)(batch, seeded())
+    loss = Denoise(encoder, decoder, zero, torch.zeros(5), 4.0, SCHEMA)(batch, seeded())
     assert torch.equal(loss, cell_losses(decoder(encoder(*batch)), *batch, SCHEMA).mean())
 
 
@@ -109,7 +123,7 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
 
 
 def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch, monkeypatch):
-    pretext = Denoise(encoder, Decoder(encoder, seeded()), zero, torch.zeros(5), SCHEMA)
+    pretext = Denoise(encoder, Decoder(encoder, seeded()), zero, torch.zeros(5), 4.0, SCHEMA)
     head = Linear(WIDTH, 3, seeded(1))
     classes, weight = torch.arange(200) % 3, torch.zeros(200)
     guide = Guide(pretext, head, class_losses, 0.5)
@@ -125,7 +139,7 @@ def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch, monkeypa
 
 def test_guide_shows_corrupted_views_of_the_labelled_rows(encoder, batch):
     witness = Witness(encoder)
-    pretext = Denoise(witness, Decoder(encoder, seeded()), zero, torch.zeros(5), SCHEMA)
+    pretext = Denoise(witness, Decoder(encoder, seeded()), zero, torch.zeros(5), 4.0, SCHEMA)
     weight = (torch.arange(200) % 2).float()
     guide = Guide(pretext, Linear(WIDTH, 3, seeded(1)), class_losses, 0.5)
     guide((*batch, torch.zeros(200, dtype=torch.int64), weight), seeded())
