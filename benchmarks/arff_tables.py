@@ -26,7 +26,23 @@ DEVELOPMENT = {
     *("cal.housing", "cmc", "credit.g", "diabetes", "letter", "optdigits", "sick", "soybean"),
     *("spambase", "splice", "vehicle", "waveform5000"),
 }
-SECOND_VERSIONS = {"anneal.orig": "anneal", "cpu.small": "cpu.act", "hypothyroid": "sick"}
+SECOND_VERSIONS = {"anneal.orig", "cpu.small", "hypothyroid"}  # of anneal, cpu.act and sick
+
+
+def usable_table(path: Path, task: str) -> pd.DataFrame | None:
+    """The table without its rare classes; None where the rule leaves it out."""
+    try:
+        table, kind = read_table(path)
+    except arff.ArffException as error:
+        print(f"{path.name} is left out: {str(error).splitlines()[0]}")
+        return None
+    if kind != task or len(table) < LEAST_ROWS:
+        return None
+    if task == "regression":
+        return table
+    sizes = table["target"].map(table["target"].value_counts())
+    table = table[sizes >= LEAST_ROWS_OF_A_CLASS].reset_index(drop=True)
+    return table if table["target"].nunique() > 1 else None
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, str]:
@@ -47,22 +63,12 @@ def main() -> None:
     index = []
     for folder, task in TASKS.items():
         for path in sorted((arguments.source / folder).glob("*.arff")):
-            if path.stem in DEVELOPMENT | SECOND_VERSIONS.keys():
+            if path.stem in DEVELOPMENT | SECOND_VERSIONS:
                 continue
-            try:
-                table, kind = read_table(path)
-            except arff.ArffException as error:
-                print(f"{path.name} is left out: {str(error).splitlines()[0]}")
-                continue
-            if kind != task or len(table) < LEAST_ROWS:
-                continue
-            if task == "classification":
-                sizes = table["target"].map(table["target"].value_counts())
-                table = table[sizes >= LEAST_ROWS_OF_A_CLASS].reset_index(drop=True)
-                if table["target"].nunique() < 2:
-                    continue
-            table.to_parquet(arguments.folder / f"{path.stem}.parquet")
-            index.append({"name": path.stem, "task": task, "n_rows": len(table)})
+            table = usable_table(path, task)
+            if table is not None:
+                table.to_parquet(arguments.folder / f"{path.stem}.parquet")
+                index.append({"name": path.stem, "task": task, "n_rows": len(table)})
     pd.DataFrame(index).to_csv(arguments.folder / "index.csv", index=False)
 
 
