@@ -148,6 +148,7 @@ def draw(results, correlations, output):
         low, high = (f"{rho:.2f}" for rho in correlations.loc[measure].agg(["min", "max"]))
         extent = low if low == high else f"{low} to {high}"
         ax.set(xlabel=label, title=f"Rank correlation {extent}")
+        ax.locator_params(axis="x", nbins=6)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[:, 0]:
