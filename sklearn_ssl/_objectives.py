@@ -72,7 +72,8 @@ def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
     logits = output[:, n_numeric : n_numeric + sum(schema.nullable)]
     if all(schema.nullable):  # no need to look the columns up, which takes longer than the sums
         return losses + F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
-    nullable = torch.tensor(schema.nullable, device=output.device).nonzero().squeeze(1)
+    places = [place for place, is_nullable in enumerate(schema.nullable) if is_nullable]
+    nullable = torch.tensor(places, device=output.device)
     absent = absent.index_select(1, nullable)
     entropy = F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
     return losses.index_add(1, nullable, entropy)

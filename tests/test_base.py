@@ -12,6 +12,7 @@ from embedders import SMALL, assert_as_it_was, every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
@@ -287,3 +288,29 @@ def test_score_does_not_depend_on_the_corruption_of_training(Embedder, name, val
     embedder = Embedder(**SMALL).fit(flowers)
     score = embedder.score(flowers)
     assert embedder.set_params(**{name: value}).score(flowers) == score
+
+
+# On other devices
+
+OPTIONS = [
+    *(DenoisingAutoencoder(noise=noise) for noise in ("swap", "gaussian", "masking", "mix")),
+    DenoisingAutoencoder(emphasis=4.0, tied_weights=True),
+    *(
+        ContrastiveEmbedder(objective=objective, n_corrupted_views=2)
+        for objective in ("info_nce", "nt_xent", "barlow_twins", "vicreg")
+    ),
+    ContrastiveEmbedder(supervision_weight=1.0),
+    MaskedFeaturePredictor(),
+]
+
+
+@pytest.mark.parametrize("embedder", OPTIONS, ids=str)
+def test_a_step_is_made_where_the_batch_is(embedder, mixed):
+    """Torch's device without data refuses tensors of another one, as a GPU does."""
+    y = np.arange(len(mixed)) % 2 if embedder.supervision_weight else None
+    embedder = clone(embedder).set_params(**SMALL).fit(mixed, y)
+    task = embedder.module_.to("meta")
+    batch = [part.to("meta") for part in embedder._encode(mixed)]
+    loss = task(batch, None)  # that device has no generators
+    assert loss.device.type == "meta"
+    loss.backward()
