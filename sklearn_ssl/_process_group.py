@@ -90,11 +90,12 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
     """Lend the processes of the caller's group, or those that torchrun has started."""
     is_own = not dist.is_initialized()
     if is_own:
-        if "RANK" not in os.environ:
+        variables = ["RANK", "LOCAL_RANK"] if device == "cuda" else ["RANK"]
+        if not os.environ.keys() >= set(variables):
             raise RuntimeError(
                 "distributed.fit needs the processes of torchrun, which tell each other apart by "
-                "variables such as RANK and WORLD_SIZE. Start the script by: torchrun "
-                "--nproc-per-node 2 SCRIPT. In a single process, call fit of the estimator."
+                "RANK, LOCAL_RANK and WORLD_SIZE. Start the script by: torchrun --nproc-per-node 2 "
+                "SCRIPT. In a single process, call fit of the estimator."
             )
         if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

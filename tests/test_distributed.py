@@ -22,7 +22,7 @@ from sklearn_ssl import (
 )
 from sklearn_ssl._batches import BatchIterator, TableDataset
 from sklearn_ssl._callbacks import SCHEDULES
-from sklearn_ssl._process_group import ManyProcesses, OnAllRows
+from sklearn_ssl._process_group import ManyProcesses, OnAllRows, started_processes
 from sklearn_ssl.persistence import load, save
 
 # The weights that both sides start from come from a fit, which rounds by the number of threads.
@@ -245,8 +245,9 @@ def test_small_batches_are_told(found):
 
 @pytest.mark.parametrize("name", EMBEDDERS)
 def test_one_process_alone_does_as_fit_does(name, monkeypatch):
-    variables = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
-    for variable, value in {**variables, **ON_LOOPBACK}.items():
+    variables = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    for variable, value in {**variables, **address, **ON_LOOPBACK}.items():
         monkeypatch.setenv(variable, value)
     X = pd.concat(mixed())
     alone = clone(EMBEDDERS[name]).fit(X)
@@ -311,6 +312,13 @@ def test_without_torchrun_the_way_is_shown(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(RuntimeError, match="torchrun --nproc-per-node 2"):
         distributed.fit(clone(EMBEDDERS["denoise"]), numbers()[0])
+
+
+def test_a_gpu_needs_its_number(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(RuntimeError, match="RANK, LOCAL_RANK"), started_processes("cuda"):
+        pass
 
 
 def test_labels_are_not_taken():
