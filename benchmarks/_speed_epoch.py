@@ -23,25 +23,32 @@ SEED = 7
 
 
 def epoch(
-    rows: list[int], n_columns: int, batch_size: int, steps: int, repeats: int, threads: int
+    rows: list[int],
+    n_columns: int,
+    batch_size: int,
+    steps: int,
+    repeats: int,
+    threads: int,
+    device: str,
 ) -> None:
     """Print the ratios for every estimator and number of rows."""
     torch.set_num_threads(threads)
-    clock = "cpu" if threads == 1 else "wall"
+    clock = "cpu" if threads == 1 and device == "cpu" else "wall"
     table = []
     for n_rows in rows:
         X = numbers(n_rows, n_columns)
         for name, estimator in ESTIMATORS.items():
-            table.append(compare(name, estimator(), X, batch_size, steps, repeats, clock))
+            model = estimator(max_iter=1, random_state=0, batch_size=batch_size, device=device)
+            table.append(compare(name, model, X, steps, repeats, clock))
     print(
         f"\nSeconds of a pass and ratios of medians: {n_columns} columns, {batch_size=},", end=" "
     )
-    print(f"{threads} thread(s), {repeats} rounds, {clock} clock\n")
+    print(f"{device}, {threads} thread(s), {repeats} rounds, {clock} clock\n")
     show(table)
 
 
-def compare(name, estimator, X, batch_size, steps, repeats, clock) -> dict[str, object]:
-    estimator.set_params(max_iter=1, random_state=0, batch_size=batch_size, device="cpu")
+def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
+    batch_size, device = estimator.batch_size, estimator.device
     estimator.fit(X[:batch_size])
     numeric, codes = estimator._encode(X)
     passes = max(1, steps // -(-len(X) // batch_size))
@@ -51,9 +58,12 @@ def compare(name, estimator, X, batch_size, steps, repeats, clock) -> dict[str, 
         losses["ours"] = run_ours(estimator, (numeric, codes), passes, batch_size)
 
     def bare():
-        losses["bare"] = LOOPS[name](copy.deepcopy(estimator.module_), numeric, passes, batch_size)
+        task = copy.deepcopy(estimator.module_).to(device)
+        losses["bare"] = LOOPS[name](task, numeric.to(device), passes, batch_size)
 
-    products = matrix_products(name, estimator.module_, batch_size, passes * len(X) / batch_size)
+    products = matrix_products(
+        name, copy.deepcopy(estimator.module_).to(device), batch_size, passes * len(X) / batch_size
+    )
     seconds = take_turns({"ours": ours, "bare": bare, "products": products}, repeats, clock)
     difference = np.abs(np.array(losses["ours"]) / np.array(losses["bare"]) - 1).max()
     return {
@@ -80,7 +90,7 @@ def run_ours(
         early_stopping=False,
         n_iter_no_change=10,
         tol=1e-4,
-        device="cpu",
+        device=estimator.device,
         verbose=False,
         processes=processes or OneProcess(),
     )
@@ -96,7 +106,9 @@ def loop(
     factor, step, curve = SCHEDULES["one_cycle"], 0, []
     for _ in range(passes):
         total = 0.0
-        for rows in torch.randperm(len(X), generator=generator).tensor_split(n_batches):
+        for rows in torch.randperm(len(X), generator=generator, device=X.device).tensor_split(
+            n_batches
+        ):
             batch = X[rows]
             optimiser.param_groups[0]["lr"] = 1e-3 * factor(step / (passes * n_batches))
             optimiser.zero_grad()
@@ -111,8 +123,9 @@ def loop(
 
 def swap_noise(batch: Tensor, mask: Tensor, generator) -> Tensor:
     n_rows, n_columns = batch.shape
-    shift = torch.randint(1, n_rows, (n_columns,), generator=generator)
-    donors = (torch.arange(n_rows)[:, None] + shift) % n_rows
+    device = batch.device
+    shift = torch.randint(1, n_rows, (n_columns,), generator=generator, device=device)
+    donors = (torch.arange(n_rows, device=device)[:, None] + shift) % n_rows
     return torch.where(mask, batch.gather(0, donors), batch)
 
 
@@ -124,10 +137,10 @@ def encode(encoder, x: Tensor) -> Tensor:
 
 
 def bare_denoise(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator) < 0.3
+        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.3
         hidden = encode(pretext.encoder, swap_noise(batch, mask, generator))
         *layers, output = pretext.decoder.layers
         for layer in layers:
@@ -138,27 +151,27 @@ def bare_denoise(pretext, X: Tensor, passes: int, batch_size: int) -> list[float
 
 
 def bare_contrast(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator) < 0.6
+        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.6
         views = batch, swap_noise(batch, mask, generator)
         a, b = (
             F.normalize(pretext.projection(encode(pretext.encoder, view)), dim=1) for view in views
         )
         logits = a @ b.T / 0.2
-        partner = torch.arange(len(a))
+        partner = torch.arange(len(a), device=a.device)
         return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
 
     return loop(pretext, X, passes, batch_size, loss_of, generator)
 
 
 def bare_masked(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator) < 0.3
-        blanked = mask & (torch.rand(batch.shape, generator=generator) < 0.5)
+        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.3
+        blanked = mask & (torch.rand(batch.shape, generator=generator, device=batch.device) < 0.5)
         view = swap_noise(batch, mask & ~blanked, generator).masked_fill(blanked, 0.0)
         hidden = mask.float()
         embedding = encode(pretext.encoder, torch.cat([view, blanked.float()], dim=1))
@@ -193,15 +206,16 @@ def matrix_products(name: str, pretext, batch_size: int, n_batches: float):
     places = []
     for weight in weights:
         n_out, n_in = weight.shape
-        x, y = torch.randn(batch_size, n_in), torch.randn(batch_size, n_out)
+        x = torch.randn(batch_size, n_in, device=weight.device)
+        y = torch.randn(batch_size, n_out, device=weight.device)
         places.append(
             (weight, x, y, weight.shape == first.shape and weight.data_ptr() == first.data_ptr())
         )
     outputs = [
         (torch.empty_like(y), torch.empty_like(w), torch.empty_like(x)) for w, x, y, _ in places
     ]
-    projected = torch.randn(batch_size, 128)
-    logits = torch.empty(batch_size, batch_size)
+    projected = torch.randn(batch_size, 128, device=first.device)
+    logits = torch.empty(batch_size, batch_size, device=first.device)
 
     def multiply():
         for _ in range(round(n_batches)):
@@ -217,5 +231,7 @@ def matrix_products(name: str, pretext, batch_size: int, n_batches: float):
                 torch.mm(projected, projected.T, out=logits)
                 torch.mm(logits, projected)
                 torch.mm(logits.T, projected)
+        if first.is_cuda:
+            torch.cuda.synchronize()
 
     return multiply

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from _peers import PEERS
+from _speed_devices import devices
 from _speed_epoch import epoch
 from _speed_fits import memory, scaling, search, startup
 from _speed_peers import peers
@@ -34,6 +35,10 @@ def main():
     command = add(epoch, "a pass against a hand-written torch loop", **batches, repeats=7)
     command.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     command.add_argument("--steps", type=int, default=100, help="least steps of a measurement")
+    command.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    text = "a GPU against the processor; batches of 0 rows are of the default size"
+    command = add(devices, text, n_columns=64, batch_size=0, threads=1, repeats=3)
+    command.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     text = "compiled, in half precision, in larger batches"
     add(ways, text, n_rows=10_000, **batches, repeats=5)
     text = "embedding against its matrix products"
