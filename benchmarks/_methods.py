@@ -103,7 +103,10 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
         "regression": lambda seed: RandomForestRegressor(n_estimators=300, random_state=seed),
     },
     "hist_gradient_boosting": {
-        "classification": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+        # Of more than 10,000 rows it would hold some out, for which a class of one row is too few.
+        "classification": lambda seed: HistGradientBoostingClassifier(
+            early_stopping=False, random_state=seed
+        ),
         "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     },
 }
