@@ -1,6 +1,5 @@
 """Denoising autoencoder: learn features by rebuilding rows from corrupted ones."""
 
-from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import nn
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
 from sklearn_ssl._networks import Decoder, Encoder, TiedDecoder
-from sklearn_ssl._pretext import Denoise, Mix
+from sklearn_ssl._pretext import Denoise, Jitter, Mix
 from sklearn_ssl._reconstruction import CellModelMixin
 from sklearn_ssl._schema import Schema
 from sklearn_ssl._views import Corruption, jitter, swap, zero
@@ -285,7 +284,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     ) -> tuple[Corruption, torch.Tensor]:
         if self.noise == "gaussian":
             # Every number is disturbed; the level says by how much.
-            return partial(jitter, sigma=level[:n_numeric]), (level > 0).float()
+            return Jitter(level[:n_numeric]), (level > 0).float()
         corruptions: dict[str, Corruption] = {
             "swap": swap,
             "masking": zero,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sklearn_ssl._networks import Embedding, Encoder, Linear
 from sklearn_ssl._objectives import Losses, cell_losses
 from sklearn_ssl._schema import Schema
-from sklearn_ssl._views import Batch, Corruption, draw_mask, hide, split_mask, swap
+from sklearn_ssl._views import Batch, Corruption, draw_mask, hide, jitter, split_mask, swap
 
 N_CONSISTENT_VIEWS = 3
 """Corrupted views of a row that are to get the same outputs, as in VIME."""
@@ -71,6 +71,23 @@ class Denoise(nn.Module):
     def cell_losses(self, view: Batch, batch: Batch) -> Tensor:
         """Losses of shape (n_rows, n_features) of rebuilding ``batch`` from ``view``."""
         return cell_losses(self.decoder(self.encoder(*view)), *batch, self.schema)
+
+
+class Jitter(nn.Module):
+    """Disturb chosen numbers by normal noise of a standard deviation for each column.
+
+    A module, so that the deviations go to the device that the network goes to; they are settings
+    and no weights, and not kept with these.
+    """
+
+    sigma: Tensor
+
+    def __init__(self, sigma: Tensor):
+        super().__init__()
+        self.register_buffer("sigma", sigma, persistent=False)
+
+    def forward(self, batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+        return jitter(batch, mask, generator, sigma=self.sigma)
 
 
 class Mix:

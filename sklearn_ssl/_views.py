@@ -83,10 +83,10 @@ def jitter(
     """Add normal noise of standard deviation ``sigma`` to chosen numbers; keep categories."""
     numeric, codes = batch
     chosen, _ = split_mask(batch, mask)
-    dtype, device = numeric.dtype, numeric.device
-    noise = torch.randn(numeric.shape, generator=generator, dtype=dtype, device=device)
-    scale = torch.as_tensor(sigma, dtype=dtype, device=device)
-    return torch.where(chosen, numeric + scale * noise, numeric), codes
+    noise = torch.randn(
+        numeric.shape, generator=generator, device=numeric.device, dtype=numeric.dtype
+    )
+    return torch.where(chosen, numeric + sigma * noise, numeric), codes
 
 
 def hide(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
