@@ -38,5 +38,7 @@ def devices(rows: list[int], n_columns: int, batch_size: int, repeats: int, thre
                 }
             )
     print(f"\n`fit` of one pass and `transform`: {torch.cuda.get_device_name()} against", end=" ")
-    print(f"{threads} thread(s), {n_columns} columns, batches of {batch_size or 'any size'}\n")
+    print(
+        f"{threads} thread(s), {n_columns} columns, batches of {batch_size or 'the default size'}\n"
+    )
     show(table)

@@ -57,13 +57,13 @@ def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
     def ours():
         losses["ours"] = run_ours(estimator, (numeric, codes), passes, batch_size)
 
-    def bare():
-        task = copy.deepcopy(estimator.module_).to(device)
-        losses["bare"] = LOOPS[name](task, numeric.to(device), passes, batch_size)
+    def network():
+        return copy.deepcopy(estimator.module_).to(device)
 
-    products = matrix_products(
-        name, copy.deepcopy(estimator.module_).to(device), batch_size, passes * len(X) / batch_size
-    )
+    def bare():
+        losses["bare"] = LOOPS[name](network(), numeric.to(device), passes, batch_size)
+
+    products = matrix_products(name, network(), batch_size, passes * len(X) / batch_size)
     seconds = take_turns({"ours": ours, "bare": bare, "products": products}, repeats, clock)
     difference = np.abs(np.array(losses["ours"]) / np.array(losses["bare"]) - 1).max()
     return {
@@ -106,9 +106,8 @@ def loop(
     factor, step, curve = SCHEDULES["one_cycle"], 0, []
     for _ in range(passes):
         total = 0.0
-        for rows in torch.randperm(len(X), generator=generator, device=X.device).tensor_split(
-            n_batches
-        ):
+        shuffled = torch.randperm(len(X), generator=generator, device=X.device)
+        for rows in shuffled.tensor_split(n_batches):
             batch = X[rows]
             optimiser.param_groups[0]["lr"] = 1e-3 * factor(step / (passes * n_batches))
             optimiser.zero_grad()
@@ -119,6 +118,10 @@ def loop(
             step += 1
         curve.append(float(total) / len(X))
     return curve
+
+
+def draw_cells(batch: Tensor, rate: float, generator) -> Tensor:
+    return torch.rand(batch.shape, generator=generator, device=batch.device) < rate
 
 
 def swap_noise(batch: Tensor, mask: Tensor, generator) -> Tensor:
@@ -140,7 +143,7 @@ def bare_denoise(pretext, X: Tensor, passes: int, batch_size: int) -> list[float
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.3
+        mask = draw_cells(batch, 0.3, generator)
         hidden = encode(pretext.encoder, swap_noise(batch, mask, generator))
         *layers, output = pretext.decoder.layers
         for layer in layers:
@@ -154,7 +157,7 @@ def bare_contrast(pretext, X: Tensor, passes: int, batch_size: int) -> list[floa
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.6
+        mask = draw_cells(batch, 0.6, generator)
         views = batch, swap_noise(batch, mask, generator)
         a, b = (
             F.normalize(pretext.projection(encode(pretext.encoder, view)), dim=1) for view in views
@@ -170,8 +173,8 @@ def bare_masked(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
-        mask = torch.rand(batch.shape, generator=generator, device=batch.device) < 0.3
-        blanked = mask & (torch.rand(batch.shape, generator=generator, device=batch.device) < 0.5)
+        mask = draw_cells(batch, 0.3, generator)
+        blanked = mask & draw_cells(batch, 0.5, generator)
         view = swap_noise(batch, mask & ~blanked, generator).masked_fill(blanked, 0.0)
         hidden = mask.float()
         embedding = encode(pretext.encoder, torch.cat([view, blanked.float()], dim=1))
