@@ -46,6 +46,8 @@ class RowEmbedder:
         Not copied, and not to be trained in the meantime.
     """
 
+    most_rows = BLOCKS[0]
+
     def __init__(self, embedding: Embedding):
         self.embedding = embedding
         encoder = embedding.encoder
@@ -152,6 +154,8 @@ class DeviceRowEmbedder:
         Of torch.
     """
 
+    most_rows = ROWS_ON_DEVICE
+
     def __init__(self, embedding: Embedding, device: str):
         self.embedding = copy.deepcopy(embedding).to(device)
 
@@ -183,9 +187,9 @@ def embedding_moments(
     n_rows, width = len(batch[0]), embed.embedding.width
     first = np.empty((n_rows, n_first), dtype=np.float32)
     mean, squares = np.zeros(width), np.zeros(width)
-    held = np.empty((min(n_rows, BLOCKS[0]), width), dtype=np.float32)
-    for start in range(0, n_rows, BLOCKS[0]):
-        stop = min(start + BLOCKS[0], n_rows)
+    held = np.empty((min(n_rows, embed.most_rows), width), dtype=np.float32)
+    for start in range(0, n_rows, embed.most_rows):
+        stop = min(start + embed.most_rows, n_rows)
         block = held[: stop - start]
         embed((batch[0][start:stop], batch[1][start:stop]), block)
         first[start:stop] = block[:, :n_first]
