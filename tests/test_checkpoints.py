@@ -197,8 +197,8 @@ class Note(Callback):
 
 def fit(n_passes, **settings):
     return DenoisingAutoencoder(
-        8, hidden_layer_sizes=(64,), max_iter=n_passes, random_state=0, **settings
-    ).fit(X)
+        8, hidden_layer_sizes=(64,), max_iter=n_passes, random_state=0, device="cpu", **settings
+    ).fit(X)  # a GPU cannot be used on both sides of a fork
 
 def n_written():
     found = [name for name in os.listdir(FOLDER) if not name.startswith(".")]

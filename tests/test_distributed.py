@@ -28,7 +28,13 @@ from sklearn_ssl.persistence import load, save
 # The weights that both sides start from come from a fit, which rounds by the number of threads.
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
+SMALL = {
+    "n_components": 4,
+    "hidden_layer_sizes": (8,),
+    "max_iter": 4,
+    "random_state": 0,
+    "device": "cpu",  # each process would need a GPU of its own
+}
 OBJECTIVES = ["info_nce", "nt_xent", "barlow_twins", "vicreg"]
 
 EMBEDDERS = {
@@ -250,8 +256,9 @@ def test_one_process_alone_does_as_fit_does(name, monkeypatch):
     for variable, value in {**variables, **address, **ON_LOOPBACK}.items():
         monkeypatch.setenv(variable, value)
     X = pd.concat(mixed())
-    alone = clone(EMBEDDERS[name]).fit(X)
-    launched = distributed.fit(clone(EMBEDDERS[name]), X)
+    embedder = clone(EMBEDDERS[name]).set_params(device="auto")
+    alone = clone(embedder).fit(X)
+    launched = distributed.fit(embedder, X)
     assert launched.transform(X).tobytes() == alone.transform(X).tobytes()
     assert launched.loss_curve_ == alone.loss_curve_
     assert not torch.distributed.is_initialized()
