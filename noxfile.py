@@ -22,7 +22,7 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 def newest(session: nox.Session) -> None:
     """Run the tests on the newest releases, which may be newer than those that CI tests."""
-    session.install("--upgrade", "-e", ".[test]")
+    session.install("--upgrade", "--upgrade-strategy", "eager", "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
