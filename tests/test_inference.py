@@ -107,16 +107,30 @@ def test_blocks_and_the_differentiable_embedding_agree(settings):
     np.testing.assert_allclose(embedder.transform(table), expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, ROWS_ON_DEVICE, ROWS_ON_DEVICE + 3])
-def test_blocks_on_a_device_have_one_shape_and_give_the_same_embedding(n_rows):
-    embedder, rows = fitted_on_numbers(), np.resize(np.arange(N_ROWS), n_rows)
+def as_on_a_device(embedder):
+    """What embeds rows on a device, and a list to which it adds the rows of each block."""
     embed = DeviceRowEmbedder(embedder._embedding(embedder._center, embedder._scale), "cpu")
     sizes = []
     embed.embedding.register_forward_hook(lambda module, args, out: sizes.append(len(out)))
+    return embed, sizes
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, ROWS_ON_DEVICE, ROWS_ON_DEVICE + 3])
+def test_blocks_on_a_device_have_one_shape_and_give_the_same_embedding(n_rows):
+    embedder, rows = fitted_on_numbers(), np.resize(np.arange(N_ROWS), n_rows)
+    embed, sizes = as_on_a_device(embedder)
     out = np.empty((n_rows, embedder._n_features_out), dtype=np.float32)
     embed([part[rows] for part in embedder._encode(NUMBERS)], out)
     assert sizes == [ROWS_ON_DEVICE] * -(-n_rows // ROWS_ON_DEVICE)
     np.testing.assert_allclose(out, embedder.transform(NUMBERS)[rows], rtol=1e-4, atol=1e-4)
+
+
+def test_moments_on_a_device_fill_its_blocks():
+    embedder, rows = fitted_on_numbers(), np.resize(np.arange(N_ROWS), ROWS_ON_DEVICE + 3)
+    embed, sizes = as_on_a_device(embedder)
+    numeric, codes = embedder._encode(NUMBERS)
+    embedding_moments(embed, (numeric[rows], codes[rows]), 5)
+    assert sizes == [ROWS_ON_DEVICE] * 2
 
 
 def test_nothing_is_embedded_of_no_rows():
