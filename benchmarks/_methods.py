@@ -52,39 +52,39 @@ def _to_float(X):
     return X.astype("float64")
 
 
-def standardised() -> Any:
+def standardized() -> Any:
     return encode(StandardScaler())
 
 
 def umap() -> Any:
     from umap import UMAP
 
-    return make_pipeline(standardised(), UMAP(n_components=16, random_state=0))
+    return make_pipeline(standardized(), UMAP(n_components=16, random_state=0))
 
 
 def peer(name: str, seed: int) -> Any:
-    return make_pipeline(standardised(), PeerFeatures(name, random_state=seed))
+    return make_pipeline(standardized(), PeerFeatures(name, random_state=seed))
 
 
 def with_raw(features: Callable[[int], Any], seed: int) -> Any:
-    """Features with the standardised row beside them, as ours have it."""
-    return make_union(standardised(), features(seed))
+    """Features with the standardized row beside them, as ours have it."""
+    return make_union(standardized(), features(seed))
 
 
 FEATURES: dict[str, Callable[[int], Any]] = {
-    "raw": lambda seed: standardised(),
+    "raw": lambda seed: standardized(),
     "quantile": lambda seed: encode(
         QuantileTransformer(output_distribution="normal", n_quantiles=256, random_state=seed)
     ),
-    "pca": lambda seed: make_pipeline(standardised(), PCA(0.95, random_state=seed)),
+    "pca": lambda seed: make_pipeline(standardized(), PCA(0.95, random_state=seed)),
     "nystroem": lambda seed: make_pipeline(
-        standardised(), Nystroem(n_components=300, random_state=seed)
+        standardized(), Nystroem(n_components=300, random_state=seed)
     ),
     "random_trees": lambda seed: make_pipeline(
-        standardised(), RandomTreesEmbedding(sparse_output=False, random_state=seed)
+        standardized(), RandomTreesEmbedding(sparse_output=False, random_state=seed)
     ),
     "rbm": lambda seed: make_pipeline(
-        standardised(), MinMaxScaler(clip=True), BernoulliRBM(256, random_state=seed)
+        standardized(), MinMaxScaler(clip=True), BernoulliRBM(256, random_state=seed)
     ),
     "umap": lambda seed: umap(),
     "untrained": lambda seed: DenoisingAutoencoder(
@@ -145,4 +145,4 @@ def check_method(method: str) -> str:
 
 
 def make_supervised(method: str, task: str, seed: int) -> Any:
-    return make_pipeline(standardised(), SUPERVISED[method][task](seed))
+    return make_pipeline(standardized(), SUPERVISED[method][task](seed))

@@ -198,7 +198,7 @@ def parametric_umap(X: np.ndarray, plan: Plan) -> Fit:
             verbose=False,
             keras_fit_kwargs={"verbose": 0},
         )
-        # An epoch of its own goes over all edges of the graph of neighbours.
+        # An epoch of its own goes over all edges of the graph of neighbors.
         model.loss_report_frequency = plan.n_passes
         model.fit(X)
         return model.transform
@@ -258,7 +258,7 @@ PEERS = {
 
 
 class PeerFeatures(TransformerMixin, BaseEstimator):
-    """A peer as a transformer of standardised numbers."""
+    """A peer as a transformer of standardized numbers."""
 
     def __init__(self, peer, n_passes=50, random_state=0):
         self.peer = peer

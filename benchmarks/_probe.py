@@ -24,7 +24,7 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
     """Scale the features and fit a linear model whose penalty cross-validation chooses.
 
     By accuracy, several penalties are often equally good on few rows, and the strongest is taken.
-    The rotation between scaling and regression leaves the penalised problem as it is, and makes it
+    The rotation between scaling and regression leaves the penalized problem as it is, and makes it
     small where there are fewer rows than features.
     """
     rotation = PCA(svd_solver="full") if Z.shape[1] > len(Z) else None
@@ -46,7 +46,7 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
         scoring=scoring,
     )
     with warnings.catch_warnings():
-        # Rare classes have fewer labelled rows than there are folds: a fact of few labels.
+        # Rare classes have fewer labeled rows than there are folds: a fact of few labels.
         warnings.filterwarnings("ignore", message="The least populated class")
         # The path's weakest penalties may stop early; cross-validation sees what they are worth.
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")

@@ -63,7 +63,7 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     safe = [name for name in SAFE_TABLES if name in scores.index]
     if safe:
         loss = scores.loc[safe].sub(scores.loc[safe, "raw"], axis=0).mean()
-        print(f"\nAgainst standardised raw features on {safe}: {loss.round(4).to_dict()}")
+        print(f"\nAgainst standardized raw features on {safe}: {loss.round(4).to_dict()}")
     draw(comparison.drop(index="better raw"), metrics[0], n_labels, len(scores), results)
 
 
@@ -80,8 +80,8 @@ def draw(comparison: pd.DataFrame, metric: str, n_labels: str, n_tables: int, re
     points = 100 * rows[["difference", "low", "high"]]
     figure, axes = plt.subplots(figsize=(7, 0.35 * len(rows) + 1.2), layout="constrained")
     spread = np.abs(points[["low", "high"]].sub(points["difference"], axis=0)).fillna(0).to_numpy()
-    colours = [BLUE if name[0].isupper() else GREY for name in rows.index]
-    axes.barh(rows.index, points["difference"], xerr=spread.T, color=colours)
+    colors = [BLUE if name[0].isupper() else GREY for name in rows.index]
+    axes.barh(rows.index, points["difference"], xerr=spread.T, color=colors)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"{metric}: difference to the better raw encoding (points, 95 % interval)")
     axes.set_title(f"{n_labels} labels, {n_tables} tables")

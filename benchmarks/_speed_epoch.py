@@ -101,7 +101,7 @@ def run_ours(
 def loop(
     pretext, X: Tensor, passes: int, batch_size: int, loss_of: Callable[[Tensor], Tensor], generator
 ) -> list[float]:
-    optimiser = torch.optim.AdamW(pretext.parameters(), lr=1e-3, weight_decay=1e-5, fused=True)
+    optimizer = torch.optim.AdamW(pretext.parameters(), lr=1e-3, weight_decay=1e-5, fused=True)
     n_batches = -(-len(X) // batch_size)
     factor, step, curve = SCHEDULES["one_cycle"], 0, []
     for _ in range(passes):
@@ -109,11 +109,11 @@ def loop(
         shuffled = torch.randperm(len(X), generator=generator, device=X.device)
         for rows in shuffled.tensor_split(n_batches):
             batch = X[rows]
-            optimiser.param_groups[0]["lr"] = 1e-3 * factor(step / (passes * n_batches))
-            optimiser.zero_grad()
+            optimizer.param_groups[0]["lr"] = 1e-3 * factor(step / (passes * n_batches))
+            optimizer.zero_grad()
             loss = loss_of(batch)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             total += loss.detach() * len(batch)
             step += 1
         curve.append(float(total) / len(X))

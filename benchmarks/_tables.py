@@ -52,8 +52,8 @@ def split_table(
     return Split(X.iloc[train], y[train], X.iloc[test], y[test])
 
 
-def draw_labelled(y: np.ndarray, n_labels: int | None, task: str, seed: int) -> np.ndarray | None:
-    """Positions of the labelled rows; None where the table has too few of them."""
+def draw_labeled(y: np.ndarray, n_labels: int | None, task: str, seed: int) -> np.ndarray | None:
+    """Positions of the labeled rows; None where the table has too few of them."""
     if n_labels is None:
         return np.arange(len(y))
     if n_labels >= len(y):

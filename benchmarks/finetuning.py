@@ -5,9 +5,9 @@
 
 ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and ``NAME.parquet`` with a column
 ``target``. A transformer learns from all training rows without their labels. Every method then
-gets the same labelled rows, and is judged on the same test rows: accuracy for classes, R2 for
+gets the same labeled rows, and is judged on the same test rows: accuracy for classes, R2 for
 numbers. A run continues where an earlier one ended. With ``--weights 0.3 1`` the transformer also
-sees the labels of the labelled rows, at these values of ``supervision_weight``. With
+sees the labels of the labeled rows, at these values of ``supervision_weight``. With
 ``--methods "gradual:early_stopping=False"`` parameters of the fine-tuned estimator are changed.
 """
 
@@ -23,7 +23,7 @@ from _command_line import run_and_report
 from _comparisons import compare
 from _methods import make_features, split_method
 from _probe import fit_probe, score
-from _tables import Split, draw_labelled, read_index, split_table
+from _tables import Split, draw_labeled, read_index, split_table
 
 from sklearn_ssl import FineTunedClassifier, FineTunedRegressor
 
@@ -47,10 +47,10 @@ def check_method(method: str) -> str:
 
 
 def fit_and_score(
-    method: str, transformer: Any, split: Split, labelled: np.ndarray, task: str, seed: int
+    method: str, transformer: Any, split: Split, labeled: np.ndarray, task: str, seed: int
 ) -> dict[str, float]:
     """Test scores of a method on a fitted transformer; seconds and passes of its fit."""
-    X, y = split.X_train.iloc[labelled], split.y_train[labelled]
+    X, y = split.X_train.iloc[labeled], split.y_train[labeled]
     name, changes = split_method(method)
     parameters = METHODS[name]
     started = time.perf_counter()
@@ -65,14 +65,14 @@ def fit_and_score(
     return {"seconds": seconds, "passes": passes, **score(model, X_test, split.y_test, task)}
 
 
-def pretrain(split: Split, labelled: np.ndarray, task: str, seed: int, weight: float) -> Any:
+def pretrain(split: Split, labeled: np.ndarray, task: str, seed: int, weight: float) -> Any:
     """A transformer that has seen all training rows and, with a weight, the labels of some."""
     if not weight:
         return make_features("DenoisingAutoencoder", seed).fit(split.X_train)
     features = make_features(f"DenoisingAutoencoder:supervision_weight={weight}", seed)
-    unlabelled = -1 if task == "classification" else np.nan
-    y = np.full(len(split.y_train), unlabelled, dtype=split.y_train.dtype)
-    y[labelled] = split.y_train[labelled]
+    unlabeled = -1 if task == "classification" else np.nan
+    y = np.full(len(split.y_train), unlabeled, dtype=split.y_train.dtype)
+    y[labeled] = split.y_train[labeled]
     return features.fit(split.X_train, y)
 
 
@@ -82,8 +82,8 @@ def measure(arguments: argparse.Namespace, name: str, task: str, seed: int, know
     fitted: dict[str, Any] = {}
     for n_labels in arguments.labels:
         count = None if n_labels == "all" else int(n_labels)
-        labelled = draw_labelled(split.y_train, count, task, seed)
-        if labelled is None:
+        labeled = draw_labeled(split.y_train, count, task, seed)
+        if labeled is None:
             continue
         fitted = {key: fitted[key] for key in ("0.0", "untrained") if key in fitted}
         for weight in arguments.weights:
@@ -95,7 +95,7 @@ def measure(arguments: argparse.Namespace, name: str, task: str, seed: int, know
                 if key == "untrained" and key not in fitted:
                     fitted[key] = make_features(key, seed).fit(split.X_train)
                 elif key not in fitted:
-                    fitted[key] = pretrain(split, labelled, task, seed, weight)
+                    fitted[key] = pretrain(split, labeled, task, seed, weight)
                 pretraining = time.perf_counter() - started
                 yield {
                     "table": name,
@@ -105,7 +105,7 @@ def measure(arguments: argparse.Namespace, name: str, task: str, seed: int, know
                     "weight": weight,
                     "method": method,
                     "pretraining": pretraining,
-                    **fit_and_score(method, fitted[key], split, labelled, task, seed),
+                    **fit_and_score(method, fitted[key], split, labeled, task, seed),
                 }
 
 

@@ -16,7 +16,7 @@ from _command_line import run_and_report
 from _comparisons import win_matrix
 from _methods import OURS, make_features
 from _parts import read_parts, write_part
-from _tables import draw_labelled, read_index, split_table
+from _tables import draw_labeled, read_index, split_table
 from sklearn.metrics import accuracy_score
 
 from sklearn_ssl import FineTunedClassifier
@@ -27,9 +27,9 @@ NOISE = 0.3
 
 
 def draw_labels(setting: str, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the labelled rows, and their labels."""
+    """Positions of the labeled rows, and their labels."""
     if setting == "25 % of the labels":
-        rows = draw_labelled(y, len(y) // 4, "classification", seed)
+        rows = draw_labeled(y, len(y) // 4, "classification", seed)
         return rows, y[rows]
     rows, labels = np.arange(len(y)), y.copy()
     if setting == "30 % noise":
@@ -49,9 +49,9 @@ def measure(name: str, seed: int, method: str, arguments: argparse.Namespace) ->
     pretrained = make_features(method, seed).fit(X)
     rows = []
     for setting in SETTINGS:
-        labelled, labels = draw_labels(setting, y, seed)
+        labeled, labels = draw_labels(setting, y, seed)
         model = FineTunedClassifier(pretrained, mode="full", random_state=seed)
-        model.fit(X.iloc[labelled], labels)
+        model.fit(X.iloc[labeled], labels)
         accuracy = accuracy_score(split.y_test, model.predict(split.X_test))
         rows.append({"setting": setting, "accuracy": accuracy})
     write_part(part, pd.DataFrame(rows).assign(table=name, seed=seed, method=method))

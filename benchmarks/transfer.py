@@ -5,7 +5,7 @@
 
 ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and ``NAME.parquet`` with a column
 ``target``. Every method learns its features from the training rows without labels, at most 20,000;
-a cross-validated, scaled logistic regression (ridge for regression) then sees the labelled rows,
+a cross-validated, scaled logistic regression (ridge for regression) then sees the labeled rows,
 and is scored on rows that neither has seen. A run continues where an earlier one ended.
 ``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters.
 """
@@ -27,7 +27,7 @@ from _methods import (
 from _parts import write_part
 from _probe import fit_probe, score
 from _report import report
-from _tables import Split, draw_labelled, read_index, split_table
+from _tables import Split, draw_labeled, read_index, split_table
 from joblib import Parallel, delayed
 
 LABELS = ["50", "100", "500", "all"]
@@ -62,18 +62,18 @@ def score_all_sizes(
     rows = []
     for n_labels in labels:
         count = None if n_labels == "all" else int(n_labels)
-        labelled = draw_labelled(split.y_train, count, task, seed)
-        if labelled is None:
+        labeled = draw_labeled(split.y_train, count, task, seed)
+        if labeled is None:
             rows.append({"labels": n_labels})
             continue
-        y = split.y_train[labelled]
+        y = split.y_train[labeled]
         started = time.perf_counter()
         if not is_supervised(method):
-            model = fit_probe(Z_train[labelled], y, task, seed, scoring)
+            model = fit_probe(Z_train[labeled], y, task, seed, scoring)
             scores = score(model, Z_test, split.y_test, task)
         else:
             seconds = 0.0
-            model = make_supervised(method, task, seed).fit(split.X_train.iloc[labelled], y)
+            model = make_supervised(method, task, seed).fit(split.X_train.iloc[labeled], y)
             scores = score(model, split.X_test, split.y_test, task)
         spent = time.perf_counter() - started
         rows.append({"labels": n_labels, "fit_seconds": seconds, "probe_seconds": spent, **scores})

@@ -105,12 +105,12 @@ def draw(scores, output):
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
     widths = sorted(scores["width"].unique())
     for ax, (kind, title) in zip(axes, titles.items(), strict=True):
-        for name, (colour, marker) in LOOKS.items():
+        for name, (color, marker) in LOOKS.items():
             is_chosen = (scores["kind"] == kind) & (scores["embedder"] == name)
             chosen = scores[is_chosen].groupby("width")["r2"]
             low, mean, high = chosen.min(), chosen.mean(), chosen.max()
-            ax.plot(widths, mean, color=colour, marker=marker, label=name)
-            ax.fill_between(widths, low, high, color=colour, alpha=0.12, linewidth=0)
+            ax.plot(widths, mean, color=color, marker=marker, label=name)
+            ax.fill_between(widths, low, high, color=color, alpha=0.12, linewidth=0)
         ax.set_xscale("log")
         ax.set_xticks(widths, widths)
         ax.set_xticks([], minor=True)

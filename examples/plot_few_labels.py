@@ -38,15 +38,15 @@ TABLES = {
 }
 QUANTITIES = ("Diabetes",)
 RAW = "raw features"
-FOREST = "forest, labelled rows alone"
+FOREST = "forest, labeled rows alone"
 
 
 # %%
 # The curves
 # ----------
 # ``label_efficiency_curve`` fits each transformer once per split, on the training rows alone, and
-# then draws the labelled ones among them several times. A random forest, which learns from nothing
-# but the labelled rows, is a baseline of another kind.
+# then draws the labeled ones among them several times. A random forest, which learns from nothing
+# but the labeled rows, is a baseline of another kind.
 
 
 def make_estimators(name, max_iter):
@@ -80,7 +80,7 @@ def score_of(name):
 # %%
 # The difference
 # --------------
-# Estimators share splits and labelled rows, so that they can be compared draw by draw. A lead
+# Estimators share splits and labeled rows, so that they can be compared draw by draw. A lead
 # counts where it is the same way round in every split: draws within a split have their test rows
 # in common, and are no independent witnesses.
 

@@ -5,7 +5,7 @@ Customers who leave, with 2% of the labels
 A table of customers holds numbers, categories, flags and missing cells. Whether a customer left
 is known for 2% of them only. ``FineTunedClassifier`` takes all rows as they are, those without a
 label marked by -1: they serve the pretraining, and an optional term that asks for the same answer
-on disturbed copies of a row. Models that need labels get the labelled rows alone.
+on disturbed copies of a row. Models that need labels get the labeled rows alone.
 
 The customers are generated: usage follows a few hidden habits, and so does the decision to leave.
 """
@@ -58,7 +58,7 @@ def make_customers(n_rows, rng):
 
 
 def supervised_models():
-    """Models that learn from the labelled rows alone."""
+    """Models that learn from the labeled rows alone."""
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include="category")),
@@ -83,14 +83,14 @@ def semi_supervised_models(max_iter):
     }
 
 
-def areas(X, y, X_test, y_test, is_labelled, max_iter):
+def areas(X, y, X_test, y_test, is_labeled, max_iter):
     """Area under the ROC curve of each model on the test rows."""
     found = {}
     for name, model in supervised_models().items():
-        model.fit(X[is_labelled], y[is_labelled])
+        model.fit(X[is_labeled], y[is_labeled])
         found[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
     for name, model in semi_supervised_models(max_iter).items():
-        model.fit(X, np.where(is_labelled, y, -1))
+        model.fit(X, np.where(is_labeled, y, -1))
         found[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
     return pd.Series(found, name="ROC AUC")
 
@@ -105,18 +105,16 @@ def main():
     rng = np.random.default_rng(0)
     X, y = make_customers(n_rows, rng)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
-    is_labelled = np.zeros(len(y), dtype=bool)
-    is_labelled[: int(LABELLED_SHARE * len(y))] = True  # the split has shuffled the rows
-    table = areas(X, y, X_test, y_test, is_labelled, max_iter)
-    print(
-        f"{is_labelled.sum()} labels for {len(y)} rows; area under the ROC curve on {len(y_test)}"
-    )
+    is_labeled = np.zeros(len(y), dtype=bool)
+    is_labeled[: int(LABELLED_SHARE * len(y))] = True  # the split has shuffled the rows
+    table = areas(X, y, X_test, y_test, is_labeled, max_iter)
+    print(f"{is_labeled.sum()} labels for {len(y)} rows; area under the ROC curve on {len(y_test)}")
     print(table.round(3).to_string())
 
     figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
     axes.barh(table.index[::-1], table[::-1], color="#0072B2")
     axes.set(xlim=(0.5, 1), xlabel="Area under the ROC curve, test rows")
-    axes.set_title(f"Customers who leave: {is_labelled.sum()} labels for {len(y)} rows")
+    axes.set_title(f"Customers who leave: {is_labeled.sum()} labels for {len(y)} rows")
     figure.savefig(options.output, dpi=120)
     print(f"Figure: {options.output}")
 

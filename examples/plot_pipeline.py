@@ -3,7 +3,7 @@ Few labels, many rows: three ways to learn from the rows without labels
 ========================================================================
 
 Each transformer learns from all training rows of the digits data without their labels. A logistic
-regression then sees 100 labelled rows, through the frozen transformer or as raw features.
+regression then sees 100 labeled rows, through the frozen transformer or as raw features.
 """
 
 import argparse
@@ -25,7 +25,7 @@ N_LABELS = 100
 
 
 def accuracies(X_train, y_train, X_test, y_test, params, n_repeats):
-    """Test accuracy of each pipeline for several draws of the labelled rows."""
+    """Test accuracy of each pipeline for several draws of the labeled rows."""
     transformers = {
         "raw features": StandardScaler(),
         "DenoisingAutoencoder": DenoisingAutoencoder(random_state=0, **params),
@@ -36,11 +36,11 @@ def accuracies(X_train, y_train, X_test, y_test, params, n_repeats):
     for name, transformer in transformers.items():
         frozen = FrozenEstimator(transformer.fit(X_train))
         for repeat in range(n_repeats):
-            labelled, _, y_labelled, _ = train_test_split(
+            labeled, _, y_labeled, _ = train_test_split(
                 X_train, y_train, train_size=N_LABELS, stratify=y_train, random_state=repeat
             )
             model = make_pipeline(frozen, LogisticRegression(max_iter=1000))
-            model.fit(labelled, y_labelled)
+            model.fit(labeled, y_labeled)
             rows.append({"features": name, "accuracy": model.score(X_test, y_test)})
     return pd.DataFrame(rows)
 

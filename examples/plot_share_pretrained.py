@@ -2,7 +2,7 @@
 Pretrain once, share the file, fine-tune on few labels
 ======================================================
 
-One group has many rows and no labels; another has a few labelled rows. The first pretrains a
+One group has many rows and no labels; another has a few labeled rows. The first pretrains a
 transformer and saves it to one file, which holds numbers and plain JSON: loading it runs no code,
 so that a file from elsewhere can be opened without trust in whoever wrote it.
 
@@ -35,7 +35,7 @@ from sklearn_ssl.persistence import load, save
 
 
 def pretrain_and_save(X, path, max_iter):
-    """Learn from unlabelled rows and leave a file."""
+    """Learn from unlabeled rows and leave a file."""
     save(DenoisingAutoencoder(max_iter=max_iter, random_state=0).fit(X), path)
     print(f"Pretrained on {len(X)} rows without labels; {path.name}: {path.stat().st_size:,} bytes")
 
@@ -44,11 +44,11 @@ def pretrain_and_save(X, path, max_iter):
 # The group with few labels
 # -------------------------
 # The loaded transformer stays as it is: the classifier works on a copy. The network that learns
-# from the labels alone is fitted, without pretraining, on the labelled rows.
+# from the labels alone is fitted, without pretraining, on the labeled rows.
 
 
 def accuracies(path, X_train, y_train, X_test, y_test, n_labels, n_draws):
-    """Test accuracy of each model for several draws of the labelled rows."""
+    """Test accuracy of each model for several draws of the labeled rows."""
     pretrained = load(path)
     rows = []
     for draw in range(n_draws):

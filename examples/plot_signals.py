@@ -1,5 +1,5 @@
 """
-Signals from unlabelled data: how each objective makes its own targets
+Signals from unlabeled data: how each objective makes its own targets
 ======================================================================
 
 Without labels a network has nothing to predict, unless a part of the table itself becomes the
@@ -113,11 +113,11 @@ def draw(answers, output):
         3, 3, figsize=(11, 5), layout="constrained", height_ratios=(1, 1, 2.8)
     )
     figure.suptitle("Three questions that a table asks of itself (held-out images)")
-    colours = plt.get_cmap("Greys").with_extremes(bad="#56B4E9")
+    colors = plt.get_cmap("Greys").with_extremes(bad="#56B4E9")
     for row, (name, (asked, target, answer, _)) in zip(axes, answers.items(), strict=True):
         for ax, images in zip(row, (asked, target, answer), strict=True):
             if images.shape[1] == X_WIDTH:
-                ax.imshow(np.ma.masked_invalid(strip(images)), cmap=colours, vmin=0, vmax=16)
+                ax.imshow(np.ma.masked_invalid(strip(images)), cmap=colors, vmin=0, vmax=16)
             ax.set(xticks=[], yticks=[])
         row[0].set_ylabel(name)
     for ax, title in zip(axes[0], titles, strict=True):

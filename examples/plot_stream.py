@@ -8,7 +8,7 @@ rows; from then on only a buffer of rows is in memory. A callable that opens the
 it make several passes, with the files in another order in each.
 
 The files are generated, one per month. The features learned from the stream are compared with
-those learned from all rows at once, by the nearest neighbours among 200 labelled rows.
+those learned from all rows at once, by the nearest neighbors among 200 labeled rows.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def months_in_random_order(folder, seed=0):
 
 
 def accuracy(transformer, mixing):
-    """Test accuracy of the nearest neighbours among a few labelled rows."""
+    """Test accuracy of the nearest neighbors among a few labeled rows."""
     X, y = make_rows(N_LABELS, np.random.default_rng(1000), mixing)
     X_test, y_test = make_rows(5000, np.random.default_rng(1001), mixing)
     model = make_pipeline(FrozenEstimator(transformer), KNeighborsClassifier(n_neighbors=7))

@@ -4,7 +4,7 @@ What makes features transferable: geometry and disentangling against probe score
 
 Several measures promise to tell good features from bad ones without a single label: their
 effective rank, how evenly they fill the sphere, how little they move when a row is disturbed, how
-many neighbours they keep. Others need the factors behind a table: whether each feature stands for
+many neighbors they keep. Others need the factors behind a table: whether each feature stands for
 one of them. This example asks how well each of these measures foretells what features are worth
 on rows of another domain.
 
@@ -40,7 +40,7 @@ MEASURES = {
     "effective_rank": "Effective rank (directions)",
     "uniformity": "Uniformity (nats, lower: more even)",
     "alignment": "Alignment (squared distance, lower: closer)",
-    "neighbours_kept": "Share of neighbours kept",
+    "neighbors_kept": "Share of neighbors kept",
     "disentanglement": "Disentanglement (DCI)",
     "mutual_information_gap": "Mutual information gap",
 }
@@ -134,13 +134,13 @@ def agreement(results):
 def draw(results, correlations, output):
     figure, axes = plt.subplots(2, 3, figsize=(12, 7), sharey=True, layout="constrained")
     for ax, (measure, label) in zip(axes.flat, MEASURES.items(), strict=True):
-        for name, (colour, marker) in LOOKS.items():
+        for name, (color, marker) in LOOKS.items():
             rows = results[results["objective"] == name]
             ax.plot(
                 rows[measure],
                 rows["score"],
                 marker,
-                color=colour,
+                color=color,
                 alpha=0.75,
                 ls="none",
                 label=name,

@@ -1,6 +1,6 @@
 """Self-supervised representation learning for tables, as scikit-learn transformers.
 
-Three transformers learn features from unlabelled rows: `DenoisingAutoencoder` rebuilds rows from
+Three transformers learn features from unlabeled rows: `DenoisingAutoencoder` rebuilds rows from
 corrupted ones, `ContrastiveEmbedder` tells rows apart, `MaskedFeaturePredictor` tells what was
 hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before any classifier.
 """

@@ -93,8 +93,8 @@ class BaseEmbedder(
             Rows to learn from; missing cells are allowed, infinite ones are not.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None, default=None
-            Ignored where ``supervision_weight`` is 0. Otherwise classes, -1 for unlabelled rows;
-            an indicator matrix of labels; or numbers, NaN for unlabelled rows.
+            Ignored where ``supervision_weight`` is 0. Otherwise classes, -1 for unlabeled rows;
+            an indicator matrix of labels; or numbers, NaN for unlabeled rows.
 
         Returns
         -------

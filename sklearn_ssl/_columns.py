@@ -43,7 +43,7 @@ class NumericColumn:
         cells = as_float(values, self.name)
         if self.knots.size:
             cells = np.interp(cells, self.knots, self.normal_scores)
-        return standardise(cells, self.mean, self.scale)
+        return standardize(cells, self.mean, self.scale)
 
     def decode(self, cells: npt.NDArray) -> Any:
         with np.errstate(over="ignore"):
@@ -55,7 +55,7 @@ class NumericColumn:
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
 
 
-def standardise(cells: FloatArray, mean: Any, scale: Any) -> FloatArray:
+def standardize(cells: FloatArray, mean: Any, scale: Any) -> FloatArray:
     """Cells in standard deviations from the mean, of one column or of the last axis each."""
     with np.errstate(over="ignore"):  # infinity is clipped as any far value is
         return np.clip((cells - mean) / scale, -FARTHEST, FARTHEST)

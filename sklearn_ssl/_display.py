@@ -79,7 +79,7 @@ class Curve:
     """Finite losses by pass, and how they are drawn."""
 
     name: str
-    colour: str  # legible on white and on black
+    color: str  # legible on white and on black
     dash: str
     points: list[tuple[int, float]]
 
@@ -91,7 +91,7 @@ class Curve:
 def draw_losses(estimator: Any) -> str:
     """Draw the losses of a fitted estimator as HTML; nothing where it has none.
 
-    The axis and the words take the colour of the text around them, so that they suit dark pages.
+    The axis and the words take the color of the text around them, so that they suit dark pages.
     """
     curves = _curves(estimator)
     if not curves:
@@ -100,7 +100,7 @@ def draw_losses(estimator: Any) -> str:
     count = f"{last} pass" if last == 1 else f"{last} passes"
     label = f"Mean loss over {count}: {', '.join(map(str, curves))}"
     caption = " &nbsp; ".join(
-        f'<span style="color:{curve.colour}" aria-hidden="true">{"┅" if curve.dash else "━"}'
+        f'<span style="color:{curve.color}" aria-hidden="true">{"┅" if curve.dash else "━"}'
         f"</span> {curve}"
         for curve in curves
     )
@@ -148,7 +148,7 @@ def _lines(curves: list[Curve], last: int) -> str:
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places[:1] + places)
         lines.append(
-            f'<polyline points="{path}" fill="none" stroke="{curve.colour}" stroke-width="2" '
+            f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="2" '
             f'stroke-linecap="round" stroke-linejoin="round" stroke-dasharray="{curve.dash}"/>'
         )
     return "".join(lines)

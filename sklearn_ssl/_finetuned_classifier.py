@@ -18,15 +18,15 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
     choose. Encoder and head are then trained together [1]_, and the running mean of their weights
     is kept [2]_. The number of passes is the one after which that mean tells held-out rows best,
     apart from its overconfidence [3]_; where no pass is better by more than chance, the linear
-    probe remains. With at most 2,000 labels every labelled row is held out once. In the end all
-    labelled rows are trained on for that many passes.
+    probe remains. With at most 2,000 labels every labeled row is held out once. In the end all
+    labeled rows are trained on for that many passes.
 
     Parameters
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
         A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
-        rows given, the unlabelled ones too; it is shown labels only where its own
+        rows given, the unlabeled ones too; it is shown labels only where its own
         ``supervision_weight`` is positive. None stands for ``DenoisingAutoencoder()``. Where the
         classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
@@ -40,15 +40,15 @@ FrozenEstimator or None, default=None
         keep the encoder closer to where it was.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes in the labelled loss, as in
+        Weights of the classes in the labeled loss, as in
         :func:`sklearn.utils.class_weight.compute_sample_weight`.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabelled rows [4]_.
-        Without unlabelled rows, and in mode "frozen", it has no effect.
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_.
+        Without unlabeled rows, and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
-        Labelled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+        Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
         Schedule of the learning rate. The others end at rates near zero, the search for the number
@@ -62,13 +62,13 @@ FrozenEstimator or None, default=None
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=50
-        Most passes over the labelled rows.
+        Most passes over the labeled rows.
 
     early_stopping : bool, default=True
         Whether held-out rows choose the number of passes; with False it is ``max_iter``.
 
     validation_fraction : float, default=0.2
-        Share of the labelled rows that is held out at a time, at most 0.5.
+        Share of the labeled rows that is held out at a time, at most 0.5.
 
     n_iter_no_change : int, default=10
         Passes without an improvement after which the search for the best number ends.
@@ -126,16 +126,16 @@ FrozenEstimator or None, default=None
     See Also
     --------
     FineTunedRegressor : The same for numbers.
-    sklearn.semi_supervised.SelfTrainingClassifier : Labels the unlabelled rows by itself.
+    sklearn.semi_supervised.SelfTrainingClassifier : Labels the unlabeled rows by itself.
 
     Notes
     -----
-    ``y=-1`` marks an unlabelled row, and so does a multilabel row of -1. Strings need
+    ``y=-1`` marks an unlabeled row, and so does a multilabel row of -1. Strings need
     ``dtype=object`` to stand beside -1. Where ``y`` consists of -1 and 1 and nothing else, both
     are classes: a single class could not be learned, and the coding is common.
 
     A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero counts as unlabelled.
+    are equal on average only. A row of weight zero counts as unlabeled.
 
     References
     ----------
@@ -206,18 +206,18 @@ FrozenEstimator or None, default=None
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
-        """Learn classes from the labelled rows.
+        """Learn classes from the labeled rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Labelled and unlabelled rows.
+            Labeled and unlabeled rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Classes, -1 for unlabelled rows; or an indicator matrix of labels.
+            Classes, -1 for unlabeled rows; or an indicator matrix of labels.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the rows in the labelled loss.
+            Weights of the rows in the labeled loss.
 
         Returns
         -------
@@ -227,18 +227,18 @@ FrozenEstimator or None, default=None
         Raises
         ------
         ValueError
-            Where the table cannot be read, or fewer than two classes are labelled.
+            Where the table cannot be read, or fewer than two classes are labeled.
         """
         with safe_fit(self):
             X = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labelled = check_classes(y, name)
+            y, is_labeled = check_classes(y, name)
             check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X) * is_labelled
+            weight = self._check_weight(sample_weight, X) * is_labeled
             target, self.classes_ = index_classes(y, weight, name)
             if self.class_weight is not None:
-                factors = compute_sample_weight(self.class_weight, y[is_labelled])
-                target.weight[is_labelled] *= factors
+                factors = compute_sample_weight(self.class_weight, y[is_labeled])
+                target.weight[is_labeled] *= factors
             self._is_multilabel = y.ndim == 2
             self._learn(X, target)
         return self

@@ -34,10 +34,10 @@ FrozenEstimator or None, default=None
 
     consistency_weight : float, default=0.0
         Weight of the variance of the outputs, in standard deviations of the targets, over three
-        corrupted views of unlabelled rows.
+        corrupted views of unlabeled rows.
 
     batch_size : int or "auto", default="auto"
-        Labelled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+        Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
         Schedule of the learning rate. The others end at rates near zero, the search for the number
@@ -51,13 +51,13 @@ FrozenEstimator or None, default=None
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=50
-        Most passes over the labelled rows.
+        Most passes over the labeled rows.
 
     early_stopping : bool, default=True
         Whether held-out rows choose the number of passes; with False it is ``max_iter``.
 
     validation_fraction : float, default=0.2
-        Share of the labelled rows that is held out at a time, at most 0.5.
+        Share of the labeled rows that is held out at a time, at most 0.5.
 
     n_iter_no_change : int, default=10
         Passes without an improvement after which the search for the best number ends.
@@ -112,7 +112,7 @@ FrozenEstimator or None, default=None
     Notes
     -----
     A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero counts as unlabelled.
+    are equal on average only. A row of weight zero counts as unlabeled.
 
     Examples
     --------
@@ -168,18 +168,18 @@ FrozenEstimator or None, default=None
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
-        """Learn targets from the labelled rows.
+        """Learn targets from the labeled rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Labelled and unlabelled rows.
+            Labeled and unlabeled rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets, NaN where unknown. A row without any target is unlabelled.
+            Targets, NaN where unknown. A row without any target is unlabeled.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the rows in the labelled loss.
+            Weights of the rows in the labeled loss.
 
         Returns
         -------
@@ -194,10 +194,10 @@ FrozenEstimator or None, default=None
         with safe_fit(self):
             X = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labelled = check_numbers(y, name)
+            y, is_labeled = check_numbers(y, name)
             check_consistent_length(X, y)
             weight = self._check_weight(sample_weight, X)
-            target, center, scale = scale_numbers(y, weight * is_labelled, name)
+            target, center, scale = scale_numbers(y, weight * is_labeled, name)
             self._is_1d = y.ndim == 1
             self._learn(X, target)
             self.coef_ *= scale[:, None]

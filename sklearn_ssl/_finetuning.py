@@ -1,4 +1,4 @@
-"""What the fine-tuned estimators share: the labelled rows, the probe, the passes, the outputs."""
+"""What the fine-tuned estimators share: the labeled rows, the probe, the passes, the outputs."""
 
 import copy
 from collections.abc import Sequence
@@ -42,17 +42,17 @@ from sklearn_ssl._training import (
 )
 
 N_ROWS_OF_FOLDS = 2000
-"""With fewer labelled rows, every one of them is held out once."""
+"""With fewer labeled rows, every one of them is held out once."""
 
 AVERAGED_PASSES = 3
 """Passes that the running mean of the weights reaches back."""
 
 N_ROWS_OF_PENALTY = 4000
-"""The penalty is chosen on this many labelled rows."""
+"""The penalty is chosen on this many labeled rows."""
 
 
 @dataclass(frozen=True)
-class LabelledRows:
+class LabeledRows:
     """Encoded rows with targets, what to make of them, and the parts to hold out in turn."""
 
     parts: tuple[Tensor, ...]  # numeric, codes, target, weight
@@ -84,12 +84,12 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         transformer = self._pretrained(X, target, rng)
         numeric, codes = transformer._encode(X)
-        is_labelled = torch.from_numpy(target.weight > 0)
-        parts = tuple(part[is_labelled] for part in (numeric, codes, *target.tensors()))
+        is_labeled = torch.from_numpy(target.weight > 0)
+        parts = tuple(part[is_labeled] for part in (numeric, codes, *target.tensors()))
         folds = self._folds(parts[2], rng)
-        data = LabelledRows(parts, target.losses, target.n_outputs, folds)
-        unlabelled = (numeric[~is_labelled], codes[~is_labelled])
-        others = unlabelled if len(unlabelled[0]) else None
+        data = LabeledRows(parts, target.losses, target.n_outputs, folds)
+        unlabeled = (numeric[~is_labeled], codes[~is_labeled])
+        others = unlabeled if len(unlabeled[0]) else None
 
         embedded = _embed(transformer, parts)
         self.C_ = self._choose_penalty(embedded, data)
@@ -143,7 +143,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             return []
         order = rng.permutation(n_rows)
         columns = target.numpy().reshape(n_rows, -1)[order]
-        # Neighbours in the order of the targets go to different folds, so that each gets of each
+        # Neighbors in the order of the targets go to different folds, so that each gets of each
         # kind; at random, since dealing in turn would give one fold always the lowest of them.
         order = order[np.lexsort(np.nan_to_num(columns.T))]
         dealt = rng.random_sample((-(-n_rows // n_folds), n_folds)).argsort(axis=1)
@@ -158,7 +158,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             for k in range(used)
         ]
 
-    def _choose_penalty(self, embedded: Tensor, data: LabelledRows) -> float:
+    def _choose_penalty(self, embedded: Tensor, data: LabeledRows) -> float:
         folds = [
             (kept[:: -(-len(kept) // N_ROWS_OF_PENALTY)], held_out) for kept, held_out in data.folds
         ]
@@ -170,7 +170,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         self,
         transformer: BaseEmbedder,
         embedded: Tensor,
-        data: LabelledRows,
+        data: LabeledRows,
         others: Any,
         seed: int,
     ) -> tuple[int, float]:
@@ -220,7 +220,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         self,
         transformer: BaseEmbedder,
         embedded: Tensor,
-        data: LabelledRows,
+        data: LabeledRows,
         rows: Tensor,
         others: Any,
     ) -> Supervise:

@@ -17,7 +17,7 @@ MAX_STEPS = 300
 
 
 class LinearHead:
-    """Minimise a weighted mean loss plus half a penalty times the squared norm of the weights.
+    """Minimize a weighted mean loss plus half a penalty times the squared norm of the weights.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class LinearHead:
         Returns
         -------
         head : tuple of Tensor
-            Weights of shape (n_outputs, width) and intercepts, which are not penalised.
+            Weights of shape (n_outputs, width) and intercepts, which are not penalized.
         """
         head = [part.requires_grad_() for part in self.head]
         solver = torch.optim.LBFGS(

@@ -242,7 +242,7 @@ def _silu(x: Tensor) -> Tensor:
 
 
 def _runs(ramp_feature: list[int]) -> list[tuple[slice, slice, int]]:
-    """Neighbouring features with as many ramps each: features, their columns, ramps of one."""
+    """Neighboring features with as many ramps each: features, their columns, ramps of one."""
     runs: list[tuple[slice, slice, int]] = []
     column = 0
     for feature, ramps in groupby(ramp_feature):

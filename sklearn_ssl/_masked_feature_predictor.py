@@ -46,7 +46,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Layers that make the embedding: all of the encoder's, or its last one alone.
 
     passthrough : bool, default=True
-        Whether to append the encoded row itself: standardised numbers, missingness, one-hot
+        Whether to append the encoded row itself: standardized numbers, missingness, one-hot
         categories, and the numbers cut into ``n_bins`` bins. A linear model behind the
         transformer then never has less to go on than without it.
 
@@ -71,8 +71,8 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     supervision_weight : float, default=0.0
         Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
         ``fit(X, y)`` also trains a linear head, forgotten afterwards, to tell the targets of the
-        labelled rows from the encoder's last layer: classes, -1 for unlabelled rows, or numbers
-        with fractions, NaN for unlabelled rows. Features that have seen labels must be judged on
+        labeled rows from the encoder's last layer: classes, -1 for unlabeled rows, or numbers
+        with fractions, NaN for unlabeled rows. Features that have seen labels must be judged on
         other rows: cross-validate them within a pipeline.
 
     batch_size : int or "auto", default="auto"

@@ -164,7 +164,7 @@ def _stay_near(edges: Tensor, cells: Tensor) -> Tensor:
 class Encoder(nn.Module):
     """Multi-layer perceptron from a row to its embedding; the last layer is linear.
 
-    Hidden layers are normalised within each row (Ba et al., 2016) and pass a sigmoid linear unit.
+    Hidden layers are normalized within each row (Ba et al., 2016) and pass a sigmoid linear unit.
     Rectified units can be silent on nearly all rows; in standard deviations over the training
     rows, a new row that wakes one is thousands away, and a linear model behind it fails.
 
@@ -186,7 +186,7 @@ class Encoder(nn.Module):
         self.deeper = nn.ModuleList(
             Linear(n_in, n_out, generator) for n_in, n_out in pairwise(self.sizes)
         )
-        # One unit alone would be normalised to a constant.
+        # One unit alone would be normalized to a constant.
         self.norms = nn.ModuleList(
             nn.LayerNorm(size, dtype=torch.float32) if size > 1 else nn.Identity()
             for size in hidden_layer_sizes
@@ -206,7 +206,7 @@ class Encoder(nn.Module):
 
 
 class Embedding(nn.Module):
-    """What ``transform`` returns, as a module that gradients can pass: a standardised embedding.
+    """What ``transform`` returns, as a module that gradients can pass: a standardized embedding.
 
     Parameters
     ----------

@@ -141,15 +141,15 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tensor:
     """Make the views' cross-correlation the identity matrix (Zbontar et al., 2021)."""
-    correlation = _standardise(a).T @ _standardise(b) / len(a)  # (width, width)
+    correlation = _standardize(a).T @ _standardize(b) / len(a)  # (width, width)
     diagonal = correlation.diagonal()
     off_diagonal = correlation.square().sum() - diagonal.square().sum()
     return (diagonal - 1).square().sum() + redundancy_weight * off_diagonal
 
 
-def _standardise(z: Tensor) -> Tensor:
-    centred = z - z.mean(dim=0)
-    return centred / (centred.square().mean(dim=0) + 1e-5).sqrt()
+def _standardize(z: Tensor) -> Tensor:
+    centered = z - z.mean(dim=0)
+    return centered / (centered.square().mean(dim=0) + 1e-5).sqrt()
 
 
 def vicreg(
@@ -175,8 +175,8 @@ def _missing_variance(z: Tensor) -> Tensor:
 
 
 def _redundancy(z: Tensor) -> Tensor:
-    centred = z - z.mean(dim=0)
-    covariance = centred.T @ centred / max(len(z) - 1, 1)  # (width, width)
+    centered = z - z.mean(dim=0)
+    covariance = centered.T @ centered / max(len(z) - 1, 1)  # (width, width)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
 
 

@@ -207,9 +207,9 @@ class PredictMask(nn.Module):
 
 
 class Guide(nn.Module):
-    """A pretext task, and besides it the targets of the labelled rows, told by a linear head.
+    """A pretext task, and besides it the targets of the labeled rows, told by a linear head.
 
-    The head is shown corrupted views: few labelled rows, seen as they are, are soon known by heart,
+    The head is shown corrupted views: few labeled rows, seen as they are, are soon known by heart,
     and a model behind the transformer would then rely on what new rows do not have.
 
     Parameters
@@ -224,7 +224,7 @@ class Guide(nn.Module):
         Loss of each row from outputs and targets.
 
     supervision_weight : float
-        Weight of the labelled rows' mean loss against that of the pretext task.
+        Weight of the labeled rows' mean loss against that of the pretext task.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class Supervise(nn.Module):
     penalty : float
         Weight of half the sum of squares of the head's weights.
 
-    unlabelled : tuple of Tensor or None
+    unlabeled : tuple of Tensor or None
         Encoded rows on which the outputs for corrupted views are to agree.
 
     consistency_weight : float
@@ -283,7 +283,7 @@ class Supervise(nn.Module):
         head: Linear,
         row_losses: Losses,
         penalty: float,
-        unlabelled: Batch | None = None,
+        unlabeled: Batch | None = None,
         consistency_weight: float = 0.0,
     ):
         super().__init__()
@@ -292,7 +292,7 @@ class Supervise(nn.Module):
         self.row_losses = row_losses
         self.penalty = penalty
         self.consistency_weight = consistency_weight
-        for name, part in zip(("numeric", "codes"), unlabelled or (None, None), strict=True):
+        for name, part in zip(("numeric", "codes"), unlabeled or (None, None), strict=True):
             self.register_buffer(name, part, persistent=False)
 
     def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
@@ -310,7 +310,7 @@ class Supervise(nn.Module):
         return self.head(self.embedding(numeric, codes))
 
     def disagreement(self, n_rows: int, generator: torch.Generator) -> Tensor:
-        """Variance of the outputs for corrupted views of unlabelled rows drawn at random."""
+        """Variance of the outputs for corrupted views of unlabeled rows drawn at random."""
         shape, device = (n_rows,), self.numeric.device
         rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
         batch = self.numeric[rows], self.codes[rows]

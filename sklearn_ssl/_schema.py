@@ -67,5 +67,5 @@ class Schema:
 
     @property
     def runs(self) -> tuple[tuple[int, int], ...]:
-        """Pairs ``(cardinality, n_features)`` of neighbours that share a cardinality."""
+        """Pairs ``(cardinality, n_features)`` of neighbors that share a cardinality."""
         return tuple((size, len(list(same))) for size, same in groupby(self.cardinalities))

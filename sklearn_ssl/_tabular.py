@@ -13,7 +13,7 @@ from sklearn_ssl._columns import (
     CategoryColumn,
     NumericColumn,
     learn_column,
-    standardise,
+    standardize,
 )
 from sklearn_ssl._compat import num_samples, validate_data
 from sklearn_ssl._schema import Schema
@@ -87,7 +87,7 @@ def _check_numbers(X: Any) -> Any:
     except ValueError as error:
         raise ValueError(
             f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "
-            "categorical_features; in a DataFrame they are recognised."
+            "categorical_features; in a DataFrame they are recognized."
         ) from error
 
 
@@ -235,7 +235,7 @@ class TableEncoder:
             cells = as_dense(X[rows])[:, self.order_[features]].astype(np.float64)
             if np.isinf(cells).any():  # the column is named where they are read one by one
                 return frozenset()
-            numeric[rows, features] = standardise(cells, mean, scale)
+            numeric[rows, features] = standardize(cells, mean, scale)
         return frozenset(units)
 
     def inverse_transform(self, numeric: npt.NDArray, codes: npt.NDArray, index=None) -> Any:

@@ -16,7 +16,7 @@ from sklearn_ssl._objectives import Losses, class_losses, label_losses, squared_
 from sklearn_ssl._tabular import as_dense
 
 UNLABELLED = -1
-"""Class of an unlabelled row, as in :mod:`sklearn.semi_supervised`."""
+"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Target:
     Attributes
     ----------
     values : Tensor of shape (n_rows,) or (n_rows, n_outputs)
-        Indices of classes; zeros and ones for two classes and for labels; standardised numbers.
+        Indices of classes; zeros and ones for two classes and for labels; standardized numbers.
 
     weight : ndarray of shape (n_rows,)
-        Of the rows in the labelled loss; 0 for unlabelled ones.
+        Of the rows in the labeled loss; 0 for unlabeled ones.
 
     losses : callable
         Loss of each row from outputs and values.
@@ -44,7 +44,7 @@ class Target:
     n_outputs: int
 
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """Values, and weights with a mean of 1 over the labelled rows."""
+        """Values, and weights with a mean of 1 over the labeled rows."""
         mean = self.weight[self.weight > 0].mean()
         return self.values, torch.from_numpy(self.weight / mean).float()
 
@@ -68,15 +68,15 @@ def read_target(y: Any, transformer: Any) -> Target:
     if values.dtype.kind == "f":
         known = values[~np.isnan(values)]
         if not len(known) or type_of_target(known) == "continuous":
-            values, is_labelled = check_numbers(values, name)
-            return scale_numbers(values, is_labelled.astype(np.float64), name)[0]
+            values, is_labeled = check_numbers(values, name)
+            return scale_numbers(values, is_labeled.astype(np.float64), name)[0]
         if len(known) < values.size:
             raise ValueError(
                 f"{name} takes whole numbers for classes, and y holds NaN beside them. Mark "
-                "unlabelled rows of classes by y=-1."
+                "unlabeled rows of classes by y=-1."
             )
-    values, is_labelled = check_classes(values, name)
-    return index_classes(values, is_labelled.astype(np.float64), name)[0]
+    values, is_labeled = check_classes(values, name)
+    return index_classes(values, is_labeled.astype(np.float64), name)[0]
 
 
 def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -91,20 +91,20 @@ def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     if y.dtype.kind not in "biufO":  # strings, which no -1 stands beside
-        is_labelled = np.ones(len(y), dtype=bool)
+        is_labeled = np.ones(len(y), dtype=bool)
     else:
-        is_labelled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
+        is_labeled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
         if y.ndim == 1 and y.dtype.kind != "O" and set(np.unique(y)) == {-1, 1}:
-            is_labelled[:] = True
-    if not is_labelled.any():
-        raise ValueError(f"{name} needs labelled rows, but y=-1 in all of them.")
-    check_classification_targets(y[is_labelled])
-    if y.ndim == 2 and type_of_target(y[is_labelled]) != "multilabel-indicator":
+            is_labeled[:] = True
+    if not is_labeled.any():
+        raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
+    check_classification_targets(y[is_labeled])
+    if y.ndim == 2 and type_of_target(y[is_labeled]) != "multilabel-indicator":
         raise ValueError(
             f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
             f"indicates labels; got y of shape {y.shape} with other values."
         )
-    return y, is_labelled
+    return y, is_labeled
 
 
 def index_classes(y: np.ndarray, weight: np.ndarray, name: str) -> tuple[Target, np.ndarray]:
@@ -117,8 +117,8 @@ def index_classes(y: np.ndarray, weight: np.ndarray, name: str) -> tuple[Target,
     classes = encoder.classes_
     if len(classes) < 2:
         raise ValueError(
-            f"{name} needs labelled rows of at least 2 classes, but y has 1 class: "
-            f"{classes.tolist()}. Rows with y=-1 are unlabelled."
+            f"{name} needs labeled rows of at least 2 classes, but y has 1 class: "
+            f"{classes.tolist()}. Rows with y=-1 are unlabeled."
         )
     indices = torch.zeros(len(y), dtype=torch.int64)
     indices[torch.from_numpy(is_used)] = torch.from_numpy(encoder.transform(y[is_used]))
@@ -145,8 +145,8 @@ def scale_numbers(
     used = numbers[weight > 0]
     if np.isnan(used).all(axis=0).any():
         raise ValueError(
-            f"{name} needs labelled rows for each target, but y has targets of NaN only. Rows "
-            "with y=NaN are unlabelled."
+            f"{name} needs labeled rows for each target, but y has targets of NaN only. Rows "
+            "with y=NaN are unlabeled."
         )
     center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
     scale[scale <= 1e-12 * np.abs(center)] = 1.0

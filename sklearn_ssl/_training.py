@@ -74,7 +74,7 @@ class TrainingResult:
         How the loop ended.
 
     optimizer_state : dict
-        State of the optimiser, to continue from; empty after a divergence.
+        State of the optimizer, to continue from; empty after a divergence.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -234,7 +234,7 @@ def train(
     dataset = table.to(options.device)
     net = _assemble(pretext, dataset, validation, options, seed, checkpoint)
     if optimizer_state:
-        # The optimiser writes into what it loads, also where a fit fails midway.
+        # The optimizer writes into what it loads, also where a fit fails midway.
         net.optimizer_.load_state_dict(copy.deepcopy(optimizer_state))
     result = TrainingResult()
     net.notify("on_train_begin", X=dataset, y=None)

@@ -27,7 +27,7 @@ def mixed():
             "number": rng.normal(50, 10, n),
             "count": rng.integers(0, 9, n),
             "flag": rng.random(n) < 0.3,
-            "colour": pd.Categorical(rng.choice(["red", "green", "blue"], n)),
+            "color": pd.Categorical(rng.choice(["red", "green", "blue"], n)),
             "town": rng.choice(["Köln", "Łódź"], n),
             "nullable": pd.array(rng.integers(0, 5, n), dtype="Int64"),
             "constant": 1.0,
@@ -35,7 +35,7 @@ def mixed():
         }
     )
     frame.loc[::7, "number"] = np.nan
-    frame.loc[::9, "colour"] = None
+    frame.loc[::9, "color"] = None
     frame.loc[::5, "nullable"] = pd.NA
     return frame
 

@@ -23,8 +23,8 @@ from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeature
 @every
 def test_embeds_mixed_columns_unseen_categories_and_new_missing_cells(Embedder, mixed):
     embedder = Embedder(**SMALL).fit(mixed)
-    new = mixed.astype({"colour": object})
-    new.loc[3, "colour"] = "violet"
+    new = mixed.astype({"color": object})
+    new.loc[3, "color"] = "violet"
     new["count"] = new["count"].astype(float)
     new.loc[4, "count"] = np.nan
     Z = embedder.transform(new)
@@ -43,7 +43,7 @@ def test_same_seed_same_bits_and_global_state_untouched(Embedder, mixed):
 
 
 @every
-def test_embedding_of_a_row_does_not_depend_on_its_neighbours(Embedder):
+def test_embedding_of_a_row_does_not_depend_on_its_neighbors(Embedder):
     X, _ = load_breast_cancer(return_X_y=True)
     embedder = Embedder(**SMALL).fit(X)
     together = embedder.transform(X)
@@ -147,7 +147,7 @@ def test_any_table_can_be_embedded(Embedder, frame):
 
 
 @every
-def test_embedding_is_standardised_and_named_by_its_layers(Embedder):
+def test_embedding_is_standardized_and_named_by_its_layers(Embedder):
     X, _ = load_breast_cancer(return_X_y=True)
     Z = {
         (embedding, passthrough): Embedder(

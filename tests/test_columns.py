@@ -270,9 +270,9 @@ def test_integers_are_decoded_up_to_the_limits_of_their_dtype(dtype):
 
 
 @pytest.mark.parametrize("units", [1e-300, 1e-200, 1e-100, 1e-3, 1.0, 1e200])
-@pytest.mark.parametrize("centre", [0.0, 100.0])
-def test_numbers_are_encoded_in_standard_deviations(units, centre):
-    values = centre + np.random.default_rng(0).normal(size=500)
+@pytest.mark.parametrize("center", [0.0, 100.0])
+def test_numbers_are_encoded_in_standard_deviations(units, center):
+    values = center + np.random.default_rng(0).normal(size=500)
     cells = learn(units * values).encode(units * values)
     np.testing.assert_allclose(cells, (values - values.mean()) / values.std(), atol=1e-9)
 

@@ -7,7 +7,7 @@ from sklearn.utils import estimator_checks as checks
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
-# Small and short: the checks fit each estimator hundreds of times, and test behaviour.
+# Small and short: the checks fit each estimator hundreds of times, and test behavior.
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2}
 
 VARIANTS = [

@@ -15,7 +15,7 @@ def test_inverse_transform_restores_columns_dtypes_and_units(mixed):
     rebuilt = autoencoder.inverse_transform(autoencoder.transform(mixed))
     pd.testing.assert_series_equal(rebuilt.dtypes, mixed.dtypes)
     assert rebuilt["number"].between(mixed["number"].min(), mixed["number"].max()).all()
-    assert set(rebuilt["colour"]) <= {"red", "green", "blue"}
+    assert set(rebuilt["color"]) <= {"red", "green", "blue"}
 
 
 @pytest.mark.parametrize("tied_weights", [False, True])

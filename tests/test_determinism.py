@@ -172,7 +172,7 @@ def test_what_was_loaded_in_inference_mode_can_be_trained_further(carry, flowers
     assert loaded.transform(flowers).tobytes() == fitted.transform(flowers).tobytes()
 
 
-def test_a_failed_part_leaves_the_optimiser_as_it_was(flowers):
+def test_a_failed_part_leaves_the_optimizer_as_it_was(flowers):
     class Fail(Callback):
         def on_batch_end(self, net, **kwargs):
             raise ZeroDivisionError

@@ -194,7 +194,7 @@ def twin_of(embedder, tables):
     generators = [torch.Generator().manual_seed(rng.randint(2**31 - 2)) for rng in rngs]
     shards = [TableDataset(*embedder._encode(table)) for table in tables]
     task, n_rows = embedder.module_, min(map(len, tables))
-    optimiser = torch.optim.AdamW(task.parameters(), fused=True, weight_decay=1e-5)
+    optimizer = torch.optim.AdamW(task.parameters(), fused=True, weight_decay=1e-5)
     iterators = [
         BatchIterator(shard, 8, generator, n_rows)
         for shard, generator in zip(shards, generators, strict=True)
@@ -205,12 +205,12 @@ def twin_of(embedder, tables):
         for batches in zip(*iterators, strict=True):
             views = [task.corrupt(*part) for part in zip(batches, generators, strict=True)]
             a, b = (torch.cat([task.project(part) for part in parts]) for parts in (batches, views))
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = 1e-3 * SCHEDULES["one_cycle"](step / n_steps)
             loss = task.objective(a, b)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             total += loss.item() * len(batches[0][0]) / n_rows
             step += 1
         losses.append(total)

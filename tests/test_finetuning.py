@@ -59,8 +59,8 @@ def test_parameter_validation(Estimator):
     checks.check_param_validation(Estimator.__name__, Estimator(TINY))
 
 
-def few_labels(y, every, unlabelled):
-    return np.where(np.arange(len(y)) % every == 0, y, unlabelled)
+def few_labels(y, every, unlabeled):
+    return np.where(np.arange(len(y)) % every == 0, y, unlabeled)
 
 
 @pytest.mark.parametrize("Embedder", [ContrastiveEmbedder, MaskedFeaturePredictor])
@@ -142,25 +142,25 @@ def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
     assert accuracy("gradual", kept) > accuracy("frozen", kept)
 
 
-def test_unlabelled_rows_take_part_in_pretraining_only():
+def test_unlabeled_rows_take_part_in_pretraining_only():
     X, y = load_iris(return_X_y=True)
     few = few_labels(y, 10, -1)
     classifier = FineTunedClassifier(TINY, max_iter=3, random_state=0).fit(X, few)
     assert classifier.classes_.tolist() == [0, 1, 2]
     given = clone(TINY).set_params(random_state=classifier.transformer_.random_state).fit(X)
-    labelled = few != -1
+    labeled = few != -1
     alone = FineTunedClassifier(given, max_iter=3, random_state=0)
-    alone.fit(X[labelled], y[labelled])
+    alone.fit(X[labeled], y[labeled])
     assert classifier.transformer_.n_features_in_ == 4
     frozen = FineTunedClassifier(given, mode="frozen", random_state=0)
-    with_unlabelled = clone(frozen).set_params(transformer=given).fit(X, few)
+    with_unlabeled = clone(frozen).set_params(transformer=given).fit(X, few)
     np.testing.assert_allclose(
-        with_unlabelled.predict_proba(X),
-        frozen.set_params(transformer=given).fit(X[labelled], y[labelled]).predict_proba(X),
+        with_unlabeled.predict_proba(X),
+        frozen.set_params(transformer=given).fit(X[labeled], y[labeled]).predict_proba(X),
     )
 
 
-def test_strings_with_unlabelled_rows_and_minus_one_as_a_class():
+def test_strings_with_unlabeled_rows_and_minus_one_as_a_class():
     X, y = load_iris(return_X_y=True)
     names = np.array(["a", "b", "c"], dtype=object)[y]
     names[::2] = -1
@@ -291,7 +291,7 @@ def test_an_unfitted_transformer_stays_unfitted():
     assert vars(given) == before
 
 
-def test_consistency_on_unlabelled_rows_changes_a_regressor_in_all_modes_but_frozen():
+def test_consistency_on_unlabeled_rows_changes_a_regressor_in_all_modes_but_frozen():
     X, y = load_diabetes(return_X_y=True)
     few = few_labels(y, 10, np.nan)
     given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
@@ -309,7 +309,7 @@ def test_consistency_on_unlabelled_rows_changes_a_regressor_in_all_modes_but_fro
     for mode in ("gradual", "full", "frozen"):
         is_same = (predicted(mode, 0.0, few) == predicted(mode, 5.0, few)).all()
         assert is_same == (mode == "frozen")
-    # Where all rows are labelled there is nothing to agree on.
+    # Where all rows are labeled there is nothing to agree on.
     assert (predicted("gradual", 0.0, y) == predicted("gradual", 5.0, y)).all()
 
 
@@ -325,7 +325,7 @@ def test_rows_of_weight_zero_are_not_learned_from():
     np.testing.assert_allclose(classifier.predict_proba(X), alone.predict_proba(X))
 
 
-def test_multilabel_with_unlabelled_rows():
+def test_multilabel_with_unlabeled_rows():
     X, y = load_iris(return_X_y=True)
     labels = np.column_stack([y == 0, y > 0, y == 2]).astype(int)
     labels[::3] = -1

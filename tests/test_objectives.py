@@ -69,13 +69,13 @@ def nt_xent_twin(a, b, temperature):
 
 
 def barlow_twins_twin(a, b, redundancy_weight=0.005):
-    def standardise(column):
+    def standardize(column):
         return (column - column.mean()) / math.sqrt(column.var() + 1e-5)
 
     loss = 0.0
     for i, left in enumerate(a.T):
         for j, right in enumerate(b.T):
-            correlation = np.mean(standardise(left) * standardise(right))
+            correlation = np.mean(standardize(left) * standardize(right))
             loss += (correlation - 1) ** 2 if i == j else redundancy_weight * correlation**2
     return loss
 

@@ -122,7 +122,7 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
     torch.testing.assert_close(loss, told + alpha * values)
 
 
-def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch, monkeypatch):
+def test_guide_adds_the_loss_of_the_labeled_rows_alone(encoder, batch, monkeypatch):
     pretext = Denoise(encoder, Decoder(encoder, seeded()), zero, torch.zeros(5), 4.0, SCHEMA)
     head = Linear(WIDTH, 3, seeded(1))
     classes, weight = torch.arange(200) % 3, torch.zeros(200)
@@ -137,7 +137,7 @@ def test_guide_adds_the_loss_of_the_labelled_rows_alone(encoder, batch, monkeypa
     torch.testing.assert_close(guide((*batch, classes, weight), seeded()), expected)
 
 
-def test_guide_shows_corrupted_views_of_the_labelled_rows(encoder, batch):
+def test_guide_shows_corrupted_views_of_the_labeled_rows(encoder, batch):
     witness = Witness(encoder)
     pretext = Denoise(witness, Decoder(encoder, seeded()), zero, torch.zeros(5), 4.0, SCHEMA)
     weight = (torch.arange(200) % 2).float()

@@ -36,7 +36,7 @@ def mixed():
             "size": [1.5, np.nan, -2.0, 0.5, 3.0, 8.0],
             "open": [True, False, True, True, False, True],
             "stars": pd.array([3, None, 5, 1, 1, 4], dtype="Int64"),
-            "colour": pd.Categorical(["red", "blue", None, "red", "red", "blue"]),
+            "color": pd.Categorical(["red", "blue", None, "red", "red", "blue"]),
             "constant": 7,
             "empty": np.nan,
         }
@@ -49,7 +49,7 @@ def mixed():
 def test_numbers_come_first_and_categories_go_by_their_cardinality(mixed):
     encoder = fit(mixed)
     names = mixed.columns[encoder.order_].tolist()
-    assert names == ["size", "open", "stars", "constant", "empty", "colour", "town"]
+    assert names == ["size", "open", "stars", "constant", "empty", "color", "town"]
     assert encoder.schema_ == Schema(
         binary=(False, True, False, False, False),
         nullable=(True, False, True, False, True),
@@ -113,7 +113,7 @@ def test_unseen_categories_and_new_missing_cells_have_a_place(mixed):
         {
             **mixed.iloc[:2].astype({"open": object, "constant": float}),
             "town": ["Roma", None],
-            "colour": ["violet", None],
+            "color": ["violet", None],
         }
     )
     new.loc[0, ["open", "constant"]] = None
@@ -208,7 +208,7 @@ def test_decoding_restores_columns_dtypes_and_units(mixed):
         size=mixed["size"].fillna(mixed["size"].mean()),
         stars=mixed["stars"].fillna(3),
         town=mixed["town"].fillna("Köln"),
-        colour=mixed["colour"].fillna("red"),
+        color=mixed["color"].fillna("red"),
     )
     pd.testing.assert_frame_equal(decoded, expected)
 
@@ -326,10 +326,10 @@ def test_integers_are_indices_even_where_they_are_names():
 @pytest.mark.parametrize(
     ("declared", "categories"),
     [
-        ("from_dtype", {"colour", "town"}),
-        (["colour", "town", "stars"], {"colour", "town", "stars"}),
-        ([0, 2, 4], {"colour", "town", "open"}),
-        ([True, False, False, False, True, True, False], {"colour", "town", "constant"}),
+        ("from_dtype", {"color", "town"}),
+        (["color", "town", "stars"], {"color", "town", "stars"}),
+        ([0, 2, 4], {"color", "town", "open"}),
+        ([True, False, False, False, True, True, False], {"color", "town", "constant"}),
     ],
 )
 def test_declared_columns_are_categories_and_no_others(mixed, declared, categories):
@@ -338,7 +338,7 @@ def test_declared_columns_are_categories_and_no_others(mixed, declared, categori
     assert set(mixed.columns[found]) == categories
 
 
-@pytest.mark.parametrize("declared", [None, [], ["colour"]])
+@pytest.mark.parametrize("declared", [None, [], ["color"]])
 def test_names_that_are_not_declared_are_told(mixed, declared):
     with pytest.raises(ValueError, match=r"Column 'town' must hold numbers.*categorical_features"):
         fit(mixed, categorical_features=declared)
@@ -417,7 +417,7 @@ def test_arrays_of_strings_are_numbers_where_no_column_is_declared(categorical_f
     np.testing.assert_array_equal(X, [[1, 2.5], [np.nan, 3]])
     told = (
         r"explicitly instead\. In an array, columns of strings are to be named in "
-        r"categorical_features; in a DataFrame they are recognised\."
+        r"categorical_features; in a DataFrame they are recognized\."
     )
     with pytest.raises(ValueError, match=told):
         check_rows(PCA(), np.array([["a", "1"]]), categorical_features, reset=True)

@@ -36,7 +36,7 @@ few_labels = np.where(np.arange(len(y)) % 3, -1, y)
 
 
 @pytest.mark.parametrize(
-    ("labels", "losses", "n_outputs", "n_labelled"),
+    ("labels", "losses", "n_outputs", "n_labeled"),
     [
         ([0, 1, 2, -1], class_losses, 3, 3),
         ([0.0, 1.0, 2.0, -1.0], class_losses, 3, 3),
@@ -54,13 +54,13 @@ few_labels = np.where(np.arange(len(y)) % 3, -1, y)
 )
 @pytest.mark.filterwarnings("ignore:A column-vector y")
 @pytest.mark.filterwarnings("ignore:The number of unique classes")
-def test_kind_of_target_and_unlabelled_rows_are_read_off_the_labels(
-    labels, losses, n_outputs, n_labelled
+def test_kind_of_target_and_unlabeled_rows_are_read_off_the_labels(
+    labels, losses, n_outputs, n_labeled
 ):
     target = read_target(labels, DenoisingAutoencoder(supervision_weight=1.0))
     assert target.losses is losses
     assert target.n_outputs == n_outputs
-    assert (target.weight > 0).sum() == n_labelled
+    assert (target.weight > 0).sum() == n_labeled
     values, weight = target.tensors()
     assert len(values) == len(weight) == 4
     assert weight[weight > 0].mean().item() == pytest.approx(1.0)
@@ -70,9 +70,9 @@ BAD_LABELS = {
     "none": (None, "DenoisingAutoencoder with supervision_weight=0.5 requires y to be passed"),
     "other length": (y[1:], "inconsistent numbers of samples"),
     "one class": (np.where(y == 2, y, -1), "at least 2 classes, but y has 1 class"),
-    "all unlabelled": (np.full(150, -1), "y=-1 in all of them"),
+    "all unlabeled": (np.full(150, -1), "y=-1 in all of them"),
     "all NaN": (np.full(150, np.nan), "NaN only"),
-    "classes and NaN": (np.where(y == 2, np.nan, y), "Mark unlabelled rows of classes by y=-1"),
+    "classes and NaN": (np.where(y == 2, np.nan, y), "Mark unlabeled rows of classes by y=-1"),
     "infinite": (np.where(y == 2, np.inf, y), "infinity"),
     "classes in columns": (np.column_stack([y, y]), "multiclass-multioutput|zeros and ones"),
 }
@@ -160,7 +160,7 @@ def test_fine_tuning_shows_an_unfitted_transformer_the_labels_that_it_asks_for()
     assert cross_val_score(classifier, X, y, cv=2).mean() > 0.85
     own = clone(guided).fit(X, few_labels).transform(X)
     assert (classifier.fit(X, few_labels).transformer_.transform(X) == own).all()
-    # A row of weight zero is not labelled.
+    # A row of weight zero is not labeled.
     weighted = classifier.fit(X, y, sample_weight=(few_labels != -1).astype(float))
     assert (weighted.transformer_.transform(X) == own).all()
 

@@ -171,15 +171,15 @@ def test_loss_curve_holds_the_mean_loss_of_each_pass():
     assert result.outcome == "finished"
 
 
-def test_steps_are_those_of_the_optimiser():
+def test_steps_are_those_of_the_optimizer():
     pretext, twin = Follow(), Follow()
     table = rows(3, 5)
     fit(pretext, table, max_iter=3, learning_rate_init=0.1, weight_decay=0.2)
-    optimiser = torch.optim.AdamW(twin.parameters(), lr=0.1, weight_decay=0.2)
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.1, weight_decay=0.2)
     for _ in range(3):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (twin.weight - table[0]).square().mean().backward()
-        optimiser.step()
+        optimizer.step()
     assert pretext.weight.item() == pytest.approx(twin.weight.item(), rel=1e-6)
 
 
@@ -209,7 +209,7 @@ def test_last_weights_of_a_full_fit_are_kept_and_the_module_waits_on_the_cpu():
     assert pretext.weight.device.type == "cpu"
 
 
-def test_training_continues_from_a_state_of_the_optimiser():
+def test_training_continues_from_a_state_of_the_optimizer():
     table = rows(3, 3, 3, 3)
     whole, parts = Follow(), Follow()
     fit(whole, table, max_iter=2)

@@ -12,7 +12,7 @@ from sklearn_ssl.evaluation._geometry import (
     alignment,
     effective_rank,
     linear_cka,
-    neighbourhood_preservation,
+    neighborhood_preservation,
     uniformity,
 )
 from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve, labels_saved
@@ -36,7 +36,7 @@ __all__ = [
     "linear_cka",
     "make_factors_table",
     "mutual_information_gap",
-    "neighbourhood_preservation",
+    "neighborhood_preservation",
     "probe_score",
     "transfer_score",
     "uniformity",

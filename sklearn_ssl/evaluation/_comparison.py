@@ -28,7 +28,7 @@ from sklearn_ssl.evaluation._probes import (
 from sklearn_ssl.evaluation._report import RepresentationReport
 from sklearn_ssl.evaluation._splits import Split, Target, check_table_and_target, make_splits
 
-GEOMETRY = ("effective_rank", "alignment", "uniformity", "neighbours_kept", "cka_with_raw")
+GEOMETRY = ("effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw")
 TIMES = ("fit_seconds", "transform_seconds")
 CONSTRAINTS = {name: rule for name, rule in PROBE_CONSTRAINTS.items() if name != "probe"}
 
@@ -50,9 +50,9 @@ class ObjectiveComparison:
         Means over the splits, with columns
 
         - "linear", "linear_std": score of a linear probe, and its standard deviation;
-        - "knn", "knn_std": the same of five nearest neighbours;
+        - "knn", "knn_std": the same of five nearest neighbors;
         - "width": number of features;
-        - "effective_rank", "alignment", "uniformity", "neighbours_kept", "cka_with_raw": geometry
+        - "effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw": geometry
           on test rows, see :class:`RepresentationReport`;
         - "fit_seconds": time to pretrain, the median over the splits;
         - "transform_seconds": time to embed a thousand rows, the same.
@@ -134,7 +134,7 @@ def compare_objectives(
     """Compare what the objectives learn from a table: scores, geometry and time.
 
     In each split every transformer is fitted on the training rows without their labels. A linear
-    model and nearest neighbours are then fitted on the embedded training rows with their labels
+    model and nearest neighbors are then fitted on the embedded training rows with their labels
     and scored on the test rows; the geometry is that of the test rows.
 
     Parameters

@@ -36,7 +36,7 @@ def _panels(score_name: str) -> dict[str, tuple[str, str]]:
     """Title and axis by measure."""
     return {
         "linear": ("Linear probe", f"{score_name} on test rows"),
-        "knn": ("5 nearest neighbours", f"{score_name} on test rows"),
+        "knn": ("5 nearest neighbors", f"{score_name} on test rows"),
         "effective_rank": ("Effective rank", "Directions in use"),
         "uniformity": ("Uniformity", "Nats (left: more even)"),
         "alignment": ("Alignment with disturbed copies", "Squared distance (left: closer)"),
@@ -46,11 +46,11 @@ def _panels(score_name: str) -> dict[str, tuple[str, str]]:
 
 def _draw_measure(ax: Any, runs: Any, typical: Any, measure: str) -> None:
     names = list(typical.index)
-    for place, (name, (colour, marker)) in enumerate(named_styles(names).items()):
+    for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
-        ax.plot(values, height, ".", color=colour, alpha=0.5, markersize=5)
-        ax.plot([typical[name]], [place], marker=marker, color=colour, markersize=9)
+        ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)
+        ax.plot([typical[name]], [place], marker=marker, color=color, markersize=9)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)

@@ -46,7 +46,7 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
         else is classes.
 
     model : estimator, default=None
-        With ``feature_importances_`` or ``coef_`` once it is fitted. It gets standardised
+        With ``feature_importances_`` or ``coef_`` once it is fitted. It gets standardized
         features. None is a random forest, a regressor or a classifier as the factor requires.
 
     test_size : float, default=0.25

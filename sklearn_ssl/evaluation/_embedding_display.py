@@ -48,7 +48,7 @@ class EmbeddingDisplay:
         Where the rows are.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Classes or quantities to colour the points by.
+        Classes or quantities to color the points by.
 
     axis_names : tuple of two str, default=("First dimension", "Second dimension")
         What the axes are.
@@ -115,7 +115,7 @@ class EmbeddingDisplay:
             Rows.
 
         y : array-like of shape (n_samples,) or None, default=None
-            Classes or quantities to colour the points by.
+            Classes or quantities to color the points by.
 
         method : {"pca", "umap"}, default="pca"
             Projection to two dimensions. "umap" needs the package umap-learn.
@@ -180,7 +180,7 @@ class EmbeddingDisplay:
             With at least two features. Two are plotted as they are.
 
         y : array-like of shape (n_samples,) or None, default=None
-            Classes or quantities to colour the points by.
+            Classes or quantities to color the points by.
 
         method : {"pca", "umap"}, default="pca"
             Projection to two dimensions. "umap" needs the package umap-learn.
@@ -247,12 +247,12 @@ class EmbeddingDisplay:
             self.figure_.colorbar(image, ax=self.ax_, label="Target")
             return
         classes = np.unique(target.values)
-        for value, (colour, marker) in zip(classes, styles(len(classes)), strict=True):
+        for value, (color, marker) in zip(classes, styles(len(classes)), strict=True):
             chosen = self.points[target.values == value]
             self.ax_.scatter(
                 *chosen.T,
                 s=16,
-                color=colour,
+                color=color,
                 marker=marker,
                 alpha=0.7,
                 linewidths=0,

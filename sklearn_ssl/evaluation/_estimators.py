@@ -89,7 +89,7 @@ def dense(X: Any) -> Any:
 def raw_features(X: Any) -> Any:
     """Make a transformer that hands a table on as it is, in numbers.
 
-    Numbers are standardised and categories one-hot encoded; missing numbers become the mean, with
+    Numbers are standardized and categories one-hot encoded; missing numbers become the mean, with
     a column that says so.
     """
     numbers = make_pipeline(

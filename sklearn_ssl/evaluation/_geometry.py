@@ -203,8 +203,8 @@ def linear_cka(Z1, Z2):
     },
     prefer_skip_nested_validation=True,
 )
-def neighbourhood_preservation(X, Z, *, n_neighbors=10):
-    """Share of each row's nearest neighbours that stay its nearest neighbours.
+def neighborhood_preservation(X, Z, *, n_neighbors=10):
+    """Share of each row's nearest neighbors that stay its nearest neighbors.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def neighbourhood_preservation(X, Z, *, n_neighbors=10):
         The same rows after it.
 
     n_neighbors : int, default=10
-        Size of a neighbourhood, by Euclidean distance.
+        Size of a neighborhood, by Euclidean distance.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def neighbourhood_preservation(X, Z, *, n_neighbors=10):
     Raises
     ------
     ValueError
-        Where there are not more rows than neighbours.
+        Where there are not more rows than neighbors.
 
     See Also
     --------
@@ -239,9 +239,9 @@ def neighbourhood_preservation(X, Z, *, n_neighbors=10):
 
     Examples
     --------
-    >>> from sklearn_ssl.evaluation import neighbourhood_preservation
+    >>> from sklearn_ssl.evaluation import neighborhood_preservation
     >>> line, bent = [[0], [1], [5], [6]], [[0, 0], [1, 1], [5, 25], [6, 36]]
-    >>> neighbourhood_preservation(line, bent, n_neighbors=1)
+    >>> neighborhood_preservation(line, bent, n_neighbors=1)
     1.0
     """
     X, Z = _check_pair(X, Z)

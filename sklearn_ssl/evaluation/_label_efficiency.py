@@ -25,7 +25,7 @@ from sklearn_ssl.evaluation._splits import (
     Target,
     check_table_and_target,
     hide_labels,
-    labelled_order,
+    labeled_order,
     make_splits,
     resolve_train_sizes,
 )
@@ -42,9 +42,9 @@ class Task(NamedTuple):
     number: int
     split: Split
     seed: int
-    # Places in the training set, one array per draw; the first n of it are labelled.
+    # Places in the training set, one array per draw; the first n of it are labeled.
     orders: list[np.ndarray]
-    sees_unlabelled: bool
+    sees_unlabeled: bool
 
 
 @validate_params(
@@ -76,11 +76,11 @@ def label_efficiency_curve(
     n_jobs=None,
     random_state=None,
 ):
-    """Score against the number of labelled rows, with pretraining on all training rows.
+    """Score against the number of labeled rows, with pretraining on all training rows.
 
     In each split a transformer is fitted once on all training rows, without labels. A probe is
-    then fitted on the labelled ones among them, embedded, and scored on the test rows, which
-    nothing has seen before. Draws of labelled rows are the same for all estimators; a larger draw
+    then fitted on the labeled ones among them, embedded, and scored on the test rows, which
+    nothing has seen before. Draws of labeled rows are the same for all estimators; a larger draw
     contains the smaller ones, and each holds the classes in the proportions of the training rows,
     at least once.
 
@@ -88,7 +88,7 @@ def label_efficiency_curve(
     ----------
     estimators : estimator or dict of str to estimator
         What to compare, by name. Transformers are pretrained and probed. Classifiers and
-        regressors are baselines without pretraining: they are fitted on the labelled rows alone,
+        regressors are baselines without pretraining: they are fitted on the labeled rows alone,
         unless they are among ``semi_supervised``.
 
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
@@ -102,15 +102,15 @@ def label_efficiency_curve(
         fraction that is less than one row per class is rounded up to that.
 
     n_repeats : int, default=5
-        Draws of the labelled rows in each split.
+        Draws of the labeled rows in each split.
 
     semi_supervised : array-like of str, default=()
         Names of classifiers and regressors that are fitted on all training rows, where the target
-        of an unlabelled one is -1 (classes) or NaN (quantities), as for
+        of an unlabeled one is -1 (classes) or NaN (quantities), as for
         :mod:`sklearn.semi_supervised` and :class:`~sklearn_ssl.FineTunedClassifier`.
 
     baseline : bool, default=True
-        Whether to add "raw features": the table itself, standardised and one-hot encoded, behind
+        Whether to add "raw features": the table itself, standardized and one-hot encoded, behind
         the same probe.
 
     probe : {"linear", "knn"} or estimator, default="linear"
@@ -146,7 +146,7 @@ def label_efficiency_curve(
     --------
     labels_saved : Labels that pretraining saves at equal score.
     LabelEfficiencyDisplay : Plots the curve.
-    sklearn.model_selection.learning_curve : Fits everything on the labelled rows alone.
+    sklearn.model_selection.learning_curve : Fits everything on the labeled rows alone.
 
     References
     ----------
@@ -222,7 +222,7 @@ def _make_tasks(
     for number, split in enumerate(splits):
         seed, *order_seeds = draw_seeds(rng, 1 + n_repeats)
         orders = [
-            labelled_order(target.values[split.train], target.has_classes, order_rng)
+            labeled_order(target.values[split.train], target.has_classes, order_rng)
             for order_rng in map(np.random.RandomState, order_seeds)
         ]
         tasks += [
@@ -240,11 +240,11 @@ def _run_task(
     rows = []
     for repeat, order in enumerate(task.orders):
         for size in sizes:
-            labelled = order[:size]
-            if task.sees_unlabelled:
-                known = train, hide_labels(y_train, labelled, target.has_classes)
+            labeled = order[:size]
+            if task.sees_unlabeled:
+                known = train, hide_labels(y_train, labeled, target.has_classes)
             else:
-                known = safe_indexing(train, labelled), y_train[labelled]
+                known = safe_indexing(train, labeled), y_train[labeled]
             score = fit_and_score(model, task.seed, *known, test, y_test, scoring)
             rows.append((task.name, int(size), task.number, repeat, score))
     return rows

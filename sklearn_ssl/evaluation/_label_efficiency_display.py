@@ -8,7 +8,7 @@ from sklearn_ssl.evaluation._style import make_axes, named_styles, tidy
 
 
 class LabelEfficiencyDisplay:
-    """Score against the number of labelled rows, one line per estimator.
+    """Score against the number of labeled rows, one line per estimator.
 
     Make one with :meth:`from_estimator`, or with :meth:`from_predictions` where the curve is
     there already.
@@ -93,10 +93,10 @@ class LabelEfficiencyDisplay:
             Numbers of labels, or fractions of the training rows.
 
         n_repeats : int, default=5
-            Draws of the labelled rows in each split.
+            Draws of the labeled rows in each split.
 
         semi_supervised : array-like of str, default=()
-            Names of estimators that see all training rows, with the labelled targets alone.
+            Names of estimators that see all training rows, with the labeled targets alone.
 
         baseline : bool, default=True
             Whether to add the raw features.
@@ -189,15 +189,15 @@ class LabelEfficiencyDisplay:
         self.figure_ = ax.figure
         self.lines_, self.bands_ = {}, {}
         names = list(dict.fromkeys(self.curve["estimator"]))
-        for name, (colour, marker) in named_styles(names).items():
+        for name, (color, marker) in named_styles(names).items():
             scores = self.curve[self.curve["estimator"] == name].groupby("n_labels")["score"]
             mean, spread = scores.mean(), scores.std(ddof=0)
             (self.lines_[name],) = ax.plot(
-                mean.index, mean, color=colour, marker=marker, markersize=5, label=name
+                mean.index, mean, color=color, marker=marker, markersize=5, label=name
             )
             if band:
                 self.bands_[name] = ax.fill_between(
-                    mean.index, mean - spread, mean + spread, color=colour, alpha=0.12, linewidth=0
+                    mean.index, mean - spread, mean + spread, color=color, alpha=0.12, linewidth=0
                 )
         self._explain()
         return self
@@ -210,7 +210,7 @@ class LabelEfficiencyDisplay:
         self.ax_.set_xticks(sizes, [f"{size:,}" for size in sizes])
         self.ax_.set_xticks([], minor=True)
         self.ax_.set(
-            xlabel="Labelled rows (log scale)",
+            xlabel="Labeled rows (log scale)",
             ylabel=self.score_name,
             title=f"Labels needed on frozen features ({runs})",
         )

@@ -38,19 +38,19 @@ RIDGE_PENALTIES = np.logspace(-2, 4, 13)
 
 
 class Probe(NamedTuple):
-    """A model to be fitted on frozen features, and whether these are standardised first."""
+    """A model to be fitted on frozen features, and whether these are standardized first."""
 
     model: Any
     standardize: bool
 
     def prepare(self, transformer: Any) -> Any:
-        """Append the standardisation, which learns from the rows that the transformer sees."""
+        """Append the standardization, which learns from the rows that the transformer sees."""
         if not self.standardize:
             return transformer
         return make_pipeline(transformer, *_units())
 
     def with_units(self) -> Any:
-        """The model, behind the standardisation that it asks for."""
+        """The model, behind the standardization that it asks for."""
         return make_pipeline(*_units(), self.model) if self.standardize else self.model
 
 
@@ -63,9 +63,9 @@ def resolve_probe(probe: Any, has_classes: bool) -> Probe:
     if not isinstance(probe, str):
         return Probe(probe, standardize=False)
     if probe == "knn":
-        # The neighbours are judged in the units of the embedding: these are part of it.
-        neighbours = KNeighborsClassifier if has_classes else KNeighborsRegressor
-        return Probe(neighbours(), standardize=False)
+        # The neighbors are judged in the units of the embedding: these are part of it.
+        neighbors = KNeighborsClassifier if has_classes else KNeighborsRegressor
+        return Probe(neighbors(), standardize=False)
     # The penalty weighs all features alike once they have the same units.
     model = LogisticRegression(max_iter=2000) if has_classes else RidgeCV(RIDGE_PENALTIES)
     return Probe(model, standardize=True)
@@ -146,7 +146,7 @@ def probe_score(
     probe : {"linear", "knn"} or estimator, default="linear"
         "linear" is a logistic regression (classes) or a ridge regression with a cross-validated
         penalty (quantities), on features in standard deviations over the training rows. "knn" asks
-        the five nearest neighbours, in the embedding's own units. An estimator takes the features
+        the five nearest neighbors, in the embedding's own units. An estimator takes the features
         as they are.
 
     cv : int, cross-validation generator or iterable, default=None

@@ -28,7 +28,7 @@ from sklearn_ssl.evaluation._estimators import (
 from sklearn_ssl.evaluation._geometry import (
     alignment,
     linear_cka,
-    neighbourhood_preservation,
+    neighborhood_preservation,
     uniformity,
 )
 from sklearn_ssl.evaluation._report_plot import draw_report
@@ -54,8 +54,8 @@ class RepresentationReport:
           :func:`alignment`;
         - "uniformity": evenness on the sphere in nats, lower is more even, see
           :func:`uniformity`;
-        - "neighbours_kept": share of the ten nearest neighbours in the raw features (or as many
-          as there are) that stay, see :func:`neighbourhood_preservation`;
+        - "neighbors_kept": share of the ten nearest neighbors in the raw features (or as many
+          as there are) that stay, see :func:`neighborhood_preservation`;
         - "cka_with_raw": similarity to the raw features, see :func:`linear_cka`.
 
         What could not be measured is NaN.
@@ -66,8 +66,8 @@ class RepresentationReport:
     similarity : DataFrame of shape (n_representations, n_representations)
         Linear CKA between them.
 
-    neighbours : DataFrame of shape (n_sizes, n_representations)
-        Share of neighbours kept, by size of the neighbourhood.
+    neighbors : DataFrame of shape (n_sizes, n_representations)
+        Share of neighbors kept, by size of the neighborhood.
 
     n_rows : int
         Rows measured.
@@ -75,7 +75,7 @@ class RepresentationReport:
     Attributes
     ----------
     axes_ : ndarray of 4 matplotlib Axes
-        Spectra, alignment and uniformity, neighbours, similarity.
+        Spectra, alignment and uniformity, neighbors, similarity.
 
     figure_ : matplotlib Figure
         The figure.
@@ -95,11 +95,11 @@ class RepresentationReport:
     {'raw features': 4, 'PCA': 2}
     """
 
-    def __init__(self, *, measures, spectra, similarity, neighbours, n_rows):
+    def __init__(self, *, measures, spectra, similarity, neighbors, n_rows):
         self.measures = measures
         self.spectra = spectra
         self.similarity = similarity
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.n_rows = n_rows
 
     @classmethod
@@ -139,7 +139,7 @@ class RepresentationReport:
         Returns
         -------
         report : RepresentationReport
-            With "raw features" as the first representation: numbers standardised, categories
+            With "raw features" as the first representation: numbers standardized, categories
             one-hot encoded.
 
         Raises
@@ -171,7 +171,7 @@ class RepresentationReport:
         ----------
         embeddings : dict of str to array-like of shape (n_samples, n_features)
             Representations of the same rows. One that is named "raw features" is the reference
-            for neighbours; without it these are those of the first one.
+            for neighbors; without it these are those of the first one.
 
         views : dict of str to array-like of shape (n_samples, n_features), default=None
             Embeddings of disturbed copies of the rows, for the alignment.
@@ -189,17 +189,17 @@ class RepresentationReport:
         }
         check_consistent_length(*rows.values())
         reference = RAW if RAW in rows else next(iter(rows))
-        neighbours = _neighbours(rows, reference)
+        neighbors = _neighbors(rows, reference)
         similarity = _similarities(rows)
         spectra = {name: svdvals(Z) for name, Z in rows.items()}
         measures = _measures(rows, views or {}, spectra)
-        measures["neighbours_kept"] = neighbours.loc[:10].iloc[-1]
+        measures["neighbors_kept"] = neighbors.loc[:10].iloc[-1]
         measures["cka_with_raw"] = similarity[RAW] if RAW in rows else np.nan
         return cls(
             measures=measures,
             spectra=spectra,
             similarity=similarity,
-            neighbours=neighbours,
+            neighbors=neighbors,
             n_rows=len(rows[reference]),
         )
 
@@ -211,13 +211,13 @@ class RepresentationReport:
                 self.measures.round(2).to_string(na_rep="-"),
                 "",
                 "effective_rank: directions in use, at most width; alignment: 0 is closest to",
-                "disturbed copies; uniformity: lower is more even; neighbours_kept, cka_with_raw:",
+                "disturbed copies; uniformity: lower is more even; neighbors_kept, cka_with_raw:",
                 "1 is like the raw features.",
             ]
         )
 
     def plot(self, ax=None):
-        """Draw spectra, alignment and uniformity, neighbours kept, and similarities.
+        """Draw spectra, alignment and uniformity, neighbors kept, and similarities.
 
         Parameters
         ----------
@@ -250,11 +250,11 @@ def _measures(
     return pd.DataFrame.from_dict(measures, orient="index").astype({"width": int})
 
 
-def _neighbours(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
-    # Beyond half of the rows most neighbours are kept by chance.
+def _neighbors(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
+    # Beyond half of the rows most neighbors are kept by chance.
     sizes = [k for k in NEIGHBOURHOODS if k == 1 or 2 * k <= len(rows[reference])]
     kept = {
-        name: [neighbourhood_preservation(rows[reference], Z, n_neighbors=k) for k in sizes]
+        name: [neighborhood_preservation(rows[reference], Z, n_neighbors=k) for k in sizes]
         for name, Z in rows.items()
     }
     return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))

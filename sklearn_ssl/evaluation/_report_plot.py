@@ -23,7 +23,7 @@ def draw_report(report: Any, ax: Any) -> np.ndarray:
     looks = named_styles(report.measures.index)
     _draw_spectra(axes[0], report, looks)
     _draw_sphere(axes[1], report, looks)
-    _draw_neighbours(axes[2], report, looks)
+    _draw_neighbors(axes[2], report, looks)
     _draw_similarity(axes[3], report)
     return axes
 
@@ -47,9 +47,9 @@ def _draw_spectra(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> No
 
 def _draw_sphere(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
     for name, row in report.measures.iterrows():
-        colour, marker = looks[name]
+        color, marker = looks[name]
         height = 0.0 if np.isnan(row["alignment"]) else row["alignment"]
-        ax.plot(row["uniformity"], height, marker, color=colour, markersize=9, label=name)
+        ax.plot(row["uniformity"], height, marker, color=color, markersize=9, label=name)
     is_measured = report.measures["alignment"].notna().any()
     ax.set(
         xlabel="Uniformity in nats (left: more even)",
@@ -63,12 +63,12 @@ def _draw_sphere(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> Non
     tidy(ax)
 
 
-def _draw_neighbours(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
-    kept = report.neighbours
+def _draw_neighbors(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+    kept = report.neighbors
     reference = RAW if RAW in kept else kept.columns[0]
     for name in kept.columns.drop(reference):
-        colour, marker = looks[name]
-        ax.plot(kept.index, kept[name], color=colour, marker=marker, label=name)
+        color, marker = looks[name]
+        ax.plot(kept.index, kept[name], color=color, marker=marker, label=name)
     chance = kept.index.to_numpy() / (report.n_rows - 1)
     ax.plot(kept.index, chance, color=GREY, linestyle=":")
     ax.annotate("by chance", (kept.index[-1], chance[-1]), (-4, 4), **OFFSET)
@@ -77,9 +77,9 @@ def _draw_neighbours(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) ->
     ax.set_xticks([], minor=True)
     ax.set(
         ylim=(0, 1.03),
-        xlabel="Nearest neighbours (log scale)",
+        xlabel="Nearest neighbors (log scale)",
         ylabel="Share kept",
-        title=f"Neighbours in {reference} that stay neighbours",
+        title=f"Neighbors in {reference} that stay neighbors",
     )
     ax.grid(alpha=0.3)
     tidy(ax)
@@ -92,7 +92,7 @@ def _draw_similarity(ax: Any, report: Any) -> None:
     ax.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize="small")
     ax.set_yticks(range(len(names)), names, fontsize="small")
     for (i, j), value in np.ndenumerate(values):
-        colour = "black" if value > 0.5 else "white"
-        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=colour, fontsize="small")
+        color = "black" if value > 0.5 else "white"
+        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize="small")
     ax.set_title("Similarity (linear CKA)")
     ax.figure.colorbar(image, ax=ax, label="Linear CKA (1: the same up to rotation)", shrink=0.8)

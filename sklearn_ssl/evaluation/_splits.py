@@ -73,7 +73,7 @@ def draw_rows(n_rows: int, max_samples: int | None, rng: np.random.RandomState) 
     return np.sort(rng.choice(n_rows, max_samples, replace=False))
 
 
-def labelled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) -> np.ndarray:
+def labeled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) -> np.ndarray:
     """Order rows at random so that the first n are a stratified draw of n, for every n.
 
     One row of each class comes first; then the classes alternate in their proportions. Draws of
@@ -113,8 +113,8 @@ def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -
     return np.unique(sizes)
 
 
-def hide_labels(y: np.ndarray, labelled: np.ndarray, has_classes: bool) -> np.ndarray:
-    """Copy a target with -1 (classes) or NaN (quantities) in all rows but the labelled ones."""
+def hide_labels(y: np.ndarray, labeled: np.ndarray, has_classes: bool) -> np.ndarray:
+    """Copy a target with -1 (classes) or NaN (quantities) in all rows but the labeled ones."""
     if not has_classes:
         hidden = np.full(len(y), np.nan)
     else:
@@ -123,8 +123,8 @@ def hide_labels(y: np.ndarray, labelled: np.ndarray, has_classes: bool) -> np.nd
         hidden = np.full(len(y), UNLABELLED, dtype=kind)
         if UNLABELLED in y.tolist():
             raise ValueError(
-                f"y has a class {UNLABELLED}, which marks unlabelled rows for semi-supervised "
+                f"y has a class {UNLABELLED}, which marks unlabeled rows for semi-supervised "
                 "estimators. Give that class another name."
             )
-    hidden[labelled] = y[labelled]
+    hidden[labeled] = y[labeled]
     return hidden

@@ -1,24 +1,24 @@
-"""Colours, markers and axes that all figures share."""
+"""Colors, markers and axes that all figures share."""
 
 from itertools import cycle, islice
 from typing import Any
 
 from sklearn_ssl.evaluation._estimators import RAW
 
-# Okabe and Ito's colours, told apart with any kind of colour vision; yellow is too pale for lines.
+# Okabe and Ito's colors, told apart with any kind of color vision; yellow is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-# As many markers as have no common divisor with the colours, so that pairs repeat late.
+# As many markers as have no common divisor with the colors, so that pairs repeat late.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#767676"
 
 
 def styles(n: int) -> list[tuple[str, str]]:
-    """Pairs of a colour and a marker, all different up to 56 of them."""
+    """Pairs of a color and a marker, all different up to 56 of them."""
     return list(islice(zip(cycle(COLOURS), cycle(MARKERS), strict=False), n))
 
 
 def named_styles(names: Any) -> dict[str, tuple[str, str]]:
-    """A colour and a marker by name; raw features are grey, so that they look like a reference."""
+    """A color and a marker by name; raw features are gray, so that they look like a reference."""
     others = iter(styles(len(names)))
     return {name: (GREY, "o") if name == RAW else next(others) for name in names}
 

@@ -147,14 +147,14 @@ class TrainingCurveDisplay:
         self.ax_ = ax = make_axes(ax)
         self.figure_ = ax.figure
         n_displays = sum(line.get_linestyle() == "-" for line in ax.lines)
-        colour = COLOURS[n_displays % len(COLOURS)]
-        self.line_ = self._draw(self.loss_curve, "training rows", color=colour)
+        color = COLOURS[n_displays % len(COLOURS)]
+        self.line_ = self._draw(self.loss_curve, "training rows", color=color)
         self.validation_line_ = None
         if self.validation_curve is not None:
             self.validation_line_ = self._draw(
-                self.validation_curve, "held-out rows", color=colour, linestyle="--"
+                self.validation_curve, "held-out rows", color=color, linestyle="--"
             )
-            self._mark_best(colour)
+            self._mark_best(color)
         ax.set(xlabel="Passes over the training rows", ylabel="Mean loss", title="Training")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(frameon=False, fontsize="small")
@@ -171,7 +171,7 @@ class TrainingCurveDisplay:
         )
         return line
 
-    def _mark_best(self, colour: str) -> None:
+    def _mark_best(self, color: str) -> None:
         best = int(np.nanargmin(self.validation_curve))
         self.ax_.plot(
             [best + 1],
@@ -179,6 +179,6 @@ class TrainingCurveDisplay:
             linestyle="none",
             marker="o",
             markerfacecolor="none",
-            color=colour,
+            color=color,
             label=f"lowest, after pass {best + 1}",
         )

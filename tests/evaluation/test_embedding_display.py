@@ -1,4 +1,4 @@
-"""EmbeddingDisplay projects, colours and explains."""
+"""EmbeddingDisplay projects, colors and explains."""
 
 import sys
 from types import SimpleNamespace
@@ -33,14 +33,14 @@ def test_it_shows_principal_components(iris, scaler):
     assert display.ax_.get_title() == "StandardScaler: 150 rows"
 
 
-def test_classes_differ_in_colour_and_marker(iris, scaler):
+def test_classes_differ_in_color_and_marker(iris, scaler):
     display = EmbeddingDisplay.from_estimator(scaler, *iris)
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["0", "1", "2"]
-    colours = {tuple(points.get_facecolor()[0]) for points in display.ax_.collections}
-    assert len(colours) == 3
+    colors = {tuple(points.get_facecolor()[0]) for points in display.ax_.collections}
+    assert len(colors) == 3
 
 
-def test_quantities_get_a_colour_bar(iris, scaler):
+def test_quantities_get_a_color_bar(iris, scaler):
     X, _ = iris
     display = EmbeddingDisplay.from_estimator(scaler, X, X[:, 0])
     assert display.ax_.get_legend() is None

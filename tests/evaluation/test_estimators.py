@@ -14,12 +14,12 @@ COLUMNS = {
     "number": [1.0, 2.0, np.nan, 4.0],
     "flag": [True, False, True, False],
     "nullable": pd.array([1, None, 3, 4], dtype="Int64"),
-    "colour": ["red", None, "blue", "red"],
+    "color": ["red", None, "blue", "red"],
     "kind": pd.Categorical(["a", "b", "a", "a"]),
 }
 
 
-@pytest.mark.parametrize("names", [["number"], ["flag"], ["nullable"], ["colour"], list(COLUMNS)])
+@pytest.mark.parametrize("names", [["number"], ["flag"], ["nullable"], ["color"], list(COLUMNS)])
 def test_raw_features_of_columns_of_any_type(names):
     X = pd.DataFrame({name: COLUMNS[name] for name in names})
     Z = raw_features(X).fit(X).transform(X)
@@ -34,7 +34,7 @@ def test_raw_features_of_polars_frames():
 
 
 def test_raw_features_take_categories_not_seen_before():
-    X = pd.DataFrame({"colour": ["red", "blue"]})
+    X = pd.DataFrame({"color": ["red", "blue"]})
     assert raw_features(X).fit(X[:1]).transform(X).tolist() == [[1], [0]]
 
 

@@ -15,7 +15,7 @@ from sklearn_ssl.evaluation import (
     alignment,
     effective_rank,
     linear_cka,
-    neighbourhood_preservation,
+    neighborhood_preservation,
     uniformity,
 )
 
@@ -134,7 +134,7 @@ def test_cka_of_uncorrelated_and_of_constant_embeddings():
     assert linear_cka(a[:, None], both) == pytest.approx(1 / math.sqrt(2))
 
 
-def test_neighbourhoods_follow_their_definition():
+def test_neighborhoods_follow_their_definition():
     X, Z = normal(40, 3), normal(40, 2, seed=1)
     shared = 0
     for i in range(40):
@@ -143,21 +143,21 @@ def test_neighbourhoods_follow_their_definition():
             for rows in (X, Z)
         ]
         shared += len(near[0] & near[1])
-    assert neighbourhood_preservation(X, Z, n_neighbors=5) == pytest.approx(shared / 200)
+    assert neighborhood_preservation(X, Z, n_neighbors=5) == pytest.approx(shared / 200)
 
 
-def test_neighbourhoods_kept_and_lost():
+def test_neighborhoods_kept_and_lost():
     X = normal(30, 3)
-    assert neighbourhood_preservation(X, 2 * X + 1) == 1
+    assert neighborhood_preservation(X, 2 * X + 1) == 1
     line = np.arange(4.0)[:, None] ** 1.1
     swapped = line[[0, 2, 1, 3]]
     tree = cKDTree(swapped).query(swapped, 2)[1][:, 1]
     kept = np.mean(tree == cKDTree(line).query(line, 2)[1][:, 1])
-    assert neighbourhood_preservation(line, swapped, n_neighbors=1) == pytest.approx(kept)
+    assert neighborhood_preservation(line, swapped, n_neighbors=1) == pytest.approx(kept)
 
 
-def test_unrelated_embeddings_share_neighbours_by_chance():
-    share = neighbourhood_preservation(normal(500, 5), normal(500, 5, seed=1), n_neighbors=50)
+def test_unrelated_embeddings_share_neighbors_by_chance():
+    share = neighborhood_preservation(normal(500, 5), normal(500, 5, seed=1), n_neighbors=50)
     assert share == pytest.approx(50 / 499, abs=0.02)
 
 
@@ -170,7 +170,7 @@ def test_unrelated_embeddings_share_neighbours_by_chance():
         (effective_rank, ([1.0, 2.0],), "Expected 2D array, got 1D array"),
         (effective_rank, ([[np.nan]],), "contains NaN"),
         (linear_cka, (np.ones((3, 2)), "Z"), "'Z2' parameter of linear_cka must be an array-like"),
-        (neighbourhood_preservation, (np.ones((5, 2)),) * 2, "less than the number of rows, 5"),
+        (neighborhood_preservation, (np.ones((5, 2)),) * 2, "less than the number of rows, 5"),
     ],
 )
 def test_bad_arguments(function, arguments, message):
@@ -183,7 +183,7 @@ def test_bad_arguments(function, arguments, message):
     [
         (alignment, {"exponent": 0}),
         (uniformity, {"t": -1}),
-        (neighbourhood_preservation, {"n_neighbors": 0}),
+        (neighborhood_preservation, {"n_neighbors": 0}),
     ],
 )
 def test_bad_options(function, options):

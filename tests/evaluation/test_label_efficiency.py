@@ -53,7 +53,7 @@ def test_labels_that_leaked_would_show(label_thief, coins):
     assert curve["score"].mean() == pytest.approx(0.5)
 
 
-def test_a_supervised_baseline_sees_the_labelled_rows_alone(coins):
+def test_a_supervised_baseline_sees_the_labeled_rows_alone(coins):
     X, y = coins
 
     class Recorder(RandomForestClassifier):
@@ -121,7 +121,7 @@ def test_fine_tuning_is_compared_with_probes():
     assert np.isfinite(curve["score"]).all()
 
 
-def test_every_class_is_among_the_labelled_rows(iris):
+def test_every_class_is_among_the_labeled_rows(iris):
     X, y = iris
     rare = np.r_[0:50, 50:100, 100:104]
     scores = label_efficiency_curve(

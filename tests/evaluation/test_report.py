@@ -15,7 +15,7 @@ from sklearn_ssl.evaluation import (
     alignment,
     effective_rank,
     linear_cka,
-    neighbourhood_preservation,
+    neighborhood_preservation,
     uniformity,
 )
 
@@ -36,14 +36,14 @@ def test_the_report_agrees_with_the_single_measures(report, X):
     assert row["width"] == 2
     assert row["effective_rank"] == pytest.approx(effective_rank(Z))
     assert row["uniformity"] == pytest.approx(uniformity(Z))
-    assert row["neighbours_kept"] == pytest.approx(neighbourhood_preservation(raw, Z))
+    assert row["neighbors_kept"] == pytest.approx(neighborhood_preservation(raw, Z))
     assert row["cka_with_raw"] == pytest.approx(linear_cka(raw, Z))
     assert 0 < row["alignment"] < 4
 
 
 def test_raw_features_are_the_reference(report):
     raw = report.measures.loc["raw features"]
-    assert raw["neighbours_kept"] == 1
+    assert raw["neighbors_kept"] == 1
     assert raw["cka_with_raw"] == pytest.approx(1)
 
 
@@ -71,11 +71,11 @@ def test_a_sample_of_a_large_table(X):
 
 def test_frames_with_categories():
     rng = np.random.default_rng(0)
-    X = pd.DataFrame({"size": rng.normal(size=40), "colour": rng.choice(["red", "blue"], 40)})
+    X = pd.DataFrame({"size": rng.normal(size=40), "color": rng.choice(["red", "blue"], 40)})
 
     class Sizes(PCA):
         def transform(self, X):
-            assert X["colour"].isin(["red", "blue"]).all()
+            assert X["color"].isin(["red", "blue"]).all()
             return X[["size"]].to_numpy()
 
     report = RepresentationReport.from_estimator(Sizes().fit(X[["size"]]), X, random_state=0)
@@ -104,14 +104,14 @@ def test_embeddings_that_are_there_already(X):
     assert report.measures.loc["second", "alignment"] == pytest.approx(
         alignment(X[:, :2], X[::-1, :2])
     )
-    assert report.neighbours["first"].eq(1).all()
+    assert report.neighbors["first"].eq(1).all()
     assert report.measures["cka_with_raw"].isna().all()
     assert RepresentationReport.from_predictions(layers).measures["alignment"].isna().all()
 
 
 def test_few_rows():
     report = RepresentationReport.from_predictions({"Z": np.eye(3)})
-    assert report.neighbours.index.tolist() == [1]
+    assert report.neighbors.index.tolist() == [1]
     assert report.measures.loc["Z", "effective_rank"] == pytest.approx(3)
 
 

@@ -11,7 +11,7 @@ from sklearn_ssl.evaluation._splits import (
     Split,
     check_target,
     hide_labels,
-    labelled_order,
+    labeled_order,
     make_splits,
     resolve_train_sizes,
 )
@@ -25,7 +25,7 @@ from sklearn_ssl.evaluation._splits import (
 @settings(max_examples=50, deadline=None)
 def test_every_draw_of_labels_is_stratified(counts, seed, share):
     y = np.repeat(np.arange(len(counts)), counts)
-    order = labelled_order(y, True, np.random.RandomState(seed))
+    order = labeled_order(y, True, np.random.RandomState(seed))
     assert sorted(order) == list(range(len(y)))
     size = max(len(counts), round(share * len(y)))
     drawn = np.bincount(y[order[:size]], minlength=len(counts))
@@ -37,7 +37,7 @@ def test_every_draw_of_labels_is_stratified(counts, seed, share):
 
 def test_draws_differ_with_the_seed():
     y = np.repeat([0, 1], 50)
-    one, again, other = (labelled_order(y, True, np.random.RandomState(s)) for s in (0, 0, 1))
+    one, again, other = (labeled_order(y, True, np.random.RandomState(s)) for s in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
@@ -97,7 +97,7 @@ def test_hidden_quantities_are_nan_and_a_class_of_that_name_is_refused():
     hidden = hide_labels(np.array([0.5, 1.5]), np.array([0]), has_classes=False)
     assert hidden[0] == 0.5
     assert np.isnan(hidden[1])
-    with pytest.raises(ValueError, match="y has a class -1, which marks unlabelled rows"):
+    with pytest.raises(ValueError, match="y has a class -1, which marks unlabeled rows"):
         hide_labels(np.array([-1, 1]), np.array([0]), has_classes=True)
 
 

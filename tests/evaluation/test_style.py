@@ -1,4 +1,4 @@
-"""Colours can be told apart, and matplotlib is left alone until something is drawn."""
+"""Colors can be told apart, and matplotlib is left alone until something is drawn."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from sklearn_ssl.evaluation import _style
 
 
 @pytest.mark.parametrize("n", [1, 7, 56])
-def test_pairs_of_colour_and_marker_do_not_repeat(n):
+def test_pairs_of_color_and_marker_do_not_repeat(n):
     assert len(set(_style.styles(n))) == n
 
 

@@ -40,7 +40,7 @@ def test_without_held_out_rows_there_is_one_line(X):
     assert len(display.ax_.lines) == 1
 
 
-def test_displays_on_the_same_axes_differ_in_colour():
+def test_displays_on_the_same_axes_differ_in_color():
     first = TrainingCurveDisplay.from_predictions([3, 2, 1], name="first")
     second = TrainingCurveDisplay.from_predictions(
         [3, 2], validation_curve=[3, 4], name="second", ax=first.ax_

@@ -13,7 +13,7 @@ def frame():
         {
             "number": np.arange(200.0),
             "whole": np.arange(200),
-            "colour": pd.Categorical(["red", "blue"] * 100),
+            "color": pd.Categorical(["red", "blue"] * 100),
             "nullable": pd.array([1, None] * 100, dtype="Int64"),
         },
         index=np.arange(200) + 7,
@@ -25,7 +25,7 @@ def test_frames_keep_names_types_index_and_values(frame):
     pd.testing.assert_series_equal(view.dtypes, frame.dtypes)
     pd.testing.assert_index_equal(view.index, frame.index)
     assert view["number"].isin(frame["number"]).all()
-    assert set(view["colour"]) == {"red", "blue"}
+    assert set(view["color"]) == {"red", "blue"}
     assert 0.3 < (view["number"] != frame["number"]).mean() < 0.5
 
 
