@@ -33,7 +33,7 @@ from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeature
 OURS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
 RAW = ("raw", "quantile")
 UNTRAINED_RATE = 1e-30
-"""One pass at this learning rate leaves single-precision weights as they were drawn."""
+"""One epoch at this learning rate leaves single-precision weights as they were drawn."""
 
 numbers = make_column_selector(dtype_include=["number", "bool"])
 names = make_column_selector(dtype_exclude=["number", "bool"])

@@ -1,4 +1,4 @@
-"""Other libraries' pretraining over the same rows, with the same widths, passes and batches.
+"""Other libraries' pretraining over the same rows, with the same widths, epochs and batches.
 
 Each stands in its own function, which imports the library and returns a fit; the fit returns what
 embeds new rows. Everything that is not named here is as their documentation has it.
@@ -19,7 +19,7 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neural_network import MLPRegressor
 
-from sklearn_ssl._training import resolve_batch_size
+from sklearn_ssl._training.options import resolve_batch_size
 
 HIDDEN, WIDTH = (256, 256, 256), 64
 
@@ -31,7 +31,7 @@ Fit = Callable[[], Embed]
 class Plan:
     """How long and how to train, the same for all."""
 
-    n_passes: int
+    n_epochs: int
     batch_size: int
     seed: int
 
@@ -39,7 +39,7 @@ class Plan:
 def mlp_regressor(X: np.ndarray, plan: Plan) -> Fit:
     model = MLPRegressor(
         hidden_layer_sizes=(*HIDDEN, WIDTH, *HIDDEN),
-        max_iter=plan.n_passes,
+        max_iter=plan.n_epochs,
         random_state=plan.seed,
         batch_size=plan.batch_size,
     )
@@ -67,7 +67,7 @@ def tabnet(X: np.ndarray, plan: Plan) -> Fit:
         return torch.stack(steps).sum(dim=0)
 
     def fit():
-        model.fit(X, max_epochs=plan.n_passes, batch_size=size, virtual_batch_size=size)
+        model.fit(X, max_epochs=plan.n_epochs, batch_size=size, virtual_batch_size=size)
         return partial(embed_with, model.network, encode)
 
     return fit
@@ -103,7 +103,7 @@ def ts3l(method: str, X: np.ndarray, plan: Plan) -> Fit:
         )
         module = getattr(pl_modules, f"{method}Lightning")(config)
         trainer = lightning.Trainer(
-            max_epochs=plan.n_passes,
+            max_epochs=plan.n_epochs,
             accelerator="cpu",
             logger=False,
             enable_checkpointing=False,
@@ -139,7 +139,7 @@ def pytorch_tabular(X: np.ndarray, plan: Plan) -> Fit:
             optimizer_config=OptimizerConfig(),
             trainer_config=TrainerConfig(
                 batch_size=plan.batch_size,
-                max_epochs=plan.n_passes,
+                max_epochs=plan.n_epochs,
                 accelerator="cpu",
                 checkpoints=None,
                 early_stopping=None,
@@ -177,7 +177,7 @@ def widedeep(X: np.ndarray, plan: Plan) -> Fit:
             mlp_hidden_dims=[*HIDDEN, WIDTH],
         )
         trainer = EncoderDecoderTrainer(encoder=encoder, verbose=0, seed=plan.seed, device="cpu")
-        trainer.pretrain(X, n_epochs=plan.n_passes, batch_size=plan.batch_size)
+        trainer.pretrain(X, n_epochs=plan.n_epochs, batch_size=plan.batch_size)
         return partial(embed_with, encoder, encoder)
 
     return fit
@@ -199,7 +199,7 @@ def parametric_umap(X: np.ndarray, plan: Plan) -> Fit:
             keras_fit_kwargs={"verbose": 0},
         )
         # An epoch of its own goes over all edges of the graph of neighbors.
-        model.loss_report_frequency = plan.n_passes
+        model.loss_report_frequency = plan.n_epochs
         model.fit(X)
         return model.transform
 
@@ -260,14 +260,14 @@ PEERS = {
 class PeerFeatures(TransformerMixin, BaseEstimator):
     """A peer as a transformer of standardized numbers."""
 
-    def __init__(self, peer, n_passes=50, random_state=0):
+    def __init__(self, peer, n_epochs=50, random_state=0):
         self.peer = peer
-        self.n_passes = n_passes
+        self.n_epochs = n_epochs
         self.random_state = random_state
 
     def fit(self, X, y=None):
         rows = np.ascontiguousarray(X, dtype=np.float32)
-        plan = Plan(self.n_passes, resolve_batch_size("auto", len(rows)), self.random_state)
+        plan = Plan(self.n_epochs, resolve_batch_size("auto", len(rows)), self.random_state)
         with quietly():
             self.embed_ = PEERS[self.peer].prepare(rows, plan)()
         return self

@@ -7,7 +7,7 @@ from _speed_timing import ESTIMATORS, numbers, show, take_turns
 
 
 def devices(rows: list[int], n_columns: int, batch_size: int, repeats: int, threads: int) -> None:
-    """Print the time of a pass and of ``transform`` on both, and the memory that the GPU lends."""
+    """Print the time of an epoch and of ``transform`` on both, and the memory of the GPU."""
     torch.set_num_threads(threads)
     table = []
     for n_rows in rows:
@@ -29,7 +29,7 @@ def devices(rows: list[int], n_columns: int, batch_size: int, repeats: int, thre
                 {
                     "estimator": name,
                     "rows": n_rows,
-                    "s a pass, CPU": seconds["cpu"],
+                    "s an epoch, CPU": seconds["cpu"],
                     "GPU": seconds["cuda"],
                     "GPU / CPU": seconds["cuda"] / seconds["cpu"],
                     "peak on the GPU, MB": peak,
@@ -37,7 +37,7 @@ def devices(rows: list[int], n_columns: int, batch_size: int, repeats: int, thre
                     "embed, GPU / CPU": embedding["cuda"] / embedding["cpu"],
                 }
             )
-    print(f"\n`fit` of one pass and `transform`: {torch.cuda.get_device_name()} against", end=" ")
+    print(f"\n`fit` of one epoch and `transform`: {torch.cuda.get_device_name()} against", end=" ")
     print(
         f"{threads} thread(s), {n_columns} columns, batches of {batch_size or 'the default size'}\n"
     )

@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from _speed_timing import ESTIMATORS, numbers, show, take_turns
 from torch import Tensor
 
-from sklearn_ssl._batches import TableDataset
-from sklearn_ssl._callbacks import SCHEDULES
-from sklearn_ssl._processes import OneProcess
-from sklearn_ssl._training import TrainingOptions, train
+from sklearn_ssl._training.callbacks import SCHEDULES
+from sklearn_ssl._training.dataset import TableDataset
+from sklearn_ssl._training.loop import train
+from sklearn_ssl._training.options import TrainingOptions
+from sklearn_ssl._training.processes import OneProcess
 
 SEED = 7
 
@@ -41,7 +42,7 @@ def epoch(
             model = estimator(max_iter=1, random_state=0, batch_size=batch_size, device=device)
             table.append(compare(name, model, X, steps, repeats, clock))
     print(
-        f"\nSeconds of a pass and ratios of medians: {n_columns} columns, {batch_size=},", end=" "
+        f"\nSeconds of an epoch and ratios of medians: {n_columns} columns, {batch_size=},", end=" "
     )
     print(f"{device}, {threads} thread(s), {repeats} rounds, {clock} clock\n")
     show(table)
@@ -51,26 +52,26 @@ def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
     batch_size, device = estimator.batch_size, estimator.device
     estimator.fit(X[:batch_size])
     numeric, codes = estimator._encode(X)
-    passes = max(1, steps // -(-len(X) // batch_size))
+    epochs = max(1, steps // -(-len(X) // batch_size))
     losses: dict[str, list[float]] = {}
 
     def ours():
-        losses["ours"] = run_ours(estimator, (numeric, codes), passes, batch_size)
+        losses["ours"] = run_ours(estimator, (numeric, codes), epochs, batch_size)
 
     def network():
         return copy.deepcopy(estimator.module_).to(device)
 
     def bare():
-        losses["bare"] = LOOPS[name](network(), numeric.to(device), passes, batch_size)
+        losses["bare"] = LOOPS[name](network(), numeric.to(device), epochs, batch_size)
 
-    products = matrix_products(name, network(), batch_size, passes * len(X) / batch_size)
+    products = matrix_products(name, network(), batch_size, epochs * len(X) / batch_size)
     seconds = take_turns({"ours": ours, "bare": bare, "products": products}, repeats, clock)
     difference = np.abs(np.array(losses["ours"]) / np.array(losses["bare"]) - 1).max()
     return {
         "estimator": name,
         "rows": len(X),
-        "passes": passes,
-        "s per pass": seconds["ours"] / passes,
+        "epochs": epochs,
+        "s per epoch": seconds["ours"] / epochs,
         "ours / bare loop": seconds["ours"] / seconds["bare"],
         "ours / products": seconds["ours"] / seconds["products"],
         "bare / products": seconds["bare"] / seconds["products"],
@@ -79,10 +80,10 @@ def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
 
 
 def run_ours(
-    estimator, table, passes: int, batch_size: int, processes: OneProcess | None = None
+    estimator, table, epochs: int, batch_size: int, processes: OneProcess | None = None
 ) -> list[float]:
     options = TrainingOptions(
-        max_iter=passes,
+        max_iter=epochs,
         batch_size=batch_size,
         learning_rate="one_cycle",
         learning_rate_init=1e-3,
@@ -99,17 +100,17 @@ def run_ours(
 
 
 def loop(
-    pretext, X: Tensor, passes: int, batch_size: int, loss_of: Callable[[Tensor], Tensor], generator
+    pretext, X: Tensor, epochs: int, batch_size: int, loss_of: Callable[[Tensor], Tensor], generator
 ) -> list[float]:
     optimizer = torch.optim.AdamW(pretext.parameters(), lr=1e-3, weight_decay=1e-5, fused=True)
     n_batches = -(-len(X) // batch_size)
     factor, step, curve = SCHEDULES["one_cycle"], 0, []
-    for _ in range(passes):
+    for _ in range(epochs):
         total = 0.0
         shuffled = torch.randperm(len(X), generator=generator, device=X.device)
         for rows in shuffled.tensor_split(n_batches):
             batch = X[rows]
-            optimizer.param_groups[0]["lr"] = 1e-3 * factor(step / (passes * n_batches))
+            optimizer.param_groups[0]["lr"] = 1e-3 * factor(step / (epochs * n_batches))
             optimizer.zero_grad()
             loss = loss_of(batch)
             loss.backward()
@@ -139,7 +140,7 @@ def encode(encoder, x: Tensor) -> Tensor:
     return x
 
 
-def bare_denoise(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
+def bare_denoise(pretext, X: Tensor, epochs: int, batch_size: int) -> list[float]:
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
@@ -150,10 +151,10 @@ def bare_denoise(pretext, X: Tensor, passes: int, batch_size: int) -> list[float
             hidden = F.relu(layer(hidden))
         return F.mse_loss(output(hidden), batch)
 
-    return loop(pretext, X, passes, batch_size, loss_of, generator)
+    return loop(pretext, X, epochs, batch_size, loss_of, generator)
 
 
-def bare_contrast(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
+def bare_contrast(pretext, X: Tensor, epochs: int, batch_size: int) -> list[float]:
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
@@ -166,18 +167,18 @@ def bare_contrast(pretext, X: Tensor, passes: int, batch_size: int) -> list[floa
         partner = torch.arange(len(a), device=a.device)
         return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
 
-    return loop(pretext, X, passes, batch_size, loss_of, generator)
+    return loop(pretext, X, epochs, batch_size, loss_of, generator)
 
 
-def bare_masked(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]:
+def bare_masked(pretext, X: Tensor, epochs: int, batch_size: int) -> list[float]:
     generator = torch.Generator(X.device).manual_seed(SEED)
 
     def loss_of(batch):
         mask = draw_cells(batch, 0.3, generator)
-        blanked = mask & draw_cells(batch, 0.5, generator)
-        view = swap_noise(batch, mask & ~blanked, generator).masked_fill(blanked, 0.0)
+        marked = mask & draw_cells(batch, 0.5, generator)
+        view = swap_noise(batch, mask & ~marked, generator).masked_fill(marked, 0.0)
         hidden = mask.float()
-        embedding = encode(pretext.encoder, torch.cat([view, blanked.float()], dim=1))
+        embedding = encode(pretext.encoder, torch.cat([view, marked.float()], dim=1))
         found = F.binary_cross_entropy_with_logits(pretext.mask_head(embedding), hidden)
         values, absent = pretext.value_head(embedding).chunk(2, dim=1)
         # No cell of this table is missing.
@@ -187,7 +188,7 @@ def bare_masked(pretext, X: Tensor, passes: int, batch_size: int) -> list[float]
         losses = (values - batch).square() + missing
         return found + 2.0 * (losses * hidden).sum() / hidden.sum().clamp_min(1)
 
-    return loop(pretext, X, passes, batch_size, loss_of, generator)
+    return loop(pretext, X, epochs, batch_size, loss_of, generator)
 
 
 LOOPS = {

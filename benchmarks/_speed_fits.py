@@ -15,7 +15,7 @@ from sklearn_ssl import DenoisingAutoencoder
 
 
 def startup(repeats: int) -> None:
-    """Print the time of a fit of one pass over 200 rows, and of imports."""
+    """Print the time of a fit of one epoch over 200 rows, and of imports."""
     torch.set_num_threads(1)
     X = numbers(200, 20)
     sides = {
@@ -44,9 +44,9 @@ def run_python(code: str) -> None:
 
 
 def memory(n_rows: int, n_columns: int) -> None:
-    """Print the peak of fits of one and of several passes, and of large contrasts."""
+    """Print the peak of fits of one and of several epochs, and of large contrasts."""
     rows = []
-    for estimator, passes, batch_size, stops in (
+    for estimator, epochs, batch_size, stops in (
         ("DenoisingAutoencoder", 1, 4096, False),
         ("DenoisingAutoencoder", 3, 4096, False),
         ("DenoisingAutoencoder", 1, 4096, True),
@@ -56,11 +56,11 @@ def memory(n_rows: int, n_columns: int) -> None:
     ):
         settings = {"hidden_layer_sizes": (64,), "n_components": 16, "batch_size": batch_size}
         settings["early_stopping"] = stops
-        answer = in_new_process(peak_of_fit(estimator, n_rows, n_columns, passes, settings))
+        answer = in_new_process(peak_of_fit(estimator, n_rows, n_columns, epochs, settings))
         rows.append(
             {
                 "estimator": estimator,
-                "passes": passes,
+                "epochs": epochs,
                 "batch_size": batch_size,
                 "early_stopping": stops,
                 "encoded table, MB": answer["table"],
@@ -72,14 +72,14 @@ def memory(n_rows: int, n_columns: int) -> None:
     show(rows)
 
 
-def peak_of_fit(name: str, n_rows: int, n_columns: int, passes: int, settings: dict) -> str:
+def peak_of_fit(name: str, n_rows: int, n_columns: int, epochs: int, settings: dict) -> str:
     return f"""
 import json
 import sklearn_ssl
 from _speed_timing import PeakMemory, numbers
 X = numbers({n_rows}, {n_columns})
 model = sklearn_ssl.{name}(random_state=0, max_iter=1, **{settings}).fit(X[:5000])
-model.set_params(max_iter={passes})
+model.set_params(max_iter={epochs})
 with PeakMemory() as peak:
     model.fit(X)
 print(json.dumps({{"peak": peak.megabytes, "table": X.size * 4 / 2**20}}))
@@ -87,7 +87,7 @@ print(json.dumps({{"peak": peak.megabytes, "table": X.size * 4 / 2**20}}))
 
 
 def scaling(figure: Path | None, most_rows: int) -> None:
-    """Print, and draw, the time of a fit of one pass in rows, in columns and in categories."""
+    """Print, and draw, the time of a fit of one epoch in rows, in columns and in categories."""
     torch.set_num_threads(1)
     rows = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= most_rows]
     tables = {("rows", n): numbers(n, 20) for n in rows}
@@ -125,7 +125,7 @@ def draw(results: pd.DataFrame, path: Path) -> None:
         part = results[results["grows"] == what]
         axes.loglog(part["n"], part["s"], marker="o", label="measured")
         axes.loglog(part["n"], part["s"].max() / part["n"].max() * part["n"], ":", label="linear")
-        axes.set(xlabel=what, ylabel="seconds of a fit of one pass")
+        axes.set(xlabel=what, ylabel="seconds of a fit of one epoch")
         axes.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -149,7 +149,7 @@ def search(repeats: int) -> None:
     workers = find(2).cv_results_["mean_test_score"].max()
     sides = {"fits alone": fits_alone, "n_jobs=1": lambda: find(1), "n_jobs=2": lambda: find(2)}
     seconds = take_turns(sides, repeats, "wall")
-    print(f"\nGridSearchCV: 8 fits of 5 passes over 1,000 rows; {workers:.0f} thread(s) a worker\n")
+    print(f"\nGridSearchCV: 8 fits of 5 epochs over 1,000 rows; {workers:.0f} thread(s) a worker\n")
     alone = seconds["fits alone"]
     show([{"side": name, "s": s, "ratio": s / alone} for name, s in seconds.items()])
 

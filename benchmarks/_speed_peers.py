@@ -1,4 +1,4 @@
-"""Fits of other libraries on the same rows, with the same widths, passes and batches."""
+"""Fits of other libraries on the same rows, with the same widths, epochs and batches."""
 
 import torch
 from _peers import HIDDEN, PEERS, WIDTH, Plan, quietly
@@ -7,11 +7,11 @@ from _speed_timing import ESTIMATORS, numbers, show, take_turns
 BATCH = 256
 
 
-def peers(n_rows: int, n_columns: int, n_passes: int, repeats: int, names: list[str]) -> None:
+def peers(n_rows: int, n_columns: int, n_epochs: int, repeats: int, names: list[str]) -> None:
     """Print the time of a fit of each library, and its ratio to ours."""
     torch.set_num_threads(1)
     X = numbers(n_rows, n_columns)
-    sides, plan = dict(ours(X, n_passes)), Plan(n_passes, BATCH, seed=0)
+    sides, plan = dict(ours(X, n_epochs)), Plan(n_epochs, BATCH, seed=0)
     with quietly():
         there = [name for name in names if PEERS[name].is_installed()]
         sides |= {name: PEERS[name].prepare(X, plan) for name in there}
@@ -22,15 +22,15 @@ def peers(n_rows: int, n_columns: int, n_passes: int, repeats: int, names: list[
         reference = PEERS[name].compared_with if name in PEERS else "DenoisingAutoencoder"
         row |= {"compared with": reference, "ratio": row["s"] / seconds[reference]}
     print(
-        f"\n{n_passes} passes over {n_rows} x {n_columns} numbers, batches of {BATCH}, 1 thread\n"
+        f"\n{n_epochs} epochs over {n_rows} x {n_columns} numbers, batches of {BATCH}, 1 thread\n"
     )
     show(rows)
     absent = [name for name in names if name not in there]
     print(f"\nNot installed, so not measured: {', '.join(absent) or 'none'}.")
 
 
-def ours(X, n_passes):
+def ours(X, n_epochs):
     for name, estimator in ESTIMATORS.items():
         settings = {"hidden_layer_sizes": HIDDEN, "n_components": WIDTH, "batch_size": BATCH}
-        model = estimator(**settings, max_iter=n_passes, random_state=0, device="cpu")
+        model = estimator(**settings, max_iter=n_epochs, random_state=0, device="cpu")
         yield name, lambda model=model: model.fit(X)

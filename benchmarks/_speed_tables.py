@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ssl import DenoisingAutoencoder
-from sklearn_ssl._tabular import TableEncoder
+from sklearn_ssl._table.encoder import TableEncoder
 
 
 def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:

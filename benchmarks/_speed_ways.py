@@ -1,4 +1,4 @@
-"""Ways to a faster pass that the library does not go, against the one that it goes."""
+"""Ways to a faster epoch that the library does not go, against the one that it goes."""
 
 import time
 from functools import partial
@@ -7,7 +7,7 @@ import torch
 from _speed_epoch import run_ours
 from _speed_timing import ESTIMATORS, numbers, show, take_turns
 
-from sklearn_ssl._processes import OneProcess
+from sklearn_ssl._training.processes import OneProcess
 
 
 class Compiled(OneProcess):
@@ -36,7 +36,7 @@ WAYS: dict[str, OneProcess] = {
 
 
 def ways(n_rows: int, n_columns: int, batch_size: int, repeats: int, threads: int) -> None:
-    """Print the time of a pass in other ways, as a share of the time as it is."""
+    """Print the time of an epoch in other ways, as a share of the time as it is."""
     torch.set_num_threads(threads)
     X, rows = numbers(n_rows, n_columns), []
     for name, estimator in ESTIMATORS.items():
@@ -52,6 +52,6 @@ def ways(n_rows: int, n_columns: int, batch_size: int, repeats: int, threads: in
         medians = take_turns(sides, repeats, "wall")
         shares = {side: s / medians["as it is"] for side, s in medians.items()}
         rows.append({"estimator": name, **shares, "s to compile": seconds})
-    print(f"\nTime of a pass over {n_rows} x {n_columns} numbers, {batch_size=},", end=" ")
+    print(f"\nTime of an epoch over {n_rows} x {n_columns} numbers, {batch_size=},", end=" ")
     print(f"{threads} thread(s), as a share of the time as it is\n")
     show(rows)

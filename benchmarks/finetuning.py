@@ -49,7 +49,7 @@ def check_method(method: str) -> str:
 def fit_and_score(
     method: str, transformer: Any, split: Split, labeled: np.ndarray, task: str, seed: int
 ) -> dict[str, float]:
-    """Test scores of a method on a fitted transformer; seconds and passes of its fit."""
+    """Test scores of a method on a fitted transformer; seconds and epochs of its fit."""
     X, y = split.X_train.iloc[labeled], split.y_train[labeled]
     name, changes = split_method(method)
     parameters = METHODS[name]
@@ -61,8 +61,8 @@ def fit_and_score(
         model = FineTuned(transformer, random_state=seed, **{**parameters, **changes}).fit(X, y)
     seconds = time.perf_counter() - started
     X_test = transformer.transform(split.X_test) if parameters is None else split.X_test
-    passes = getattr(model, "best_iter_", 0)
-    return {"seconds": seconds, "passes": passes, **score(model, X_test, split.y_test, task)}
+    epochs = getattr(model, "best_iter_", 0)
+    return {"seconds": seconds, "epochs": epochs, **score(model, X_test, split.y_test, task)}
 
 
 def pretrain(split: Split, labeled: np.ndarray, task: str, seed: int, weight: float) -> Any:
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 COLUMNS = [
-    *("table", "task", "seed", "labels", "weight", "method", "pretraining", "seconds", "passes"),
+    *("table", "task", "seed", "labels", "weight", "method", "pretraining", "seconds", "epochs"),
     *("accuracy", "balanced_accuracy", "auc", "log_loss", "r2"),
 ]
 

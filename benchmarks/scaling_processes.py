@@ -56,7 +56,7 @@ def bytes_of_step(name: str, weights: int, batch: int, n_processes: int, width: 
 
 
 class Clock(Callback):
-    """Seconds and bytes of every pass after the first."""
+    """Seconds and bytes of every epoch after the first."""
 
     def on_epoch_begin(self, net, **kwargs):  # noqa: D102
         self.started_ = time.perf_counter(), time.process_time(), bytes_on_loopback()
@@ -83,7 +83,7 @@ def fit_in_this_process(options: argparse.Namespace) -> None:
     clock = Clock()
     embedder = ESTIMATORS[options.name](
         batch_size=options.batch_size,
-        max_iter=options.passes + 1,
+        max_iter=options.epochs + 1,
         random_state=0,
         device="cpu",
         callbacks=[clock],
@@ -95,7 +95,7 @@ def fit_in_this_process(options: argparse.Namespace) -> None:
 
 def run(name: str, n_processes: int, options: argparse.Namespace) -> np.ndarray:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
-    settings = [name, options.rows, options.columns, options.batch_size, options.passes]
+    settings = [name, options.rows, options.columns, options.batch_size, options.epochs]
     root = str(Path(__file__).parent.parent)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     done = subprocess.run(
@@ -122,7 +122,7 @@ def products_per_second(batch: int, width: int = 256) -> float:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Print seconds of a pass on one and on two processes, and what the model says of them."""
+    """Print seconds of an epoch on one and on two processes, and what the model says of them."""
     rows = []
     rate = products_per_second(options.batch_size // 2)
     for name in ESTIMATORS:
@@ -140,9 +140,9 @@ def measure(options: argparse.Namespace) -> None:
                 {
                     "estimator": name,
                     "processes": n_processes,
-                    "s a pass": wall,
-                    "s of a processor a pass": cpu,
-                    "GFLOP a pass, model": flops / 1e9,
+                    "s an epoch": wall,
+                    "s of a processor an epoch": cpu,
+                    "GFLOP an epoch, model": flops / 1e9,
                     "share of them in products alone": flops / rate / cpu,
                     "MB a step, model": n_processes * bytes_of_step(name, *model) / 1e6,
                     "MB a step, measured": sent / n_steps / 1e6,
@@ -177,11 +177,11 @@ def predict(options: argparse.Namespace) -> None:
                     "estimator": name,
                     "GPUs": n_gpus,
                     "batch": batch,
-                    "steps a pass": n_steps,
+                    "steps an epoch": n_steps,
                     "GB a GPU": options.rows * options.columns * 4 / n_gpus / 1e9,
                     "MB a step sent": sent / 1e6,
                     **{f"ms {part}": 1e3 * value for part, value in seconds.items()},
-                    "minutes a pass": n_steps * sum(seconds.values()) / 60,
+                    "minutes an epoch": n_steps * sum(seconds.values()) / 60,
                 }
             )
     print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g"))
@@ -195,7 +195,7 @@ def main() -> None:
     command.add_argument("--rows", type=int, default=20_000)
     command.add_argument("--columns", type=int, default=64)
     command.add_argument("--batch-size", type=int, default=512)
-    command.add_argument("--passes", type=int, default=3)
+    command.add_argument("--epochs", type=int, default=3)
     command.add_argument("--repeats", type=int, default=3)
     command = commands.add_parser("predict", help="many rows on 8 and 64 GPUs")
     command.set_defaults(run=predict)
@@ -209,7 +209,7 @@ def main() -> None:
     command = commands.add_parser("fit", help="what measure starts")
     command.set_defaults(run=fit_in_this_process)
     command.add_argument("name")
-    for number in ("rows", "columns", "batch_size", "passes"):
+    for number in ("rows", "columns", "batch_size", "epochs"):
         command.add_argument(number, type=int)
     options = parser.parse_args()
     options.run(options)

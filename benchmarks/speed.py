@@ -32,7 +32,7 @@ def main():
         return command
 
     batches = {"n_columns": 64, "batch_size": 256, "threads": 1}
-    command = add(epoch, "a pass against a hand-written torch loop", **batches, repeats=7)
+    command = add(epoch, "an epoch against a hand-written torch loop", **batches, repeats=7)
     command.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     command.add_argument("--steps", type=int, default=100, help="least steps of a measurement")
     command.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
@@ -46,13 +46,13 @@ def main():
     text = "a mixed table against a ColumnTransformer"
     command = add(encode, text, name="adult", n_rows=1_000_000, repeats=3)
     command.add_argument("--data", type=Path, required=True, help="folder of Parquet files")
-    add(startup, "one pass over 200 rows; imports", repeats=9)
+    add(startup, "one epoch over 200 rows; imports", repeats=9)
     add(memory, "peak of a fit against the encoded table", n_rows=500_000, n_columns=64)
-    command = add(scaling, "time of a pass in rows, columns, categories", most_rows=100_000)
+    command = add(scaling, "time of an epoch in rows, columns, categories", most_rows=100_000)
     command.add_argument("--figure", type=Path, help="file to draw the plot to")
     add(search, "GridSearchCV(n_jobs=2): cost and threads", repeats=3)
     text = "fits of other libraries that are installed"
-    command = add(peers, text, n_rows=10_000, n_columns=64, n_passes=10, repeats=5)
+    command = add(peers, text, n_rows=10_000, n_columns=64, n_epochs=10, repeats=5)
     command.add_argument("--peers", nargs="+", dest="names", default=[*PEERS], choices=PEERS)
 
     options = vars(parser.parse_args())

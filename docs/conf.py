@@ -59,7 +59,7 @@ os.environ["PYTHONSTARTUP"] = str(Path(__file__).parent / "_links.py")  # kernel
 
 
 SHORT_FORM = (
-    "Drawn by the script's short form (--short): few rows, passes and draws. It shows what the "
+    "Drawn by the script's short form (--short): few rows, epochs and draws. It shows what the "
     "figure looks like; for conclusions, run the script as it is."
 )
 

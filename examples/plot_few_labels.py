@@ -156,7 +156,7 @@ def conclude(name, curve):
 def main():
     parser = argparse.ArgumentParser(description="How many labels pretraining saves.")
     parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer passes and draws")
+    parser.add_argument("--short", action="store_true", help="fewer epochs and draws")
     options = parser.parse_args()
     settings = (2, 2, 2) if options.short else (30, 5, 3)
     curves = {

@@ -48,7 +48,7 @@ def accuracies(X_train, y_train, X_test, y_test, params, n_repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer passes and draws")
+    parser.add_argument("--short", action="store_true", help="fewer epochs and draws")
     options = parser.parse_args()
     params, n_repeats = ({"max_iter": 5}, 2) if options.short else ({}, 5)
 

@@ -73,7 +73,7 @@ def accuracies(path, X_train, y_train, X_test, y_test, n_labels, n_draws):
 def main():
     parser = argparse.ArgumentParser(description="Pretrain, save, load, fine-tune.")
     parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer passes, for a quick check")
+    parser.add_argument("--short", action="store_true", help="fewer epochs, for a quick check")
     options = parser.parse_args()
     n_labels, n_draws = (50, 1) if options.short else (100, 5)
 

@@ -161,7 +161,7 @@ def conclude(answers, n_test):
 def main():
     parser = argparse.ArgumentParser(description="How each objective makes its own targets.")
     parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer passes, for a quick check")
+    parser.add_argument("--short", action="store_true", help="fewer epochs, for a quick check")
     options = parser.parse_args()
 
     X, _ = load_digits(return_X_y=True)

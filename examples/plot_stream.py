@@ -5,7 +5,7 @@ A folder of Parquet files, larger than memory
 ``fit_stream`` learns from a table that is read in parts: PyArrow's record batches here, chunks of
 pandas or frames of Polars elsewhere. Columns, units and categories are learned from the first
 rows; from then on only a buffer of rows is in memory. A callable that opens the files anew lets
-it make several passes, with the files in another order in each.
+it make several epochs, with the files in another order in each.
 
 The files are generated, one per month. The features learned from the stream are compared with
 those learned from all rows at once, by the nearest neighbors among 200 labeled rows.
@@ -97,14 +97,14 @@ def main():
         "fit_stream": accuracy(streamed, mixing),
         "fit, all in memory": accuracy(at_once, mixing),
     }
-    print(f"{n_months} files, {len(whole)} rows, {streamed.n_iter_} passes; {N_LABELS} labels")
+    print(f"{n_months} files, {len(whole)} rows, {streamed.n_iter_} epochs; {N_LABELS} labels")
     print(pd.Series(scores, name="Test accuracy").round(3).to_string())
 
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for label, fitted in (("fit_stream", streamed), ("fit, all in memory", at_once)):
-        passes = np.arange(1, len(fitted.loss_curve_) + 1)
-        axes.plot(passes, fitted.loss_curve_, marker="o", label=f"{label}: {scores[label]:.3f}")
-    axes.set(xlabel="Pass", ylabel="Training loss", title="Loss, and accuracy with few labels")
+        epochs = np.arange(1, len(fitted.loss_curve_) + 1)
+        axes.plot(epochs, fitted.loss_curve_, marker="o", label=f"{label}: {scores[label]:.3f}")
+    axes.set(xlabel="Epoch", ylabel="Training loss", title="Loss, and accuracy with few labels")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     figure.savefig(options.output, dpi=120)

@@ -10,7 +10,7 @@ on rows of another domain.
 
 The tables are generated, so that their factors are known. Features are learned where the first
 factor is negative, and probed where it is positive: rows unlike those that the features come from.
-All embeddings have the same width; they differ in objective and in the passes made.
+All embeddings have the same width; they differ in objective and in the epochs made.
 """
 
 import argparse
@@ -60,8 +60,8 @@ LOOKS = {
 # of each kind.
 
 
-def make_embedders(passes, seed):
-    for max_iter in passes:
+def make_embedders(epochs, seed):
+    for max_iter in epochs:
         settings = {
             "n_components": WIDTH,
             "hidden_layer_sizes": (64,),
@@ -98,14 +98,14 @@ def judge(embedder, X, factors):
     }
 
 
-def measure(seeds, passes, n_samples):
+def measure(seeds, epochs, n_samples):
     rows = []
     for seed in seeds:
         table = make_factors_table(
             n_samples, entanglement=0.5, n_noise_columns=4, random_state=seed
         )
         is_source = table.factors["factor0"] < 0
-        for name, embedder in make_embedders(passes, seed):
+        for name, embedder in make_embedders(epochs, seed):
             embedder.fit(table.data[is_source])
             judged = judge(embedder, table.data[~is_source], table.factors[~is_source])
             rows.append({"objective": name, "table": seed, **judged})

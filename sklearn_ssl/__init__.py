@@ -7,8 +7,8 @@ hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before 
 
 from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
-from sklearn_ssl._finetuned_classifier import FineTunedClassifier
-from sklearn_ssl._finetuned_regressor import FineTunedRegressor
+from sklearn_ssl._finetuning.classifier import FineTunedClassifier
+from sklearn_ssl._finetuning.regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._show_versions import show_versions
 from sklearn_ssl._version import __version__

@@ -18,34 +18,31 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_ssl._batches import TableDataset
-from sklearn_ssl._checkpoints import Checkpoint, Checkpoints, checkpoints_of
-from sklearn_ssl._codec import Store, encode_state, restore_state
 from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
 from sklearn_ssl._display import DisplayMixin
-from sklearn_ssl._fitting import draw_seed, safe_fit, split, warn_of_outcome
-from sklearn_ssl._inference import DeviceRowEmbedder, RowEmbedder, embedding_moments
-from sklearn_ssl._networks import Embedding, Linear, learn_ramps
+from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl._labels import Target, read_target
+from sklearn_ssl._network.embedding import Embedding
+from sklearn_ssl._network.layers import Batch, Linear
+from sklearn_ssl._network.quantile_bins import learn_quantile_bins
+from sklearn_ssl._network.row_embedder import DeviceRowEmbedder, RowEmbedder, embedding_moments
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
-from sklearn_ssl._pretext import Guide
-from sklearn_ssl._processes import OneProcess
-from sklearn_ssl._schema import Schema
-from sklearn_ssl._spectrum import rank_of_spectrum
+from sklearn_ssl._pretext.supervised import WithAuxiliaryHead
+from sklearn_ssl._serialization.codec import Store, encode_state, restore_state
 from sklearn_ssl._streams import StreamMixin, learns_without_labels
-from sklearn_ssl._tabular import ROWS_PER_BLOCK, TableEncoder, check_rows
-from sklearn_ssl._targets import Target, read_target
-from sklearn_ssl._training import (
-    TrainingOptions,
-    TrainingResult,
-    resolve_batch_size,
-    resolve_device,
-    train,
-)
-from sklearn_ssl._views import Batch
+from sklearn_ssl._table.encoder import ROWS_PER_BLOCK, TableEncoder
+from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.validation import check_rows
+from sklearn_ssl._training.checkpoints import Checkpoint, Checkpoints, checkpoints_of
+from sklearn_ssl._training.dataset import TableDataset
+from sklearn_ssl._training.loop import TrainingResult, train
+from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
+from sklearn_ssl._training.processes import OneProcess
+from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_outcome
 
 N_ROWS_OF_STATISTICS = 10_000
 
-MOST_RAMPS = 2048
+MOST_BINS = 2048
 """Columns of the embedding that quantile bins may add."""
 
 
@@ -129,14 +126,14 @@ class BaseEmbedder(
             )
             self.loss_curve_ = result.loss_curve
             self.n_iter_ = len(result.loss_curve)
-            self._learn_units(table)
+            self._learn_scaling(table)
             self._forget_partial_fit()
         return self
 
     @available_if(learns_without_labels)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Continue with one pass over more rows.
+        """Continue with one epoch over more rows.
 
         The columns, their units and categories are those of the first call or of ``fit``:
         categories that appear later share the code of the infrequent ones. Not available with a
@@ -172,7 +169,7 @@ class BaseEmbedder(
             self.n_iter_ = len(self.loss_curve_)
             self._rng, self._optimizer_state = rng, result.optimizer_state
             if is_first:
-                self._learn_units(table)
+                self._learn_scaling(table)
         return self
 
     def transform(self, X):
@@ -262,7 +259,7 @@ class BaseEmbedder(
         task, validation = self.module_, None
         parts: tuple[torch.Tensor, ...] = table
         if target is not None:
-            task, parts = self._guide(target, rng), (*table, *target.tensors())
+            task, parts = self._add_auxiliary_head(target, rng), (*table, *target.tensors())
         dataset = TableDataset(*parts)
         if hold_out and len(dataset) > 1:
             dataset, validation = split(parts, self.validation_fraction, rng)
@@ -306,19 +303,19 @@ class BaseEmbedder(
             processes=processes,
         )
 
-    def _guide(self, target: Target, rng: np.random.RandomState) -> Guide:
+    def _add_auxiliary_head(self, target: Target, rng: np.random.RandomState) -> WithAuxiliaryHead:
         # The head serves to train the encoder and is then forgotten: it predicts nothing.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.n_components, target.n_outputs, generator)
-        return Guide(self.module_, head, target.losses, self.supervision_weight)
+        return WithAuxiliaryHead(self.module_, head, target.losses, self.supervision_weight)
 
-    def _learn_units(self, table: Batch) -> None:
+    def _learn_scaling(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""
         every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
         sample = table[0][::every], table[1][::every]
         # A wide table has many features to combine and needs fewer cuts of each.
-        n_bins = min(self.n_bins, MOST_RAMPS // max(self._schema.n_numeric, 1))
-        self._ramps = learn_ramps(sample[0], n_bins if self.passthrough else 1)
+        n_bins = min(self.n_bins, MOST_BINS // max(self._schema.n_numeric, 1))
+        self._quantile_bins = learn_quantile_bins(sample[0], n_bins if self.passthrough else 1)
         embed = self._row_embedder()
         self._n_features_out = embed.embedding.width
         center, scale, last_layer = embedding_moments(embed, sample, self.n_components)
@@ -327,7 +324,9 @@ class BaseEmbedder(
         self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
         last = slice(self.n_components)
         last_layer = np.where(is_constant[last], 0.0, last_layer - self._center[last])
-        self.effective_rank_ = rank_of_spectrum(np.linalg.svd(last_layer, compute_uv=False))
+        self.effective_rank_ = effective_rank_of_spectrum(
+            np.linalg.svd(last_layer, compute_uv=False)
+        )
         if len(sample[0]) > 2 and _varies(sample):
             self._warn_of_collapse()
 
@@ -349,7 +348,7 @@ class BaseEmbedder(
             self.module_.encoder,
             all_layers=self.embedding == "all",
             passthrough=self._table_encoder.schema_ if self.passthrough else None,
-            ramps=self._ramps,
+            quantile_bins=self._quantile_bins,
             center=center,
             scale=scale,
         )

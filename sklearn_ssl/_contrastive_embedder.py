@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
-from sklearn_ssl._batches import BatchIterator, TableDataset
 from sklearn_ssl._compat import Interval, StrOptions
-from sklearn_ssl._networks import Encoder, projection_head
-from sklearn_ssl._objectives import barlow_twins, info_nce, nt_xent, vicreg
-from sklearn_ssl._pretext import Contrast
-from sklearn_ssl._schema import Schema
+from sklearn_ssl._network.autoencoder import Encoder, projection_head
+from sklearn_ssl._pretext.losses import barlow_twins, info_nce, nt_xent, vicreg
+from sklearn_ssl._pretext.tasks import Contrast
+from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._training.dataset import BatchIterator, TableDataset
 
 SCORING_RATE = 0.6
 SCORING_ROWS = 256
@@ -91,7 +91,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
-        Schedule of the learning rate over ``max_iter`` passes.
+        Schedule of the learning rate over ``max_iter`` epochs.
 
     learning_rate_init : float, default=1e-3
         Highest learning rate of the schedule.
@@ -100,7 +100,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=25
-        Passes over the training rows.
+        Epochs over the training rows.
 
     early_stopping : bool, default=False
         Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
@@ -109,7 +109,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         Share of rows that early stopping holds out.
 
     n_iter_no_change : int, default=10
-        Passes without an improvement after which early stopping stops.
+        Epochs without an improvement after which early stopping stops.
 
     tol : float, default=1e-4
         Smallest improvement of the loss that counts.
@@ -121,7 +121,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         Called by the training loop, for instance to log.
 
     checkpoint_dir : str, path-like or None, default=None
-        Folder in which ``fit`` and ``fit_stream`` keep their state after each pass, in a file of
+        Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
         ``random_state``, an int, then goes on where an earlier one was cut off, to the same
         bits; one that had finished is read, not repeated. Needs the extra ``files``.
@@ -142,13 +142,13 @@ class ContrastiveEmbedder(BaseEmbedder):
         The trained pretext task; its ``encoder`` makes the embedding.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean training loss of each pass.
+        Mean training loss of each epoch.
 
     validation_scores_ : list of float
-        Negative loss on the held-out rows after each pass. Only with ``early_stopping=True``.
+        Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
         Directions that the last layer makes use of on training rows, from 1 to ``n_components``

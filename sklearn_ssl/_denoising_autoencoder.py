@@ -9,11 +9,11 @@ from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
-from sklearn_ssl._networks import Decoder, Encoder, TiedDecoder
-from sklearn_ssl._pretext import Denoise, Jitter, Mix
+from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder
+from sklearn_ssl._pretext.corruptions import Corruption, add_noise, set_to_mean, swap
+from sklearn_ssl._pretext.tasks import AddNoise, Denoise, Mix
 from sklearn_ssl._reconstruction import CellModelMixin
-from sklearn_ssl._schema import Schema
-from sklearn_ssl._views import Corruption, jitter, swap, zero
+from sklearn_ssl._table.schema import Schema
 
 
 class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
@@ -86,7 +86,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
-        Schedule of the learning rate over ``max_iter`` passes.
+        Schedule of the learning rate over ``max_iter`` epochs.
 
     learning_rate_init : float, default=1e-3
         Highest learning rate of the schedule.
@@ -95,7 +95,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=25
-        Passes over the training rows.
+        Epochs over the training rows.
 
     early_stopping : bool, default=False
         Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
@@ -104,7 +104,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Share of rows that early stopping holds out.
 
     n_iter_no_change : int, default=10
-        Passes without an improvement after which early stopping stops.
+        Epochs without an improvement after which early stopping stops.
 
     tol : float, default=1e-4
         Smallest improvement of the loss that counts.
@@ -116,7 +116,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Called by the training loop, for instance to log.
 
     checkpoint_dir : str, path-like or None, default=None
-        Folder in which ``fit`` and ``fit_stream`` keep their state after each pass, in a file of
+        Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
         ``random_state``, an int, then goes on where an earlier one was cut off, to the same
         bits; one that had finished is read, not repeated. Needs the extra ``files``.
@@ -137,13 +137,13 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         The trained pretext task; its ``encoder`` makes the embedding.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean training loss of each pass.
+        Mean training loss of each epoch.
 
     validation_scores_ : list of float
-        Negative loss on the held-out rows after each pass. Only with ``early_stopping=True``.
+        Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
         Directions that the last layer makes use of on training rows, from 1 to ``n_components``
@@ -284,11 +284,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     ) -> tuple[Corruption, torch.Tensor]:
         if self.noise == "gaussian":
             # Every number is disturbed; the level says by how much.
-            return Jitter(level[:n_numeric]), (level > 0).float()
+            return AddNoise(level[:n_numeric]), (level > 0).float()
         corruptions: dict[str, Corruption] = {
             "swap": swap,
-            "masking": zero,
-            "mix": Mix((swap, zero, jitter)),
+            "masking": set_to_mean,
+            "mix": Mix((swap, set_to_mean, add_noise)),
         }
         return corruptions[self.noise], level
 

@@ -76,7 +76,7 @@ def _tooltips(table: Any) -> Any:
 
 @dataclass(frozen=True)
 class Curve:
-    """Finite losses by pass, and how they are drawn."""
+    """Finite losses by epoch, and how they are drawn."""
 
     name: str
     color: str  # legible on white and on black
@@ -97,7 +97,7 @@ def draw_losses(estimator: Any) -> str:
     if not curves:
         return ""
     last = max(number for curve in curves for number, _ in curve.points)
-    count = f"{last} pass" if last == 1 else f"{last} passes"
+    count = f"{last} epoch" if last == 1 else f"{last} epochs"
     label = f"Mean loss over {count}: {', '.join(map(str, curves))}"
     caption = " &nbsp; ".join(
         f'<span style="color:{curve.color}" aria-hidden="true">{"┅" if curve.dash else "━"}'
@@ -117,7 +117,7 @@ def draw_losses(estimator: Any) -> str:
 def _curves(estimator: Any) -> list[Curve]:
     losses = getattr(estimator, "loss_curve_", [])
     held_out = [-score for score in getattr(estimator, "validation_scores_", [])]
-    # Fine-tuning also measures the held-out loss before its first pass.
+    # Fine-tuning also measures the held-out loss before its first epoch.
     first = 0 if hasattr(estimator, "best_iter_") else 1
     curves = [
         Curve("training rows", "#0072B2", "", _points(losses, 1)),

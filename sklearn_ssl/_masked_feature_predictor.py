@@ -11,12 +11,13 @@ from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval
-from sklearn_ssl._networks import Encoder, Linear
-from sklearn_ssl._pretext import PredictMask
+from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.layers import Linear
+from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
+from sklearn_ssl._pretext.tasks import PredictMask
 from sklearn_ssl._reconstruction import CellModelMixin
-from sklearn_ssl._schema import Schema
-from sklearn_ssl._tabular import as_dense
-from sklearn_ssl._views import blank, draw_mask
+from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.validation import as_dense
 
 SCORING_RATE = 0.3
 SCORING_SEED = 0
@@ -79,7 +80,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
-        Schedule of the learning rate over ``max_iter`` passes.
+        Schedule of the learning rate over ``max_iter`` epochs.
 
     learning_rate_init : float, default=2e-3
         Highest learning rate of the schedule.
@@ -88,7 +89,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=25
-        Passes over the training rows.
+        Epochs over the training rows.
 
     early_stopping : bool, default=False
         Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
@@ -97,7 +98,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Share of rows that early stopping holds out.
 
     n_iter_no_change : int, default=10
-        Passes without an improvement after which early stopping stops.
+        Epochs without an improvement after which early stopping stops.
 
     tol : float, default=1e-4
         Smallest improvement of the loss that counts.
@@ -109,7 +110,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Called by the training loop, for instance to log.
 
     checkpoint_dir : str, path-like or None, default=None
-        Folder in which ``fit`` and ``fit_stream`` keep their state after each pass, in a file of
+        Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
         ``random_state``, an int, then goes on where an earlier one was cut off, to the same
         bits; one that had finished is read, not repeated. Needs the extra ``files``.
@@ -130,13 +131,13 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         The trained pretext task; its ``encoder`` makes the embedding.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean training loss of each pass.
+        Mean training loss of each epoch.
 
     validation_scores_ : list of float
-        Negative loss on the held-out rows after each pass. Only with ``early_stopping=True``.
+        Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
         Directions that the last layer makes use of on training rows, from 1 to ``n_components``
@@ -309,14 +310,14 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         """
         _, table = self._checked_and_encoded(X)
         mask = draw_mask(table, SCORING_RATE, torch.Generator().manual_seed(SCORING_SEED))
-        losses = self._cell_losses(blank(table, mask), table)
+        losses = self._cell_losses(mark_missing(table, mask), table)
         return self._deviance_explained(losses, table, mask)
 
     def _output(self, table):
         return self._apply_head(self.module_.value_head, self._embed_last(table))
 
     def _fill(self, X: Any, table, mask: np.ndarray) -> Any:
-        hidden = blank(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
+        hidden = mark_missing(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
         filled = self._decode(self._output(hidden), index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame):
             columns = [

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ssl._callbacks import SCHEDULES
 from sklearn_ssl._compat import Interval, StrOptions
+from sklearn_ssl._training.callbacks import SCHEDULES
 
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

@@ -8,9 +8,9 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._objectives import cell_losses, deviance_explained, marginal_output
-from sklearn_ssl._schema import N_RESERVED, Schema
-from sklearn_ssl._views import Batch
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._pretext.losses import cell_losses, deviance_explained, marginal_output
+from sklearn_ssl._table.schema import N_RESERVED, Schema
 
 
 class CellModelMixin:

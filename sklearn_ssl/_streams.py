@@ -6,19 +6,16 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
-from pandas.api.types import union_categoricals
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_ssl._callbacks import SCHEDULES
-from sklearn_ssl._checkpoints import Checkpoints, checkpoints_of
-from sklearn_ssl._compat import num_samples
-from sklearn_ssl._fitting import safe_fit
-from sklearn_ssl._processes import OneProcess
-from sklearn_ssl._training import TrainingResult
-from sklearn_ssl._views import Batch
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._table.chunks import buffers
+from sklearn_ssl._training.callbacks import SCHEDULES
+from sklearn_ssl._training.checkpoints import Checkpoints, checkpoints_of
+from sklearn_ssl._training.loop import TrainingResult
+from sklearn_ssl._training.processes import OneProcess
+from sklearn_ssl._training.safety import safe_fit
 
 Stream = Iterable[Any] | Callable[[], Iterable[Any]]
 
@@ -40,7 +37,7 @@ class StreamMixin:
     _encode: Any
     _forget_partial_fit: Any
     _begin: Any
-    _learn_units: Any
+    _learn_scaling: Any
     _train: Any
     _validate_params: Any
     learning_rate: str
@@ -57,7 +54,7 @@ class StreamMixin:
         that appear later share the code of the infrequent ones. Rows are shuffled within a
         buffer, not across buffers: where a file is sorted, let the stream take its parts in a
         random order. Neither early stopping nor labels are available. With ``checkpoint_dir`` the
-        state is kept after each pass; an earlier call goes on where its first buffer was the same.
+        state is kept after each epoch; an earlier call goes on where its first buffer was the same.
 
         Parameters
         ----------
@@ -66,7 +63,7 @@ class StreamMixin:
             and tables, arrays, sparse matrices. A callable, or an iterable such as a list that
             can be gone through again, is read ``max_iter`` times; an iterator, such as pandas'
             chunks or ``pyarrow.dataset.Dataset.to_batches()``, once. The learning rate follows
-            its schedule from pass to pass.
+            its schedule from epoch to epoch.
 
         buffer_size : int, default=10_000
             Most rows that are held in memory at a time, at least 1.
@@ -97,38 +94,38 @@ class StreamMixin:
         with safe_fit(self):
             rng = check_random_state(self.random_state)
             continued = self.warm_start and hasattr(self, "module_")
-            open_pass, n_passes = passes_of(batches, self.max_iter)
-            opened = buffers(open_pass(), buffer_size)
+            open_epoch, n_epochs = epochs_of(batches, self.max_iter)
+            opened = buffers(open_epoch(), buffer_size)
             first = next(opened, np.empty((0, 1)))  # which the check rejects
             X = self._check_table(first, reset=not continued)
             self._begin(X, rng, continued=continued)
             sample = self._encode(X)
             parts: Iterator[Any] = chain([first], opened)
-            passes = Passes(n_passes, rng, checkpoints_of(self))
-            passes.open(self, sample, buffer_size)
-            self._train_passes(passes, parts, lambda: buffers(open_pass(), buffer_size))
+            epochs = StreamEpochs(n_epochs, rng, checkpoints_of(self))
+            epochs.open(self, sample, buffer_size)
+            self._train_epochs(epochs, parts, lambda: buffers(open_epoch(), buffer_size))
             self.n_iter_ = len(self.loss_curve_)
-            self._learn_units(sample)
+            self._learn_scaling(sample)
             self._forget_partial_fit()
         return self
 
-    def _train_passes(
-        self, passes: "Passes", parts: Iterator[Any], reopen: Callable[[], Iterator[Any]]
+    def _train_epochs(
+        self, epochs: "StreamEpochs", parts: Iterator[Any], reopen: Callable[[], Iterator[Any]]
     ) -> None:
-        for number in range(len(passes.losses), passes.n_passes):
-            factor = SCHEDULES[self.learning_rate]((number + 0.5) / passes.n_passes)
-            result = self._train_pass(parts, passes.rng, factor, passes.optimizer_state)
-            passes.end(self, result)
+        for number in range(len(epochs.losses), epochs.n_epochs):
+            factor = SCHEDULES[self.learning_rate]((number + 0.5) / epochs.n_epochs)
+            result = self._train_epoch(parts, epochs.rng, factor, epochs.optimizer_state)
+            epochs.end(self, result)
             if result.outcome != "finished":
                 break
-            if number + 1 < passes.n_passes:
+            if number + 1 < epochs.n_epochs:
                 parts = reopen()
-        self.loss_curve_ = passes.losses
+        self.loss_curve_ = epochs.losses
 
-    def _train_pass(
+    def _train_epoch(
         self, parts: Iterator[Any], rng: np.random.RandomState, factor: float, state: Any
     ) -> TrainingResult:
-        """Train on one part after the other; the loss is that of the pass."""
+        """Train on one part after the other; the loss is that of the epoch."""
         result, total, n_rows = None, 0.0, 0
         for X in parts:
             table = self._encode(self._check_table(X, reset=False))
@@ -148,28 +145,28 @@ class StreamMixin:
                 break
         if result is None:
             raise ValueError(
-                "The stream had no rows left for another pass. Give a callable that returns a "
+                "The stream had no rows left for another epoch. Give a callable that returns a "
                 "fresh iterable at each call, or an iterator, which is read once."
             )
         return replace(result, loss_curve=[total / n_rows])
 
 
 @dataclass
-class Passes:
-    """What lasts from one pass over a stream to the next, on disk too where that is wanted."""
+class StreamEpochs:
+    """What lasts from one epoch over a stream to the next, on disk too where that is wanted."""
 
-    n_passes: int
+    n_epochs: int
     rng: np.random.RandomState
     checkpoints: Checkpoints | None
     losses: list[float] = field(default_factory=list)
     optimizer_state: dict[str, Any] | None = None
 
     def open(self, estimator: Any, sample: Batch, buffer_size: int) -> None:
-        """Go on from the passes of an earlier call, if there are any."""
+        """Go on from the epochs of an earlier call, if there are any."""
         if self.checkpoints is None:
             return
         tensors = [*estimator.module_.state_dict().values(), *sample]
-        settings = {"rng": self.rng, "n_passes": self.n_passes, "buffer_size": buffer_size}
+        settings = {"rng": self.rng, "n_epochs": self.n_epochs, "buffer_size": buffer_size}
         state = self.checkpoints.open(tensors, OneProcess(), **settings)
         if state is not None:
             estimator.module_.load_state_dict(state["weights"])
@@ -177,7 +174,7 @@ class Passes:
             self.losses, self.optimizer_state = state["losses"], state["optimizer"]
 
     def end(self, estimator: Any, result: TrainingResult) -> None:
-        """Take the outcome of a pass down."""
+        """Take the outcome of an epoch down."""
         self.losses += result.loss_curve
         self.optimizer_state = result.optimizer_state
         if self.checkpoints is not None and result.outcome == "finished":
@@ -191,50 +188,8 @@ class Passes:
             )
 
 
-def passes_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Any]], int]:
+def epochs_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Any]], int]:
     """What opens the stream, and how often it can be read."""
     if callable(stream):
         return stream, max_iter
     return (lambda: stream), 1 if iter(stream) is stream else max_iter
-
-
-def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
-    """Regroup the rows of tables into tables of ``size`` rows and a last one of at most as many."""
-    held: list[Any] = []
-    n_held = 0
-    for table in tables:
-        start, n_rows = 0, num_samples(table)
-        while start < n_rows:
-            part = _slice(table, start, min(size - n_held, n_rows - start))
-            held.append(part)
-            start, n_held = start + num_samples(part), n_held + num_samples(part)
-            if n_held == size:
-                yield _concatenate(held)
-                held, n_held = [], 0
-    if held:
-        yield _concatenate(held)
-
-
-def _slice(table: Any, start: int, n_rows: int) -> Any:
-    """Some rows of a table; of Arrow and Polars only these are converted to pandas."""
-    rows = slice(start, start + n_rows)
-    if isinstance(table, pd.DataFrame):
-        return table.iloc[rows]
-    if hasattr(table, "to_pandas"):
-        return table.slice(start, n_rows).to_pandas()
-    return table.tocsr()[rows] if hasattr(table, "tocsr") else np.asarray(table)[rows]
-
-
-def _concatenate(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
-    if not isinstance(parts[0], pd.DataFrame):
-        return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
-    frame = pd.concat(parts, ignore_index=True)
-    for name in frame.columns:
-        columns = [part[name] for part in parts if name in part]
-        is_category = all(isinstance(c.dtype, pd.CategoricalDtype) for c in columns)
-        # Categories that differ from part to part would be merged into numbers or objects.
-        if is_category and not isinstance(frame[name].dtype, pd.CategoricalDtype):
-            frame[name] = union_categoricals(columns, ignore_order=True)
-    return frame

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ssl._base import BaseEmbedder
-from sklearn_ssl._checkpoints import checkpoints_of
-from sklearn_ssl._fitting import draw_seed, safe_fit
-from sklearn_ssl._process_group import ManyProcesses, OnAllRows, started_processes
-from sklearn_ssl._training import resolve_device
+from sklearn_ssl._training.checkpoints import checkpoints_of
+from sklearn_ssl._training.options import resolve_device
+from sklearn_ssl._training.process_group import ManyProcesses, OnAllRows, started_processes
+from sklearn_ssl._training.safety import draw_seed, safe_fit
 
 
 def fit(estimator: Any, X: Any) -> Any:
@@ -28,7 +28,7 @@ def fit(estimator: Any, X: Any) -> Any:
         together. With ``checkpoint_dir`` the first process keeps the state of all.
 
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The rows of this process; they should be about as many in each, in any order. A pass takes
+        The rows of this process; they should be about as many in each, in any order. An epoch takes
         as many from each as the smallest part has, drawn anew. The columns, their categories and
         the units of the embedding are learned from those of the first process.
 
@@ -86,7 +86,7 @@ def fit(estimator: Any, X: Any) -> Any:
         result = _train(estimator, table, rng, processes)
         estimator.loss_curve_, estimator.n_iter_ = result.loss_curve, len(result.loss_curve)
         if not processes.rank:
-            estimator._learn_units(table)
+            estimator._learn_scaling(table)
         estimator._forget_partial_fit()
         _share_attributes(estimator, processes)
     return estimator

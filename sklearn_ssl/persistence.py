@@ -10,13 +10,13 @@ from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_ssl._codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
-from sklearn_ssl._files import read_file, write_file
-from sklearn_ssl._finetuned_classifier import FineTunedClassifier
-from sklearn_ssl._finetuned_regressor import FineTunedRegressor
+from sklearn_ssl._finetuning.classifier import FineTunedClassifier
+from sklearn_ssl._finetuning.regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._serialization.codec import DAMAGE, Store, decode, encode
+from sklearn_ssl._serialization.container import read_file, write_file
 
 ESTIMATORS: dict[str, type] = {
     estimator.__name__: estimator

@@ -20,9 +20,9 @@ from sklearn.utils import estimator_checks
 from skorch.callbacks import Callback
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl._batches import TableDataset
-from sklearn_ssl._codec import Store, decode
-from sklearn_ssl._files import read_file
+from sklearn_ssl._serialization.codec import Store, decode
+from sklearn_ssl._serialization.container import read_file
+from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl.persistence import load, save
 
 SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0}
@@ -38,8 +38,8 @@ EMBEDDERS = [
 every = pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda e: type(e).__name__)
 
 
-class Passes(Callback):
-    """Count passes, and fail in the middle of one of them."""
+class StreamEpochs(Callback):
+    """Count epochs, and fail in the middle of one of them."""
 
     def __init__(self, fail_in=None, error=ZeroDivisionError):
         self.fail_in = fail_in
@@ -75,11 +75,11 @@ def state_of(path):
 @pytest.mark.parametrize("fail_in", [1, 2, 6])
 def test_a_fit_goes_on_where_it_was_cut_off_to_the_same_bits(embedder, fail_in, flowers, tmp_path):
     whole = clone(embedder).fit(flowers)
-    cut_off = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[Passes(fail_in)])
+    cut_off = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[StreamEpochs(fail_in)])
     with pytest.raises(ZeroDivisionError):
         cut_off.fit(flowers)
     assert not hasattr(cut_off, "module_")
-    rest = Passes()
+    rest = StreamEpochs()
     resumed = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[rest]).fit(flowers)
     assert rest.made == whole.n_iter_ - (fail_in - 1)
     assert bits(resumed, flowers) == bits(whole, flowers)
@@ -94,8 +94,8 @@ def test_a_fit_with_labels_goes_on_and_other_labels_are_another_fit(flowers, tmp
     whole = clone(guided).fit(flowers, labels)
     guided.set_params(checkpoint_dir=tmp_path)
     with pytest.raises(ZeroDivisionError):
-        clone(guided).set_params(callbacks=[Passes(3)]).fit(flowers, labels)
-    rest, others = Passes(), Passes()
+        clone(guided).set_params(callbacks=[StreamEpochs(3)]).fit(flowers, labels)
+    rest, others = StreamEpochs(), StreamEpochs()
     resumed = clone(guided).set_params(callbacks=[rest]).fit(flowers, labels)
     assert bits(resumed, flowers) == bits(whole, flowers)
     clone(guided).set_params(callbacks=[others]).fit(flowers, labels[::-1].copy())
@@ -106,7 +106,7 @@ def test_a_fit_with_labels_goes_on_and_other_labels_are_another_fit(flowers, tmp
 def test_a_finished_fit_is_read_and_not_repeated(embedder, flowers, tmp_path):
     embedder = clone(embedder).set_params(checkpoint_dir=str(tmp_path / "made" / "here"))
     first = clone(embedder).fit(flowers)
-    again = Passes()
+    again = StreamEpochs()
     second = clone(embedder).set_params(callbacks=[again]).fit(flowers)
     assert again.made == 0
     assert second.n_iter_ == first.n_iter_ == len(second.loss_curve_)
@@ -115,12 +115,12 @@ def test_a_finished_fit_is_read_and_not_repeated(embedder, flowers, tmp_path):
 
 def test_fits_that_stopped_early_or_diverged_stay_so(flowers, tmp_path):
     early = DenoisingAutoencoder(**SMALL, early_stopping=True, n_iter_no_change=2, tol=1e9)
-    for embedder, n_passes in ((early, 3), (clone(early).set_params(learning_rate_init=1e30), 2)):
+    for embedder, n_epochs in ((early, 3), (clone(early).set_params(learning_rate_init=1e30), 2)):
         embedder.set_params(checkpoint_dir=tmp_path)
-        first, counts = clone(embedder), [Passes(), Passes()]
+        first, counts = clone(embedder), [StreamEpochs(), StreamEpochs()]
         second = clone(embedder).set_params(callbacks=[counts[1]])
         first.set_params(callbacks=[counts[0]])
-        if n_passes == 2:
+        if n_epochs == 2:
             with pytest.warns(ConvergenceWarning, match="no longer finite"):
                 first.fit(flowers)
             with pytest.warns(ConvergenceWarning, match="no longer finite"):
@@ -128,7 +128,7 @@ def test_fits_that_stopped_early_or_diverged_stay_so(flowers, tmp_path):
         else:
             first.fit(flowers)
             second.fit(flowers)
-        assert counts[0].made <= n_passes
+        assert counts[0].made <= n_epochs
         assert counts[1].made == 0
         assert bits(first, flowers) == bits(second, flowers)
 
@@ -136,10 +136,10 @@ def test_fits_that_stopped_early_or_diverged_stay_so(flowers, tmp_path):
 def test_an_interrupted_fit_can_be_used_and_gone_on_with(flowers, tmp_path):
     whole = clone(EMBEDDERS[0]).fit(flowers)
     embedder = clone(EMBEDDERS[0]).set_params(checkpoint_dir=tmp_path)
-    embedder.set_params(callbacks=[Passes(4, KeyboardInterrupt)])
+    embedder.set_params(callbacks=[StreamEpochs(4, KeyboardInterrupt)])
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         assert np.isfinite(embedder.fit_transform(flowers)).all()
-    rest = Passes()
+    rest = StreamEpochs()
     assert bits(embedder.set_params(callbacks=[rest]).fit(flowers), flowers) == bits(whole, flowers)
     assert rest.made == 3
 
@@ -149,8 +149,8 @@ def test_warm_starts_go_on_too(flowers, tmp_path):
     embedder = clone(EMBEDDERS[2]).set_params(warm_start=True, checkpoint_dir=tmp_path)
     embedder.fit(flowers)
     with pytest.raises(ZeroDivisionError):
-        embedder.set_params(callbacks=[Passes(3)]).fit(flowers)
-    rest = Passes()
+        embedder.set_params(callbacks=[StreamEpochs(3)]).fit(flowers)
+    rest = StreamEpochs()
     embedder.set_params(callbacks=[rest]).fit(flowers)
     assert rest.made == 4
     assert bits(embedder, flowers) == bits(whole, flowers)
@@ -162,9 +162,9 @@ def test_streams_go_on_at_the_pass(fail_in, flowers, tmp_path):
     parts = [flowers.iloc[start : start + 40] for start in range(0, 150, 40)]
     whole = clone(EMBEDDERS[1]).fit_stream(parts, buffer_size=50)
     embedder = clone(EMBEDDERS[1]).set_params(checkpoint_dir=tmp_path)
-    with pytest.raises(ZeroDivisionError):  # each of the three buffers of a pass counts as one
-        embedder.set_params(callbacks=[Passes(fail_in)]).fit_stream(parts, buffer_size=50)
-    rest = Passes()
+    with pytest.raises(ZeroDivisionError):  # each of the three buffers of an epoch counts as one
+        embedder.set_params(callbacks=[StreamEpochs(fail_in)]).fit_stream(parts, buffer_size=50)
+    rest = StreamEpochs()
     embedder.set_params(callbacks=[rest]).fit_stream(lambda: iter(parts), buffer_size=50)
     assert rest.made == 18 - (fail_in - 1) // 3 * 3
     assert bits(embedder, flowers) == bits(whole, flowers)
@@ -183,21 +183,21 @@ import torch
 from skorch.callbacks import Callback
 from pathlib import Path
 from sklearn_ssl import DenoisingAutoencoder
-from sklearn_ssl._files import read_file
+from sklearn_ssl._serialization.container import read_file
 
 FOLDER, N_KILLS = sys.argv[1], int(sys.argv[2])
 X = np.random.default_rng(0).normal(size=(60, 6))
 
 class Note(Callback):
     def on_epoch_begin(self, net, **kwargs):
-        time.sleep(0.03)  # a pass that takes its time, and none of the processor's
+        time.sleep(0.03)  # an epoch that takes its time, and none of the processor's
 
     def on_epoch_end(self, net, **kwargs):
         os.pwrite(notes, b"%6d" % len(net.history), 0)
 
-def fit(n_passes, **settings):
+def fit(n_epochs, **settings):
     return DenoisingAutoencoder(
-        8, hidden_layer_sizes=(64,), max_iter=n_passes, random_state=0, **settings
+        8, hidden_layer_sizes=(64,), max_iter=n_epochs, random_state=0, **settings
     ).fit(X)
 
 def n_written():
@@ -213,12 +213,12 @@ torch.set_num_threads(1)
 fit(1)  # loads what is loaded once
 rng = random.Random(0)
 n_kills = n_seen = 0
-# As many passes as no run before a kill can make.
-n_passes = 20 * N_KILLS
+# As many epochs as no run before a kill can make.
+n_epochs = 20 * N_KILLS
 while n_kills < N_KILLS:
     child = os.fork()
     if not child:
-        fit(n_passes, checkpoint_dir=FOLDER, callbacks=[Note()])
+        fit(n_epochs, checkpoint_dir=FOLDER, callbacks=[Note()])
         os._exit(0)
     time.sleep(rng.uniform(0, 0.4))
     os.kill(child, signal.SIGKILL)
@@ -226,13 +226,13 @@ while n_kills < N_KILLS:
     assert os.WIFSIGNALED(status), "the fit ended before it was killed"
     n_kills += 1
     noted = int(os.pread(notes, 6, 0) or 0)
-    # A pass is noted just before it is written.
+    # An epoch is noted just before it is written.
     assert noted - 1 <= n_written() <= noted, (noted, n_written())
     n_seen = max(n_seen, n_written())
-resumed = fit(n_passes, checkpoint_dir=FOLDER)
+resumed = fit(n_epochs, checkpoint_dir=FOLDER)
 assert os.listdir(FOLDER) == [os.path.basename(n) for n in os.listdir(FOLDER) if n[0] != "."]
-same = resumed.transform(X).tobytes() == fit(n_passes).transform(X).tobytes()
-print(f"{n_kills} kills, {n_seen} of {n_passes} passes before the last; same bits: {same}")
+same = resumed.transform(X).tobytes() == fit(n_epochs).transform(X).tobytes()
+print(f"{n_kills} kills, {n_seen} of {n_epochs} epochs before the last; same bits: {same}")
 """
     arguments = [sys.executable, "-c", code, str(tmp_path / "folder"), str(N_KILLS)]
     # Neither CUDA nor gradients survive a fork where torch sees a GPU.
@@ -255,7 +255,7 @@ def test_other_tables_and_parameters_have_files_of_their_own(flowers, tmp_path):
         (clone(embedder).set_params(noise_level=0.2), flowers),
         (clone(embedder).set_params(max_iter=2), flowers),
         (clone(embedder).set_params(random_state=1), flowers),
-        (clone(embedder).set_params(verbose=True, callbacks=[Passes()]), flowers),
+        (clone(embedder).set_params(verbose=True, callbacks=[StreamEpochs()]), flowers),
         (clone(embedder), other_cell),
         (ContrastiveEmbedder(**SMALL, checkpoint_dir=tmp_path), flowers),
         (clone(embedder), flowers),
@@ -285,7 +285,7 @@ def test_a_search_shares_a_folder_and_goes_on_where_it_was(flowers, tmp_path):
         search = GridSearchCV(kept, grid, cv=2).fit(flowers)
         scores = [found.cv_results_["mean_test_score"].tolist() for found in (search, plain)]
         assert scores[0] == scores[1]
-        # Four fits, and that of the best on all rows; the second time none of them makes a pass.
+        # Four fits, and that of the best on all rows; the second time none of them makes an epoch.
         written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
         assert len(written) == 5
         assert written == first.setdefault("written", written)

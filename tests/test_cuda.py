@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
 from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
-from sklearn_ssl._training import resolve_device
+from sklearn_ssl._training.options import resolve_device
 
 if not torch.cuda.is_available():
     pytest.skip("needs a GPU with CUDA", allow_module_level=True)

@@ -42,7 +42,7 @@ def polylines(figure):
 def test_diagram_shows_the_losses_once_fitted():
     autoencoder = DenoisingAutoencoder(**SMALL)
     assert "<svg" not in html_of(autoencoder)
-    assert "Loss over 3 passes" in html_of(autoencoder.fit(X))
+    assert "Loss over 3 epochs" in html_of(autoencoder.fit(X))
     assert autoencoder._repr_html_().count("<svg") == 1
 
 
@@ -55,14 +55,14 @@ def test_fine_tuned_estimators_show_the_held_out_loss_from_before_the_first_pass
     classifier = FineTunedClassifier(DenoisingAutoencoder(**SMALL), max_iter=2, random_state=0)
     figure = draw_losses(classifier.fit(X, Y))
     assert "held-out rows" in figure
-    assert "Loss over 2 passes" in figure
+    assert "Loss over 2 epochs" in figure
 
 
 def test_words_are_those_of_the_losses():
-    assert 'aria-label="Mean loss over 2 passes: training rows 3 to 1.5"' in draw_losses(
+    assert 'aria-label="Mean loss over 2 epochs: training rows 3 to 1.5"' in draw_losses(
         Trained([3.0, 1.5])
     )
-    assert "Loss over 1 pass:" in draw_losses(Trained([3.0]))
+    assert "Loss over 1 epoch:" in draw_losses(Trained([3.0]))
 
 
 def test_falling_losses_go_down_from_left_to_right():

@@ -20,9 +20,9 @@ from sklearn_ssl import (
     MaskedFeaturePredictor,
     distributed,
 )
-from sklearn_ssl._batches import BatchIterator, TableDataset
-from sklearn_ssl._callbacks import SCHEDULES
-from sklearn_ssl._process_group import ManyProcesses, OnAllRows, started_processes
+from sklearn_ssl._training.callbacks import SCHEDULES
+from sklearn_ssl._training.dataset import BatchIterator, TableDataset
+from sklearn_ssl._training.process_group import ManyProcesses, OnAllRows, started_processes
 from sklearn_ssl.persistence import load, save
 
 # The weights that both sides start from come from a fit, which rounds by the number of threads.
@@ -116,7 +116,7 @@ def in_each_process(folder):
 
 
 def cut_off(folder, victim):
-    """A fit that keeps its state, in which a process is killed in the third pass."""
+    """A fit that keeps its state, in which a process is killed in the third epoch."""
     from skorch.callbacks import Callback
 
     class Kill(Callback):

@@ -31,7 +31,7 @@ from sklearn_ssl import (
     FineTunedClassifier,
     MaskedFeaturePredictor,
 )
-from sklearn_ssl._files import checksum
+from sklearn_ssl._serialization.container import checksum
 from sklearn_ssl.persistence import ESTIMATORS, load, save
 
 SMALL = {"n_components": 2, "hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}

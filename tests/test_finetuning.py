@@ -23,11 +23,13 @@ from sklearn_ssl import (
     FineTunedRegressor,
     MaskedFeaturePredictor,
 )
-from sklearn_ssl._heads import LinearHead
-from sklearn_ssl._networks import Embedding, Encoder, Linear
-from sklearn_ssl._objectives import class_losses, label_losses, squared_losses
-from sklearn_ssl._pretext import Supervise
-from sklearn_ssl._schema import Schema
+from sklearn_ssl._finetuning.linear_probe import LinearHead
+from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.embedding import Embedding
+from sklearn_ssl._network.layers import Linear
+from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
+from sklearn_ssl._pretext.supervised import Supervise
+from sklearn_ssl._table.schema import Schema
 
 SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2}
 NARROW = {**SMALL, "embedding": "last", "passthrough": False}
@@ -250,7 +252,7 @@ def test_held_out_rows_choose_the_passes_unless_that_is_switched_off():
     chosen = FineTunedClassifier(given, **options).fit(X, y)
     assert 0 <= chosen.best_iter_ <= chosen.n_iter_ <= 4
     assert 1 <= len(chosen.validation_scores_) <= chosen.n_iter_ + 1
-    # At a rate this high no pass is better than the probe, which remains.
+    # At a rate this high no epoch is better than the probe, which remains.
     kept = FineTunedClassifier(given, learning_rate_init=10.0, **options).fit(X, y)
     assert kept.best_iter_ == 0
     frozen = FineTunedClassifier(given, mode="frozen", random_state=0).fit(X, y)

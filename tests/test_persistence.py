@@ -25,7 +25,7 @@ from sklearn_ssl import (
     FineTunedRegressor,
     MaskedFeaturePredictor,
 )
-from sklearn_ssl._files import checksum
+from sklearn_ssl._serialization.container import checksum
 from sklearn_ssl.persistence import TRUSTED_TYPES, load, save
 
 SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2, "random_state": 0}

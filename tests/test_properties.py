@@ -15,8 +15,8 @@ from pandas.api.types import infer_dtype
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl._columns import BinaryColumn, CategoryColumn
-from sklearn_ssl._tabular import TableEncoder
+from sklearn_ssl._table.column import BinaryColumn, CategoryColumn
+from sklearn_ssl._table.encoder import TableEncoder
 
 PROFILES = {"default": 50, "thorough": 1000}
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl._streams import buffers
+from sklearn_ssl._table.chunks import buffers
 
 SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 3, "random_state": 0}
 
@@ -161,7 +161,7 @@ def test_bad_streams_are_told_and_change_nothing(mixed):
         (iter([mixed.iloc[:0]]), "0 sample"),
         ([mixed, mixed.drop(columns="town")], "feature names"),
         ([mixed, mixed.assign(number=np.inf)], "infinity"),
-        (lambda: used_up, "no rows left for another pass"),
+        (lambda: used_up, "no rows left for another epoch"),
     ):
         with pytest.raises(ValueError, match=message):
             embedder.fit_stream(stream, buffer_size=300)

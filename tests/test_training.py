@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from skorch.callbacks import Callback, EpochScoring, LRScheduler, PrintLog
 from torch import nn
 
-from sklearn_ssl._batches import BatchIterator, TableDataset
-from sklearn_ssl._callbacks import SCHEDULES
-from sklearn_ssl._training import TrainingOptions, resolve_device, train
+from sklearn_ssl._training.callbacks import SCHEDULES
+from sklearn_ssl._training.dataset import BatchIterator, TableDataset
+from sklearn_ssl._training.loop import train
+from sklearn_ssl._training.options import TrainingOptions, resolve_device
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -123,14 +124,14 @@ def test_batches_cover_each_row_once_a_pass_and_are_balanced(n_rows, batch_size,
 def test_rows_come_in_order_unless_shuffled_and_then_anew_in_each_pass():
     dataset = TableDataset(*rows(*range(50)))
 
-    def passes(generator):
+    def epochs(generator):
         iterator = BatchIterator(dataset, 50, generator)
         return [next(iter(iterator))[0][:, 0].tolist() for _ in range(2)]
 
-    assert passes(None) == [list(range(50))] * 2
-    first, second = passes(torch.Generator().manual_seed(0))
+    assert epochs(None) == [list(range(50))] * 2
+    first, second = epochs(torch.Generator().manual_seed(0))
     assert first != second
-    assert passes(torch.Generator().manual_seed(0)) == [first, second]
+    assert epochs(torch.Generator().manual_seed(0)) == [first, second]
 
 
 def test_parts_of_a_batch_stay_together():
@@ -452,11 +453,11 @@ def test_averaged_weights_are_judged_and_kept_and_training_goes_on_from_its_own(
 
     pretext, plain = Follow(), Follow()
     options = {"max_iter": 4, "learning_rate_init": 0.1, "seed": 3}
-    averaged = fit(pretext, table, callbacks=[Trace()], averaged_passes=2, **options)
+    averaged = fit(pretext, table, callbacks=[Trace()], averaged_epochs=2, **options)
     assert len(steps) == 12
     mean, means = 0.0, []
     for step, weight in enumerate(steps, start=1):
-        mean += (weight - mean) / min(step + 1, 6)  # two passes of three steps
+        mean += (weight - mean) / min(step + 1, 6)  # two epochs of three steps
         means.append(mean)
     assert ends == pytest.approx(means[2::3], abs=1e-6)
     assert pretext.weight.item() == ends[-1]
@@ -472,6 +473,8 @@ def test_a_judge_decides_when_to_stop():
         def on_epoch_end(self, net, **kwargs):
             net.history.record("valid_loss", next(self.losses))
 
-    result = fit(Follow(), rows(9, 9), judge=Judge(), early_stopping=True, n_iter_no_change=2)
+    result = fit(
+        Follow(), rows(9, 9), validation_callback=Judge(), early_stopping=True, n_iter_no_change=2
+    )
     assert len(result.loss_curve) == 4
     assert result.validation_scores == []

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_ssl._compat import Interval, validate_params
-from sklearn_ssl._spectrum import rank_of_spectrum
+from sklearn_ssl._effective_rank import effective_rank_of_spectrum
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 
@@ -154,7 +154,7 @@ def effective_rank(Z, *, center=False):
     3.0
     """
     Z = check_array(Z, dtype=np.float64)
-    return rank_of_spectrum(svdvals(Z - Z.mean(axis=0) if center else Z))
+    return effective_rank_of_spectrum(svdvals(Z - Z.mean(axis=0) if center else Z))
 
 
 @validate_params({"Z1": ["array-like"], "Z2": ["array-like"]}, prefer_skip_nested_validation=True)

@@ -17,7 +17,7 @@ from sklearn_ssl._compat import (
     safe_indexing,
     validate_params,
 )
-from sklearn_ssl._spectrum import rank_of_spectrum
+from sklearn_ssl._effective_rank import effective_rank_of_spectrum
 from sklearn_ssl.evaluation._estimators import (
     RAW,
     check_estimators,
@@ -241,7 +241,7 @@ def _measures(
     measures = {
         name: {
             "width": Z.shape[1],
-            "effective_rank": rank_of_spectrum(spectra[name]),
+            "effective_rank": effective_rank_of_spectrum(spectra[name]),
             "alignment": alignment(Z, dense(views[name])) if name in views else np.nan,
             "uniformity": uniformity(Z),
         }

@@ -1,4 +1,4 @@
-"""Figure of the loss against passes over the training rows."""
+"""Figure of the loss against epochs over the training rows."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from sklearn_ssl.evaluation._style import COLOURS, make_axes, tidy
 
 
 class TrainingCurveDisplay:
-    """Loss against passes over the training rows.
+    """Loss against epochs over the training rows.
 
     Make one with :meth:`from_estimator`. To compare estimators, draw the second display on the
     axes of the first; their losses must have the same units for that.
 
     Parameters
     ----------
-    loss_curve : array-like of shape (n_passes,)
-        Mean training loss of each pass.
+    loss_curve : array-like of shape (n_epochs,)
+        Mean training loss of each epoch.
 
-    validation_curve : array-like of shape (n_passes,) or None, default=None
-        Loss on held-out rows after each pass.
+    validation_curve : array-like of shape (n_epochs,) or None, default=None
+        Loss on held-out rows after each epoch.
 
     name : str or None, default=None
         Name of the estimator in the legend.
@@ -111,11 +111,11 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        loss_curve : array-like of shape (n_passes,)
-            Mean training loss of each pass.
+        loss_curve : array-like of shape (n_epochs,)
+            Mean training loss of each epoch.
 
-        validation_curve : array-like of shape (n_passes,) or None, default=None
-            Loss on held-out rows after each pass.
+        validation_curve : array-like of shape (n_epochs,) or None, default=None
+            Loss on held-out rows after each epoch.
 
         name : str or None, default=None
             Name in the legend.
@@ -155,7 +155,7 @@ class TrainingCurveDisplay:
                 self.validation_curve, "held-out rows", color=color, linestyle="--"
             )
             self._mark_best(color)
-        ax.set(xlabel="Passes over the training rows", ylabel="Mean loss", title="Training")
+        ax.set(xlabel="Epochs over the training rows", ylabel="Mean loss", title="Training")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(frameon=False, fontsize="small")
         ax.grid(axis="y", alpha=0.3)
@@ -164,7 +164,7 @@ class TrainingCurveDisplay:
 
     def _draw(self, curve: Any, rows: str, **style: Any) -> Any:
         label = rows if self.name is None else f"{self.name}, {rows}"
-        # A single pass would not show as a line.
+        # A single epoch would not show as a line.
         marker = "o" if len(curve) == 1 else None
         (line,) = self.ax_.plot(
             np.arange(1, len(curve) + 1), curve, label=label, marker=marker, **style
@@ -180,5 +180,5 @@ class TrainingCurveDisplay:
             marker="o",
             markerfacecolor="none",
             color=color,
-            label=f"lowest, after pass {best + 1}",
+            label=f"lowest, after epoch {best + 1}",
         )

@@ -30,8 +30,8 @@ def test_it_shows_training_and_held_out_losses(X):
         "DenoisingAutoencoder, held-out rows",
     ]
     best = int(np.argmax(fitted.validation_scores_)) + 1
-    assert labels[2] == f"lowest, after pass {best}"
-    assert display.ax_.get_xlabel() == "Passes over the training rows"
+    assert labels[2] == f"lowest, after epoch {best}"
+    assert display.ax_.get_xlabel() == "Epochs over the training rows"
 
 
 def test_without_held_out_rows_there_is_one_line(X):

@@ -1,0 +1,306 @@
+"""A pretrained encoder continued under labels, as a classifier."""
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length, compute_sample_weight
+
+from sklearn_ssl._compat import StrOptions, fit_context
+from sklearn_ssl._finetuning.base import BaseFineTuned
+from sklearn_ssl._labels import check_classes, index_classes
+from sklearn_ssl._training.safety import safe_fit
+
+
+class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
+    """Classifier that continues a pretrained encoder under labels.
+
+    A linear head is first fitted on the frozen embedding, with a penalty that held-out rows
+    choose. Encoder and head are then trained together [1]_, and the running mean of their weights
+    is kept [2]_. The number of epochs is the one after which that mean tells held-out rows best,
+    apart from its overconfidence [3]_; where no epoch is better by more than chance, the linear
+    probe remains. With at most 2,000 labels every labeled row is held out once. In the end all
+    labeled rows are trained on for that many epochs.
+
+    Parameters
+    ----------
+    transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
+FrozenEstimator or None, default=None
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
+        rows given, the unlabeled ones too; it is shown labels only where its own
+        ``supervision_weight`` is positive. None stands for ``DenoisingAutoencoder()``. Where the
+        classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
+        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
+
+    mode : {"gradual", "full", "frozen"}, default="gradual"
+        "gradual" trains the head first and then the encoder with it; "full" trains both
+        together from a head at zero; "frozen" trains the head alone, a linear probe.
+
+    encoder_rate : float, default=1.0
+        Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
+        keep the encoder closer to where it was.
+
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes in the labeled loss, as in
+        :func:`sklearn.utils.class_weight.compute_sample_weight`.
+
+    consistency_weight : float, default=0.0
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_.
+        Without unlabeled rows, and in mode "frozen", it has no effect.
+
+    batch_size : int or "auto", default="auto"
+        Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+
+    learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
+        Schedule of the learning rate. The others end at rates near zero, the search for the number
+        of epochs after ``max_iter`` and the last fit after the number found, so that the two
+        differ.
+
+    learning_rate_init : float, default=1e-3
+        Highest learning rate.
+
+    weight_decay : float, default=1e-5
+        Decoupled weight decay of AdamW.
+
+    max_iter : int, default=50
+        Most epochs over the labeled rows.
+
+    early_stopping : bool, default=True
+        Whether held-out rows choose the number of epochs; with False it is ``max_iter``.
+
+    validation_fraction : float, default=0.2
+        Share of the labeled rows that is held out at a time, at most 0.5.
+
+    n_iter_no_change : int, default=10
+        Epochs without an improvement after which the search for the best number ends.
+
+    tol : float, default=1e-4
+        Smallest improvement of the held-out loss that counts.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    verbose : bool, default=False
+        Whether to show a progress bar on a terminal.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes; for multilabel targets the numbers of the labels.
+
+    transformer_ : object
+        The fitted transformer; its ``transform`` returns the embedding that the head reads.
+
+    coef_ : ndarray of shape (n_outputs, n_features_out)
+        Weights of the head; one output for two classes, otherwise one each.
+
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercepts of the head.
+
+    temperature_ : float
+        What the outputs were divided by, in ``coef_`` and ``intercept_``, for the lowest loss of
+        held-out rows, and at least 1. It is 1 where no epochs were chosen.
+
+    C_ : float
+        The penalty chosen for the head, as in
+        :class:`~sklearn.linear_model.LogisticRegression`.
+
+    best_iter_ : int
+        Epochs made from the linear probe on; 0 where the probe was not beaten.
+
+    n_iter_ : int
+        Epochs tried.
+
+    validation_scores_ : list of float
+        Negative held-out loss, at the best temperature, before the first epoch and after each that
+        all folds have made. Only where epochs are chosen by it.
+
+    loss_curve_ : list of float
+        Mean training loss of each of the ``best_iter_`` epochs.
+
+    n_features_in_ : int
+        Number of columns seen while fitting.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where all are strings.
+
+    See Also
+    --------
+    FineTunedRegressor : The same for numbers.
+    sklearn.semi_supervised.SelfTrainingClassifier : Labels the unlabeled rows by itself.
+
+    Notes
+    -----
+    ``y=-1`` marks an unlabeled row, and so does a multilabel row of -1. Strings need
+    ``dtype=object`` to stand beside -1. Where ``y`` consists of -1 and 1 and nothing else, both
+    are classes: a single class could not be learned, and the coding is common.
+
+    A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
+    are equal on average only. A row of weight zero counts as unlabeled.
+
+    References
+    ----------
+    .. [1] A. Kumar et al., "Fine-tuning can distort pretrained features and underperform
+       out-of-distribution", ICLR (2022).
+    .. [2] B. T. Polyak and A. B. Juditsky, "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30 (1992).
+    .. [3] C. Guo et al., "On calibration of modern neural networks", ICML (2017).
+    .. [4] J. Yoon et al., "VIME: Extending the success of self- and semi-supervised learning to
+       tabular domain", NeurIPS (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> few = np.where(np.arange(150) % 10 == 0, y, -1)
+    >>> transformer = DenoisingAutoencoder(8, hidden_layer_sizes=(32,), random_state=0)
+    >>> classifier = FineTunedClassifier(transformer, max_iter=5, random_state=0).fit(X, few)
+    >>> bool(classifier.score(X, y) > 0.85)
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseFineTuned._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    _calibrates = True
+
+    def __init__(
+        self,
+        transformer=None,
+        *,
+        mode="gradual",
+        encoder_rate=1.0,
+        class_weight=None,
+        consistency_weight=0.0,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=1e-3,
+        weight_decay=1e-5,
+        max_iter=50,
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=10,
+        tol=1e-4,
+        random_state=None,
+        verbose=False,
+    ):
+        self.transformer = transformer
+        self.mode = mode
+        self.encoder_rate = encoder_rate
+        self.class_weight = class_weight
+        self.consistency_weight = consistency_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Learn classes from the labeled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Labeled and unlabeled rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, -1 for unlabeled rows; or an indicator matrix of labels.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows in the labeled loss.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            Where the table cannot be read, or fewer than two classes are labeled.
+        """
+        with safe_fit(self):
+            X = self._check_X(X, reset=True)
+            name = type(self).__name__
+            y, is_labeled = check_classes(y, name)
+            check_consistent_length(X, y)
+            weight = self._check_weight(sample_weight, X) * is_labeled
+            target, self.classes_ = index_classes(y, weight, name)
+            if self.class_weight is not None:
+                factors = compute_sample_weight(self.class_weight, y[is_labeled])
+                target.weight[is_labeled] *= factors
+            self._is_multilabel = y.ndim == 2
+            self._learn(X, target)
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Outputs of the head: log-odds up to a constant of the row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, the log-odds of ``classes_[1]``.
+        """
+        output = self._output(X)
+        return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``. Rows sum to 1, except for multilabel targets, where
+            every column is the probability of one label.
+        """
+        scores = self.decision_function(X)
+        if self._is_multilabel:
+            return expit(scores)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return softmax(scores, axis=1)
+
+    def predict(self, X) -> np.ndarray:
+        """Most probable classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Classes, or an indicator matrix of labels.
+        """
+        scores = self.decision_function(X)
+        if self._is_multilabel:
+            return (scores > 0).astype(np.int64)
+        return self.classes_[
+            (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        ]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

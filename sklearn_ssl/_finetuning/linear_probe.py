@@ -1,0 +1,115 @@
+"""Linear heads on a fixed embedding: a convex problem, solved in double precision."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sklearn_ssl._pretext.losses import Losses
+
+Head = tuple[Tensor, Tensor]
+
+PRIOR_VARIANCES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Inverse strengths of the penalty among which held-out rows choose."""
+
+MAX_STEPS = 300
+
+
+class LinearHead:
+    """Minimize a weighted mean loss plus half a penalty times the squared norm of the weights.
+
+    Parameters
+    ----------
+    embedding : Tensor of shape (n_rows, width), float64
+        Features.
+
+    target : Tensor of shape (n_rows,) or (n_rows, n_outputs)
+        What ``losses`` compares outputs with.
+
+    weight : Tensor of shape (n_rows,)
+        Of the rows.
+
+    losses : callable
+        Loss of each row from outputs and targets.
+
+    n_outputs : int
+        Outputs of the head.
+    """
+
+    def __init__(
+        self, embedding: Tensor, target: Tensor, weight: Tensor, losses: Losses, n_outputs: int
+    ):
+        self.basis = None
+        if 2 * len(embedding) < embedding.shape[1]:
+            # The weights lie in the span of the rows: few rows make a small problem.
+            _, _, self.basis = torch.linalg.svd(embedding, full_matrices=False)
+            embedding = embedding @ self.basis.T
+        self.embedding = embedding
+        self.target = target.double() if target.is_floating_point() else target
+        self.weight = weight
+        self.losses = losses
+        shapes = ((n_outputs, embedding.shape[1]), (n_outputs,))
+        self.head = [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+
+    def fit(self, variance: float) -> Head:
+        """Solve for the penalty ``1 / (variance * n_rows)``, starting at the last solution.
+
+        Returns
+        -------
+        head : tuple of Tensor
+            Weights of shape (n_outputs, width) and intercepts, which are not penalized.
+        """
+        head = [part.requires_grad_() for part in self.head]
+        solver = torch.optim.LBFGS(
+            head,
+            max_iter=MAX_STEPS,
+            max_eval=2 * MAX_STEPS,
+            tolerance_grad=1e-7,
+            tolerance_change=1e-10,
+            line_search_fn="strong_wolfe",
+        )
+
+        def objective() -> Tensor:
+            solver.zero_grad()
+            output = self.embedding @ head[0].T + head[1]
+            loss = (self.weight * self.losses(output, self.target)).mean()
+            loss = loss + head[0].square().sum() / (2 * variance * len(self.embedding))
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            solver.step(objective)
+        self.head = [part.detach() for part in head]
+        weights, intercepts = self.head
+        return (weights if self.basis is None else weights @ self.basis), intercepts.clone()
+
+
+def choose_variance(
+    embedding: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    losses: Losses,
+    n_outputs: int,
+    folds: Sequence[tuple[Tensor, Tensor]],
+) -> float:
+    """The prior variance whose heads have the lowest loss on held-out rows.
+
+    It does not depend on the number of rows, so that what a part of them chose holds for all. The
+    search ends where the loss begins to rise: the fits beyond would be the slowest.
+    """
+    best, lowest = PRIOR_VARIANCES[len(PRIOR_VARIANCES) // 2], math.inf
+    problems = [
+        (LinearHead(embedding[kept], target[kept], weight[kept], losses, n_outputs), held_out)
+        for kept, held_out in folds
+    ]
+    for variance in PRIOR_VARIANCES if problems else ():
+        total = 0.0
+        for problem, rows in problems:
+            weights, intercepts = problem.fit(variance)
+            output = embedding[rows] @ weights.T + intercepts
+            total += float((weight[rows] * losses(output, target[rows])).sum())
+        if not total < lowest:
+            break
+        best, lowest = variance, total
+    return best

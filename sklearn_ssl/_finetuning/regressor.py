@@ -1,0 +1,221 @@
+"""A pretrained encoder continued under targets, as a regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_consistent_length
+
+from sklearn_ssl._compat import fit_context
+from sklearn_ssl._finetuning.base import BaseFineTuned
+from sklearn_ssl._labels import check_numbers, scale_numbers
+from sklearn_ssl._training.safety import safe_fit
+
+
+class FineTunedRegressor(RegressorMixin, BaseFineTuned):
+    """Regressor that continues a pretrained encoder under targets.
+
+    It works as :class:`FineTunedClassifier` does, with the squared error as its loss and without
+    a temperature.
+
+    Parameters
+    ----------
+    transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
+FrozenEstimator or None, default=None
+        A fitted one is copied; an unfitted one is cloned and fitted on all rows given. It is
+        shown targets only where its own ``supervision_weight`` is positive. None stands for
+        ``DenoisingAutoencoder()``.
+
+    mode : {"gradual", "full", "frozen"}, default="gradual"
+        "gradual" trains the head first and then the encoder with it; "full" trains both
+        together from a head at zero; "frozen" trains the head alone.
+
+    encoder_rate : float, default=1.0
+        Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
+        keep the encoder closer to where it was.
+
+    consistency_weight : float, default=0.0
+        Weight of the variance of the outputs, in standard deviations of the targets, over three
+        corrupted views of unlabeled rows.
+
+    batch_size : int or "auto", default="auto"
+        Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
+
+    learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
+        Schedule of the learning rate. The others end at rates near zero, the search for the number
+        of epochs after ``max_iter`` and the last fit after the number found, so that the two
+        differ.
+
+    learning_rate_init : float, default=1e-3
+        Highest learning rate.
+
+    weight_decay : float, default=1e-5
+        Decoupled weight decay of AdamW.
+
+    max_iter : int, default=50
+        Most epochs over the labeled rows.
+
+    early_stopping : bool, default=True
+        Whether held-out rows choose the number of epochs; with False it is ``max_iter``.
+
+    validation_fraction : float, default=0.2
+        Share of the labeled rows that is held out at a time, at most 0.5.
+
+    n_iter_no_change : int, default=10
+        Epochs without an improvement after which the search for the best number ends.
+
+    tol : float, default=1e-4
+        Smallest improvement of the held-out loss that counts.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    verbose : bool, default=False
+        Whether to show a progress bar on a terminal.
+
+    Attributes
+    ----------
+    transformer_ : object
+        The fitted transformer; its ``transform`` returns the embedding that the head reads.
+
+    coef_ : ndarray of shape (n_targets, n_features_out)
+        Weights of the head, in units of the targets.
+
+    intercept_ : ndarray of shape (n_targets,)
+        Intercepts of the head, in units of the targets.
+
+    C_ : float
+        The penalty chosen for the head; the inverse of ``alpha`` in
+        :class:`~sklearn.linear_model.Ridge`.
+
+    best_iter_ : int
+        Epochs made from the linear probe on; 0 where the probe was not beaten.
+
+    n_iter_ : int
+        Epochs tried.
+
+    validation_scores_ : list of float
+        Negative held-out loss before the first epoch and after each that all folds have made. Only
+        where epochs are chosen by it.
+
+    loss_curve_ : list of float
+        Mean training loss of each of the ``best_iter_`` epochs.
+
+    n_features_in_ : int
+        Number of columns seen while fitting.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only where all are strings.
+
+    See Also
+    --------
+    FineTunedClassifier : The same for classes.
+
+    Notes
+    -----
+    A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
+    are equal on average only. A row of weight zero counts as unlabeled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> few = np.where(np.arange(442) % 2 == 0, y, np.nan)
+    >>> transformer = DenoisingAutoencoder(
+    ...     8, hidden_layer_sizes=(16,), max_iter=5, random_state=0
+    ... )
+    >>> regressor = FineTunedRegressor(transformer, max_iter=2, random_state=0).fit(X, few)
+    >>> bool(regressor.score(X, y) > 0.4)
+    True
+    """
+
+    _calibrates = False
+
+    def __init__(
+        self,
+        transformer=None,
+        *,
+        mode="gradual",
+        encoder_rate=1.0,
+        consistency_weight=0.0,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=1e-3,
+        weight_decay=1e-5,
+        max_iter=50,
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=10,
+        tol=1e-4,
+        random_state=None,
+        verbose=False,
+    ):
+        self.transformer = transformer
+        self.mode = mode
+        self.encoder_rate = encoder_rate
+        self.consistency_weight = consistency_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Learn targets from the labeled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Labeled and unlabeled rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, NaN where unknown. A row without any target is unlabeled.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows in the labeled loss.
+
+        Returns
+        -------
+        self : object
+            The fitted regressor.
+
+        Raises
+        ------
+        ValueError
+            Where the table cannot be read, or a target is never known.
+        """
+        with safe_fit(self):
+            X = self._check_X(X, reset=True)
+            name = type(self).__name__
+            y, is_labeled = check_numbers(y, name)
+            check_consistent_length(X, y)
+            weight = self._check_weight(sample_weight, X)
+            target, center, scale = scale_numbers(y, weight * is_labeled, name)
+            self._is_1d = y.ndim == 1
+            self._learn(X, target)
+            self.coef_ *= scale[:, None]
+            self.intercept_ = self.intercept_ * scale + center
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+        """
+        output = self._output(X)
+        return output[:, 0] if self._is_1d else output

@@ -1,0 +1,80 @@
+"""How well the epochs of a fit tell rows that it does not train on."""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sklearn_ssl._pretext.losses import Losses
+from sklearn_ssl._training.dataset import BatchIterator, TableDataset
+
+ROWS_PER_BLOCK = 1024
+HIGHEST_TEMPERATURE = 1000.0
+
+
+class ValidationCallback(Callback):
+    """Record the mean loss of held-out rows after each epoch, as ``valid_loss``.
+
+    Parameters
+    ----------
+    rows : TableDataset
+        Numbers, codes, targets and weights of the rows.
+
+    losses : callable
+        Loss of each row from outputs and targets.
+
+    calibrates : bool
+        Whether outputs are divided by their best temperature first. While a network learns, it
+        becomes overconfident: its loss rises where its ranking of the classes still improves.
+
+    Attributes
+    ----------
+    row_losses_ : list of ndarray of shape (n_rows,)
+        Before the first epoch and after each.
+
+    temperatures_ : list of float
+        Likewise.
+    """
+
+    def __init__(self, rows: TableDataset, losses: Losses, *, calibrates: bool):
+        self.rows = rows
+        self.losses = losses
+        self.calibrates = calibrates
+
+    def on_train_begin(self, net, **kwargs):
+        self.row_losses_: list[np.ndarray] = []
+        self.temperatures_: list[float] = []
+        self._measure(net.module_, net.device)
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("valid_loss", self._measure(net.module_, net.device))
+
+    def _measure(self, task, device: str) -> float:
+        task.eval()
+        blocks = []
+        with torch.no_grad():
+            for numeric, codes, target, weight in BatchIterator(self.rows, ROWS_PER_BLOCK):
+                output = task.outputs(numeric.to(device), codes.to(device))
+                blocks.append((output.cpu().double(), target, weight))
+        outputs, target, weight = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+        temperature = 1.0
+        if self.calibrates:
+            temperature = best_temperature(outputs, target, weight, self.losses)
+        losses = weight * self.losses(outputs / temperature, target)
+        self.row_losses_.append(losses.numpy())
+        self.temperatures_.append(temperature)
+        return float(losses.mean())
+
+
+def best_temperature(outputs: Tensor, target: Tensor, weight: Tensor, losses: Losses) -> float:
+    """What to divide outputs by for the lowest loss (Guo et al., 2017), and at least 1.
+
+    Below 1 it would have no bound where rows are few and all of them are told right.
+    """
+
+    def loss(sharpness: float) -> float:
+        return float((weight * losses(outputs * sharpness, target)).mean())
+
+    found = minimize_scalar(loss, bounds=(1 / HIGHEST_TEMPERATURE, 1.0), method="bounded")
+    return float(1 / found.x) if found.fun < loss(1.0) else 1.0

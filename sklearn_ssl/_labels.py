@@ -1,0 +1,154 @@
+"""Targets: labels as the user has them, and what a head has to tell."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.sparse import issparse
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from torch import Tensor
+
+from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
+from sklearn_ssl._table.validation import as_dense
+
+UNLABELLED = -1
+"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a head has to tell of each row.
+
+    Attributes
+    ----------
+    values : Tensor of shape (n_rows,) or (n_rows, n_outputs)
+        Indices of classes; zeros and ones for two classes and for labels; standardized numbers.
+
+    weight : ndarray of shape (n_rows,)
+        Of the rows in the labeled loss; 0 for unlabeled ones.
+
+    losses : callable
+        Loss of each row from outputs and values.
+
+    n_outputs : int
+        Outputs of the head.
+    """
+
+    values: Tensor
+    weight: np.ndarray
+    losses: Losses
+    n_outputs: int
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """Values, and weights with a mean of 1 over the labeled rows."""
+        mean = self.weight[self.weight > 0].mean()
+        return self.values, torch.from_numpy(self.weight / mean).float()
+
+
+def require_target(y: Any, name: str) -> None:
+    """Raise where ``fit`` was called as that of a transformer."""
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+
+
+def read_target(y: Any, transformer: Any) -> Target:
+    """What ``y`` asks of a transformer that is shown labels; errors say that it is.
+
+    Classes and numbers are told apart as :func:`sklearn.utils.multiclass.type_of_target` does.
+    """
+    weight = transformer.supervision_weight
+    name = f"{type(transformer).__name__} with supervision_weight={weight:g}"
+    require_target(y, name)
+    options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "accept_sparse": "csr"}
+    values = as_dense(check_array(y, dtype=None, input_name="y", **options))
+    if values.dtype.kind == "f":
+        known = values[~np.isnan(values)]
+        if not len(known) or type_of_target(known) == "continuous":
+            values, is_labeled = check_numbers(values, name)
+            return scale_numbers(values, is_labeled.astype(np.float64), name)[0]
+        if len(known) < values.size:
+            raise ValueError(
+                f"{name} takes whole numbers for classes, and y holds NaN beside them. Mark "
+                "unlabeled rows of classes by y=-1."
+            )
+    values, is_labeled = check_classes(values, name)
+    return index_classes(values, is_labeled.astype(np.float64), name)[0]
+
+
+def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as an array, and which rows have one."""
+    require_target(y, name)
+    if not issparse(y) and np.any(pd.isna(y)):
+        raise ValueError(
+            f"Input y contains NaN. {name} takes -1 for rows without a class: y.fillna(-1), or "
+            "y.astype(object).fillna(-1) for strings."
+        )
+    y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.dtype.kind not in "biufO":  # strings, which no -1 stands beside
+        is_labeled = np.ones(len(y), dtype=bool)
+    else:
+        is_labeled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
+        if y.ndim == 1 and y.dtype.kind != "O" and set(np.unique(y)) == {-1, 1}:
+            is_labeled[:] = True
+    if not is_labeled.any():
+        raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
+    check_classification_targets(y[is_labeled])
+    if y.ndim == 2 and type_of_target(y[is_labeled]) != "multilabel-indicator":
+        raise ValueError(
+            f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
+            f"indicates labels; got y of shape {y.shape} with other values."
+        )
+    return y, is_labeled
+
+
+def index_classes(y: np.ndarray, weight: np.ndarray, name: str) -> tuple[Target, np.ndarray]:
+    """The target that stands for checked classes, and the classes of rows with a weight."""
+    if y.ndim == 2:
+        labels = torch.from_numpy(y.astype(np.float32))
+        return Target(labels, weight, label_losses, y.shape[1]), np.arange(y.shape[1])
+    is_used = weight > 0
+    encoder = LabelEncoder().fit(y[is_used])
+    classes = encoder.classes_
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} needs labeled rows of at least 2 classes, but y has 1 class: "
+            f"{classes.tolist()}. Rows with y=-1 are unlabeled."
+        )
+    indices = torch.zeros(len(y), dtype=torch.int64)
+    indices[torch.from_numpy(is_used)] = torch.from_numpy(encoder.transform(y[is_used]))
+    if len(classes) > 2:
+        return Target(indices, weight, class_losses, len(classes)), classes
+    return Target(indices[:, None].float(), weight, label_losses, 1), classes
+
+
+def check_numbers(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers as an array, and which rows have one."""
+    require_target(y, name)
+    y = check_array(
+        y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
+    )
+    y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    return y, ~np.isnan(y.reshape(len(y), -1)).all(axis=1)
+
+
+def scale_numbers(
+    y: np.ndarray, weight: np.ndarray, name: str
+) -> tuple[Target, np.ndarray, np.ndarray]:
+    """The target that stands for checked numbers, and the center and scale that it was given."""
+    numbers = y.reshape(len(y), -1)
+    used = numbers[weight > 0]
+    if np.isnan(used).all(axis=0).any():
+        raise ValueError(
+            f"{name} needs labeled rows for each target, but y has targets of NaN only. Rows "
+            "with y=NaN are unlabeled."
+        )
+    center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
+    scale[scale <= 1e-12 * np.abs(center)] = 1.0
+    units = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
+    return Target(units, weight, squared_losses, units.shape[1]), center, scale

@@ -1,0 +1,1 @@
+"""Networks that read an encoded table: layers, encoder and decoders, the embedding."""

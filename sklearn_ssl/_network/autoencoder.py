@@ -1,0 +1,115 @@
+"""Networks over encoded tables: what reads a row, encodes it, decodes it, projects it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sklearn_ssl._network.layers import Linear, RowInput
+from sklearn_ssl._table.schema import Schema
+
+
+class Encoder(nn.Module):
+    """Multi-layer perceptron from a row to its embedding; the last layer is linear.
+
+    Hidden layers are normalized within each row (Ba et al., 2016) and pass a sigmoid linear unit.
+    Rectified units can be silent on nearly all rows; in standard deviations over the training
+    rows, a new row that wakes one is thousands away, and a linear model behind it fails.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, n_components).
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        hidden_layer_sizes: Sequence[int],
+        n_components: int,
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.sizes = (*hidden_layer_sizes, n_components)
+        self.rows = RowInput(schema, self.sizes[0], generator)
+        self.deeper = nn.ModuleList(
+            Linear(n_in, n_out, generator) for n_in, n_out in pairwise(self.sizes)
+        )
+        # One unit alone would be normalized to a constant.
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(size, dtype=torch.float32) if size > 1 else nn.Identity()
+            for size in hidden_layer_sizes
+        )
+
+    def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
+        """Activations of every layer, the embedding first and then from the input upwards."""
+        hidden = self.rows(numeric, codes)
+        activations = []
+        for norm, layer in zip(self.norms, self.deeper, strict=True):
+            activations.append(F.silu(norm(hidden)))
+            hidden = layer(activations[-1])
+        return [hidden, *activations]
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        return self.layers(numeric, codes)[0]
+
+
+class Decoder(nn.Module):
+    """Mirror image of an encoder, with weights of its own.
+
+    Shape
+    -----
+    Input (n_rows, n_components), output (n_rows, schema.width).
+    """
+
+    def __init__(self, encoder: Encoder, generator: torch.Generator):
+        super().__init__()
+        sizes = (*encoder.sizes[::-1], encoder.rows.schema.width)
+        self.layers = nn.ModuleList(
+            Linear(n_in, n_out, generator) for n_in, n_out in pairwise(sizes)
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        *hidden, output = self.layers
+        for layer in hidden:
+            embedding = F.relu(layer(embedding))
+        return output(embedding)
+
+
+class TiedDecoder(nn.Module):
+    """Mirror image of an encoder, with the transposes of its weights and biases of its own.
+
+    Shape
+    -----
+    Input (n_rows, n_components), output (n_rows, schema.width).
+    """
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        # In a tuple, so that the encoder is not registered, and trained, a second time.
+        self._encoder: tuple[Any] = (encoder,)
+        widths = (*encoder.sizes[-2::-1], encoder.rows.schema.width)
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(width, dtype=torch.float32)) for width in widths
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        (encoder,) = self._encoder
+        *hidden_biases, output_bias = self.biases
+        for layer, bias in zip(reversed(encoder.deeper), hidden_biases, strict=True):
+            embedding = F.relu(embedding @ layer.weight + bias)
+        rows = encoder.rows
+        dense, codes = embedding @ rows.dense.weight, embedding @ rows.code_weight.T
+        return torch.cat([dense, codes], dim=1) + output_bias
+
+
+def projection_head(n_in: int, width: int, generator: torch.Generator) -> nn.Sequential:
+    """Two layers between an embedding and the space in which views are compared.
+
+    Shape
+    -----
+    Input (n_rows, n_in), output (n_rows, width).
+    """
+    return nn.Sequential(Linear(n_in, width, generator), nn.ReLU(), Linear(width, width, generator))

@@ -1,0 +1,99 @@
+"""Corruptions: views of an encoded table, drawn a batch at a time.
+
+Every function takes a batch ``(numeric, codes)``, a mask of cells and a generator, and returns a
+new batch of the same shapes. Cells that the mask leaves out stay as they are.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._table.schema import MISSING
+
+Corruption = Callable[[Batch, Tensor, torch.Generator], Batch]
+
+
+def draw_mask(batch: Batch, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Choose cells independently of each other.
+
+    Parameters
+    ----------
+    batch : tuple of Tensor
+        The rows to choose from.
+
+    rate : float or Tensor of shape (n_features,)
+        Probability that a cell is chosen.
+
+    generator : torch.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    mask : Tensor of shape (n_rows, n_features), bool
+        True where chosen; numeric features first.
+    """
+    numeric, codes = batch
+    shape = (len(numeric), numeric.shape[1] + codes.shape[1])
+    return torch.rand(shape, generator=generator, device=numeric.device, dtype=numeric.dtype) < rate
+
+
+def split_mask(batch: Batch, mask: Tensor) -> Batch:
+    """Separate a mask of cells into its numeric and its categorical part."""
+    n_numeric = batch[0].shape[1]
+    return mask[:, :n_numeric], mask[:, n_numeric:]
+
+
+def swap(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+    """Replace chosen cells by the same column's cells of other rows of the batch.
+
+    Each column is shifted by a distance of its own, which draws from the column's empirical
+    distribution independently of the other columns, and never gives a cell back to its own row.
+    """
+    n_rows, n_features = mask.shape
+    if n_rows < 2:
+        return batch
+    shift = torch.randint(1, n_rows, (n_features,), generator=generator, device=mask.device)
+    # A cell that is not chosen is its own donor, and the rows follow each other twice: that takes
+    # half the time of remainders and of choosing between cells.
+    own = torch.arange(n_rows, device=mask.device)[:, None]
+    numeric, codes = (
+        torch.cat([cells, cells]).gather(0, rows) if cells.shape[1] else cells
+        for cells, rows in zip(batch, split_mask(batch, shift * mask + own), strict=True)
+    )
+    return numeric, codes
+
+
+def set_to_mean(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+    """Set chosen numbers to zero, their column's mean, and chosen categories to missing."""
+    numeric, codes = split_mask(batch, mask)
+    return batch[0].masked_fill(numeric, 0.0), batch[1].masked_fill(codes, MISSING)
+
+
+def mark_missing(batch: Batch, mask: Tensor, generator: torch.Generator | None = None) -> Batch:
+    """Mark chosen cells as missing."""
+    numeric, codes = split_mask(batch, mask)
+    return batch[0].masked_fill(numeric, torch.nan), batch[1].masked_fill(codes, MISSING)
+
+
+def add_noise(
+    batch: Batch, mask: Tensor, generator: torch.Generator, *, sigma: float | Tensor = 1.0
+) -> Batch:
+    """Add normal noise of standard deviation ``sigma`` to chosen numbers; keep categories."""
+    numeric, codes = batch
+    chosen, _ = split_mask(batch, mask)
+    noise = torch.randn(
+        numeric.shape, generator=generator, device=numeric.device, dtype=numeric.dtype
+    )
+    return torch.where(chosen, numeric + sigma * noise, numeric), codes
+
+
+def hide(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+    """Hide chosen cells, half of them behind another row's cell and half as missing.
+
+    DIFFERS FROM VIME: it hides all of them behind other rows' cells. A network that has never
+    seen a blank could not fill one in.
+    """
+    marked = mask & draw_mask(batch, 0.5, generator)
+    return mark_missing(swap(batch, mask & ~marked, generator), marked)

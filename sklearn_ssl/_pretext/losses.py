@@ -1,0 +1,195 @@
+"""Losses: pure functions of tensors."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sklearn_ssl._table.schema import Schema
+
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""Loss of each row from the outputs of a head and the targets."""
+
+
+def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
+    """How badly each cell of a table is told by the output of a decoder.
+
+    Squared error for numbers, binary cross-entropy in nats for columns of zeros and ones and for
+    the missingness of nullable columns, cross-entropy in nats for categories. The value of a
+    missing number is unknown and costs nothing.
+
+    Parameters
+    ----------
+    output : Tensor of shape (n_rows, schema.width)
+        Values, logits of missingness, logits of codes.
+
+    numeric : Tensor of shape (n_rows, n_numeric)
+        Encoded numbers, NaN where missing.
+
+    codes : Tensor of shape (n_rows, n_categorical)
+        Encoded categories.
+
+    schema : Schema
+        The features.
+
+    Returns
+    -------
+    losses : Tensor of shape (n_rows, n_features)
+        Numeric features first.
+    """
+    n_numeric = schema.n_numeric
+    losses = []
+    if n_numeric:
+        losses.append(_number_losses(output, numeric, schema))
+    start, first = n_numeric + sum(schema.nullable), 0
+    for size, count in schema.runs:
+        stop = start + size * count
+        logits = output[:, start:stop].reshape(-1, count, size)
+        truth = codes[:, first : first + count].long()
+        losses.append(-logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1)).squeeze(-1))
+        start, first = stop, first + count
+    return torch.cat(losses, dim=1) if len(losses) > 1 else losses[0]
+
+
+def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
+    n_numeric = schema.n_numeric
+    predicted = output[:, :n_numeric]
+    # A stream, or the rows of a score, can have missing cells where those of fit had none.
+    missing = numeric.isnan() if any(schema.nullable) or numeric.isnan().any() else None
+    truth = numeric if missing is None else numeric.nan_to_num(0.0)
+    losses = (predicted - truth).square()
+    if any(schema.binary):
+        binary = torch.tensor(schema.binary, device=output.device)
+        entropy = F.binary_cross_entropy_with_logits(predicted, truth.clamp(0, 1), reduction="none")
+        losses = torch.where(binary, entropy, losses)
+    if missing is None:
+        return losses
+    absent = missing.to(losses.dtype)
+    losses = losses * (1 - absent)
+    if not any(schema.nullable):
+        return losses
+    logits = output[:, n_numeric : n_numeric + sum(schema.nullable)]
+    if all(schema.nullable):  # no need to look the columns up, which takes longer than the sums
+        return losses + F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
+    places = [place for place, is_nullable in enumerate(schema.nullable) if is_nullable]
+    nullable = torch.tensor(places, device=output.device)
+    absent = absent.index_select(1, nullable)
+    entropy = F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
+    return losses.index_add(1, nullable, entropy)
+
+
+def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
+    """Output of the best decoder that ignores its input, of shape (1, schema.width)."""
+    smallest = torch.finfo(numeric.dtype).eps
+    mean = numeric.nanmean(dim=0).nan_to_num(0.0)
+    binary = torch.tensor(schema.binary, dtype=torch.bool, device=numeric.device)
+    values = torch.where(binary, mean.logit(smallest), mean)  # logit cuts to (0, 1)
+    nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
+    absent = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
+    frequencies = [
+        torch.bincount(column.long(), minlength=size).to(numeric.dtype) / len(column)
+        for column, size in zip(codes.T, schema.cardinalities, strict=True)
+    ]
+    logits = [share.clamp_min(smallest).log() for share in frequencies]
+    return torch.cat([values, absent, *logits]).unsqueeze(0)
+
+
+def deviance_explained(losses: Tensor, baseline: Tensor) -> float:
+    """Share D2 of the deviance that a model explains, as R2 does for squared errors.
+
+    Where there is nothing to explain, a perfect model scores 1 and another one 0, as in
+    :func:`sklearn.metrics.r2_score`.
+    """
+    loss, worst = losses.double().sum().item(), baseline.double().sum().item()
+    if worst <= 1e-6 * baseline.numel():
+        return float(loss <= worst)
+    return 1.0 - loss / worst
+
+
+def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Contrast two views: each row of one must pick its partner among the rows of the other.
+
+    Symmetric in the views. Similarities are cosines, from one matrix product.
+
+    Parameters
+    ----------
+    a, b : Tensor of shape (n_rows, width)
+        Row ``i`` of both describes the same record.
+
+    temperature : float
+        Cosines are divided by this; smaller is stricter.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+        Mean cross-entropy in nats.
+    """
+    logits = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature  # (n, n)
+    partner = torch.arange(len(a), device=a.device)
+    return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
+
+
+def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Contrast two views as SimCLR does: the rows of the same view count as others, too."""
+    z = F.normalize(torch.cat([a, b]), dim=1)  # (2 n, width)
+    logits = z @ z.T / temperature  # (2 n, 2 n)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    partner = torch.arange(len(z), device=z.device).roll(len(a))
+    return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
+
+
+def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tensor:
+    """Make the views' cross-correlation the identity matrix (Zbontar et al., 2021)."""
+    correlation = _standardize(a).T @ _standardize(b) / len(a)  # (width, width)
+    diagonal = correlation.diagonal()
+    off_diagonal = correlation.square().sum() - diagonal.square().sum()
+    return (diagonal - 1).square().sum() + redundancy_weight * off_diagonal
+
+
+def _standardize(z: Tensor) -> Tensor:
+    centered = z - z.mean(dim=0)
+    return centered / (centered.square().mean(dim=0) + 1e-5).sqrt()
+
+
+def vicreg(
+    a: Tensor,
+    b: Tensor,
+    invariance_weight: float = 25.0,
+    variance_weight: float = 25.0,
+    covariance_weight: float = 1.0,
+) -> Tensor:
+    """Agree between views, keep variance, remove covariance (Bardes, Ponce and LeCun, 2022)."""
+    spread = (_missing_variance(a) + _missing_variance(b)) / 2
+    redundancy = _redundancy(a) + _redundancy(b)
+    return (
+        invariance_weight * F.mse_loss(a, b)
+        + variance_weight * spread
+        + covariance_weight * redundancy
+    )
+
+
+def _missing_variance(z: Tensor) -> Tensor:
+    deviation = ((z - z.mean(dim=0)).square().sum(dim=0) / max(len(z) - 1, 1) + 1e-4).sqrt()
+    return F.relu(1 - deviation).mean()
+
+
+def _redundancy(z: Tensor) -> Tensor:
+    centered = z - z.mean(dim=0)
+    covariance = centered.T @ centered / max(len(z) - 1, 1)  # (width, width)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+
+
+def class_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy in nats of each row; ``target`` holds the index of its class."""
+    return F.cross_entropy(output, target, reduction="none")
+
+
+def label_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropies in nats, summed over the labels of each row."""
+    return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
+
+
+def squared_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Half the squared error of each row, summed over its targets; NaN targets cost nothing."""
+    return (output - torch.where(target.isnan(), output, target)).square().sum(dim=1) / 2

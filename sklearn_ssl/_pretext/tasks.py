@@ -1,0 +1,207 @@
+"""Pretext tasks: a view, a network and an objective; ``forward`` returns the loss of a batch."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._pretext.corruptions import (
+    Corruption,
+    add_noise,
+    draw_mask,
+    hide,
+    split_mask,
+    swap,
+)
+from sklearn_ssl._pretext.losses import cell_losses
+from sklearn_ssl._table.schema import Schema
+
+
+class Denoise(nn.Module):
+    """Rebuild rows from corrupted views of them (Vincent et al., 2010).
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+        Row to embedding, embedding to the row written out.
+
+    corruption : callable
+        Corrupts the chosen cells of a batch.
+
+    rate : Tensor of shape (n_features,)
+        Share of cells to corrupt.
+
+    emphasis : float
+        Weight of a corrupted cell's loss, in those of another cell.
+
+    schema : Schema
+        The features.
+    """
+
+    rate: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: nn.Module,
+        corruption: Corruption,
+        rate: Tensor,
+        emphasis: float,
+        schema: Schema,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.corruption = corruption
+        self.register_buffer("rate", rate)
+        self.emphasis = emphasis
+        self.schema = schema
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        mask = draw_mask(batch, self.rate, generator)
+        losses = self.cell_losses(self.corruption(batch, mask, generator), batch)
+        if self.emphasis == 1:  # weights take a twentieth of a small step
+            return losses.mean()
+        extra = self.emphasis - 1
+        # The expected sum of the weights, not this batch's: parts of a batch then add up.
+        return (losses * (1 + extra * mask)).mean() / (1 + extra * self.rate.mean())
+
+    def cell_losses(self, view: Batch, batch: Batch) -> Tensor:
+        """Losses of shape (n_rows, n_features) of rebuilding ``batch`` from ``view``."""
+        return cell_losses(self.decoder(self.encoder(*view)), *batch, self.schema)
+
+
+class AddNoise(nn.Module):
+    """Disturb chosen numbers by normal noise of a standard deviation for each column.
+
+    A module, so that the deviations go to the device that the network goes to; they are settings
+    and no weights, and not kept with these.
+    """
+
+    sigma: Tensor
+
+    def __init__(self, sigma: Tensor):
+        super().__init__()
+        self.register_buffer("sigma", sigma, persistent=False)
+
+    def forward(self, batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+        return add_noise(batch, mask, generator, sigma=self.sigma)
+
+
+class Mix:
+    """Corrupt every chosen cell by one of several corruptions, picked at random."""
+
+    def __init__(self, corruptions: tuple[Corruption, ...]):
+        self.corruptions = corruptions
+
+    def __call__(self, batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+        pick = torch.randint(
+            len(self.corruptions), mask.shape, generator=generator, device=mask.device
+        )
+        view = batch
+        for number, corruption in enumerate(self.corruptions):
+            chosen = mask & (pick == number)
+            corrupted = corruption(batch, chosen, generator)
+            numeric, codes = split_mask(batch, chosen)
+            view = (
+                torch.where(numeric, corrupted[0], view[0]),
+                torch.where(codes, corrupted[1], view[1]),
+            )
+        return view
+
+
+class Contrast(nn.Module):
+    """Pull two views of a row together, push other rows apart (SCARF, Bahri et al., 2022).
+
+    Parameters
+    ----------
+    encoder, projection : nn.Module
+        Row to embedding, embedding to the space of comparison.
+
+    objective : callable
+        Loss of two tensors of projected views.
+
+    corruption_rate : float
+        Share of cells swapped in a corrupted view.
+
+    n_corrupted_views : {1, 2}
+        With 1, the row as it is serves as the other view.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        projection: nn.Module,
+        objective: Callable[[Tensor, Tensor], Tensor],
+        corruption_rate: float,
+        n_corrupted_views: int,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.projection = projection
+        self.objective = objective
+        self.corruption_rate = corruption_rate
+        self.n_corrupted_views = n_corrupted_views
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
+        positive = self.corrupt(batch, generator)
+        # Both views as one batch take fewer and larger products than one after the other.
+        both = torch.cat([anchor[0], positive[0]]), torch.cat([anchor[1], positive[1]])
+        return self.objective(*self.project(both).chunk(2))
+
+    def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
+        rate = self.corruption_rate if rate is None else rate
+        return swap(batch, draw_mask(batch, rate, generator), generator)
+
+    def project(self, batch: Batch) -> Tensor:
+        return self.projection(self.encoder(*batch))
+
+
+class PredictMask(nn.Module):
+    """Tell which cells were hidden, and what stood in them (VIME, Yoon et al., 2020).
+
+    Parameters
+    ----------
+    encoder, mask_head, value_head : nn.Module
+        Row to embedding; embedding to a logit per feature; embedding to the row written out.
+
+    mask_rate : float
+        Share of cells to hide.
+
+    alpha : float
+        Weight of the values against the mask.
+
+    schema : Schema
+        The features.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        mask_head: nn.Module,
+        value_head: nn.Module,
+        mask_rate: float,
+        alpha: float,
+        schema: Schema,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.mask_head = mask_head
+        self.value_head = value_head
+        self.mask_rate = mask_rate
+        self.alpha = alpha
+        self.schema = schema
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        mask = draw_mask(batch, self.mask_rate, generator)
+        embedding = self.encoder(*hide(batch, mask, generator))
+        hidden = mask.to(embedding.dtype)
+        mask_loss = F.binary_cross_entropy_with_logits(self.mask_head(embedding), hidden)
+        values = cell_losses(self.value_head(embedding), *batch, self.schema)
+        # DIFFERS FROM VIME: only the hidden cells count; the others can be read off the input.
+        value_loss = (values * hidden).sum() / hidden.sum().clamp_min(1)
+        return mask_loss + self.alpha * value_loss

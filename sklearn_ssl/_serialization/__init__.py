@@ -1,0 +1,1 @@
+"""Fitted state as plain data, and the file that holds it."""

@@ -1,0 +1,302 @@
+"""Fitted state as plain JSON and arrays, and back; no code runs on the way.
+
+JSON's own values stand for themselves. Everything else is an object with one key, its kind::
+
+    {"tuple": [...]}  {"dict": [[key, value], ...]}  {"array": "name of an array"}
+
+Records, the small classes that the fitted state consists of, are known by name.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+
+from sklearn_ssl._table.column import BinaryColumn, CategoryColumn, NumericColumn
+from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.schema import Schema
+
+Arrays = dict[str, npt.NDArray]
+
+RECORDS: dict[str, type] = {
+    record.__name__: record
+    for record in (BinaryColumn, CategoryColumn, NumericColumn, Schema, TableEncoder)
+}
+
+
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What decoding raises where a document is none of ours."""
+
+
+@dataclass
+class Store:
+    """Where encoding leaves arrays and decoding finds them, and the estimators that may occur."""
+
+    arrays: Arrays = field(default_factory=dict)
+    estimators: Mapping[str, type] = field(default_factory=dict)
+
+
+def encode(value: Any, store: Store, path: str) -> Any:
+    """Return ``value`` as JSON, and leave what it holds in arrays in ``store``.
+
+    Parameters
+    ----------
+    value : object
+        Plain values, arrays, tensors, dtypes, indices, records, and containers of these.
+
+    store : Store
+        Filled with arrays under names that begin with ``path``.
+
+    path : str
+        Where the value stands, for the names of arrays and for errors.
+
+    Returns
+    -------
+    document : object
+        What :func:`json.dumps` takes.
+
+    Raises
+    ------
+    ValueError
+        Where a value is of another type.
+    """
+    # NumPy's float64 and str_ are also Python's, so that they come before.
+    for kind, encoder in ENCODERS.items():
+        if isinstance(value, kind):
+            return encoder(value, store, path)
+    raise ValueError(
+        f"{path} holds a value of type {type(value).__name__}, which cannot be written as plain "
+        "data. Replace it by plain values, for instance with set_params, and save again."
+    )
+
+
+def decode(document: Any, store: Store) -> Any:
+    """Return the value that ``encode`` was given."""
+    if isinstance(document, list):
+        return [decode(item, store) for item in document]
+    if not isinstance(document, dict):
+        return document
+    ((kind, content),) = document.items()
+    return DECODERS[kind](content, store)
+
+
+def array_names(document: Any) -> set[str]:
+    """Names of the arrays that a document refers to."""
+    if isinstance(document, list):
+        return set().union(*map(array_names, document))
+    if not isinstance(document, dict):
+        return set()
+    ((kind, content),) = document.items()
+    return {content} if kind in {"array", "tensor"} else array_names(content)
+
+
+def _encode_float(value: float, store: Store, path: str) -> Any:
+    return value if math.isfinite(value) else {"float": str(value)}
+
+
+def _encode_scalar(value: np.generic, store: Store, path: str) -> Any:
+    return {"scalar": [value.dtype.str, encode(value.item(), store, path)]}
+
+
+def _encode_array(value: npt.NDArray, store: Store, path: str) -> Any:
+    if value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+        store.arrays[path] = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
+        return {"array": path}
+    cells = encode(value.ravel().tolist(), store, path)
+    return {"cells": [value.dtype.str, list(value.shape), cells]}
+
+
+def _decode_array(content: Any, store: Store) -> npt.NDArray:
+    dtype, shape, cells = content
+    # One by one: a list of tuples would become another dimension.
+    flat = np.empty(len(cells), dtype=np.dtype(dtype))
+    for position, cell in enumerate(cells):
+        flat[position] = decode(cell, store)
+    return flat.reshape(shape)
+
+
+def _encode_tensor(value: torch.Tensor, store: Store, path: str) -> Any:
+    store.arrays[path] = value.detach().cpu().contiguous().numpy().copy()
+    return {"tensor": path}
+
+
+def _encode_dtype(value: Any, store: Store, path: str) -> Any:
+    if isinstance(value, pd.CategoricalDtype):
+        categories = encode(value.categories, store, f"{path}.categories")
+        return {"categorical": [categories, value.ordered]}
+    if isinstance(value, pd.StringDtype):
+        return {"string": [value.storage, value.na_value is pd.NA]}
+    if isinstance(value, np.dtype):
+        return {"numpy_dtype": value.str}
+    name = str(value)
+    try:
+        is_same = _decode_dtype(name, store) == value
+    except TypeError:
+        is_same = False
+    if not is_same:
+        raise ValueError(f"{path} is the dtype {value}, which has no name to save it by.")
+    return {"dtype": name}
+
+
+def _decode_dtype(content: str, store: Store) -> Any:
+    return pd.api.types.pandas_dtype(content)
+
+
+def _decode_string(content: Any, store: Store) -> Any:
+    storage, has_na = content
+    return pd.StringDtype(storage) if has_na else pd.StringDtype(storage, na_value=np.nan)
+
+
+def _encode_index(value: pd.Index, store: Store, path: str) -> Any:
+    cells = encode(list(value), store, path)
+    return {"index": [cells, encode(value.dtype, store, path), encode(value.name, store, path)]}
+
+
+def _decode_index(content: Any, store: Store) -> pd.Index:
+    cells, dtype, name = (decode(part, store) for part in content)
+    return pd.Index(cells, dtype=dtype, name=name)
+
+
+def _encode_record(value: Any, store: Store, path: str) -> Any:
+    names = [f.name for f in fields(value)] if is_dataclass(value) else list(vars(value))
+    state = {name: getattr(value, name) for name in names}
+    return {"record": [type(value).__name__, encode(state, store, path)]}
+
+
+def _decode_record(content: Any, store: Store) -> Any:
+    name, state = content
+    record: Any = object.__new__(RECORDS[name])
+    record.__dict__.update(decode(state, store))
+    return record
+
+
+def _encode_random_state(value: np.random.RandomState, store: Store, path: str) -> Any:
+    return {"random_state": encode(value.get_state(legacy=True), store, path)}
+
+
+def _decode_random_state(content: Any, store: Store) -> np.random.RandomState:
+    generator = np.random.RandomState(0)
+    generator.set_state(decode(content, store))
+    return generator
+
+
+def encode_state(estimator: Any, store: Store, path: str) -> Any:
+    """Parameters and fitted attributes; of the network, which can be rebuilt, only the weights."""
+    state = {name: value for name, value in vars(estimator).items() if name != "module_"}
+    module = getattr(estimator, "module_", None)
+    if module is None:
+        return [encode(state, store, path), None]
+    weights = dict(module.state_dict())
+    rebuilt = estimator._make_pretext(estimator._schema, torch.Generator()).state_dict()
+    if _shapes(rebuilt) != _shapes(weights):
+        raise ValueError(
+            f"The parameters of this {type(estimator).__name__} were changed after it was fitted: "
+            "they describe another network. Fit it again, or set them back."
+        )
+    return [encode(state, store, path), encode(weights, store, f"{path}.module_")]
+
+
+def restore_state(estimator: Any, document: Any, store: Store) -> None:
+    """Give a bare instance the state that ``encode_state`` has written."""
+    state, weights = (decode(part, store) for part in document)
+    estimator.__dict__.update(state)
+    if weights is not None:
+        module = estimator._make_pretext(estimator._schema, torch.Generator())
+        module.load_state_dict(weights)
+        estimator.module_ = module.eval()
+
+
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
+
+
+def _encode_estimator(value: Any, store: Store, path: str) -> Any:
+    name = type(value).__name__
+    if store.estimators.get(name) is not type(value):
+        raise ValueError(
+            f"{path} is a {name}, which cannot be saved. These can: {sorted(store.estimators)}."
+        )
+    return {"estimator": [name, *encode_state(value, store, path)]}
+
+
+def _decode_estimator(content: Any, store: Store) -> Any:
+    name, *document = content
+    if name not in store.estimators:
+        raise ValueError(
+            f"It holds a {name!r}, which is none of the classes that are loaded: "
+            f"{sorted(store.estimators)}."
+        )
+    estimator: Any = object.__new__(store.estimators[name])
+    restore_state(estimator, document, store)
+    return estimator
+
+
+def _encode_list(value: list, store: Store, path: str) -> Any:
+    return [encode(item, store, f"{path}.{position}") for position, item in enumerate(value)]
+
+
+def _encode_dict(value: dict, store: Store, path: str) -> Any:
+    return {
+        "dict": [
+            [encode(key, store, f"{path}.key"), encode(item, store, f"{path}.{key}")]
+            for key, item in value.items()
+        ]
+    }
+
+
+Encoder = Callable[[Any, Store, str], Any]
+
+ENCODERS: dict[Any, Encoder] = {
+    np.generic: _encode_scalar,
+    type(None) | bool | int | str: lambda value, store, path: value,
+    float: _encode_float,
+    list: _encode_list,
+    tuple: lambda value, store, path: {"tuple": _encode_list(list(value), store, path)},
+    dict: _encode_dict,
+    np.ndarray: _encode_array,
+    torch.Tensor: _encode_tensor,
+    np.dtype | pd.api.extensions.ExtensionDtype: _encode_dtype,
+    pd.Index: _encode_index,
+    np.random.RandomState: _encode_random_state,
+    PurePath: lambda value, store, path: {"path": str(value)},
+    tuple(RECORDS.values()): _encode_record,
+    BaseEstimator: _encode_estimator,
+}
+
+DECODERS: dict[str, Callable[[Any, Store], Any]] = {
+    "float": lambda content, store: float(content),
+    "scalar": lambda content, store: np.dtype(content[0]).type(decode(content[1], store)),
+    "tuple": lambda content, store: tuple(decode(content, store)),
+    "dict": lambda content, store: {
+        decode(key, store): decode(item, store) for key, item in content
+    },
+    "array": lambda content, store: store.arrays[content].copy(),
+    "cells": _decode_array,
+    "tensor": lambda content, store: torch.from_numpy(store.arrays[content].copy()),
+    "categorical": lambda content, store: pd.CategoricalDtype(
+        decode(content[0], store), ordered=content[1]
+    ),
+    "string": _decode_string,
+    "dtype": _decode_dtype,
+    "numpy_dtype": lambda content, store: np.dtype(content),
+    "index": _decode_index,
+    "random_state": _decode_random_state,
+    "path": lambda content, store: Path(content),
+    "record": _decode_record,
+    "estimator": _decode_estimator,
+}

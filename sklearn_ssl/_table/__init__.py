@@ -1,0 +1,1 @@
+"""What a table is: numbers, category codes and missing cells, decided once at fit."""

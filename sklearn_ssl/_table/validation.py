@@ -1,0 +1,116 @@
+"""The checks that a table passes at every entrance."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array
+
+from sklearn_ssl._compat import validate_data
+
+
+def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
+    """Check a table, and its columns against those that an estimator was fitted on."""
+    declares = not (categorical_features is None or isinstance(categorical_features, str))
+    X = check_table(X, has_categories=declares, estimator=estimator)
+    return validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
+    """Return ``X`` as a DataFrame, a 2-d array or a CSR matrix, checked as scikit-learn does.
+
+    A DataFrame keeps its column types, which :func:`sklearn.utils.check_array` would merge.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        The table that the user passed.
+
+    has_categories : bool
+        Whether some columns were declared categorical. Arrays of strings or objects are taken as
+        numbers otherwise.
+
+    estimator : estimator
+        Named in the errors.
+
+    Returns
+    -------
+    X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+        The same table, not copied where that can be helped.
+    """
+    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
+        X = X.to_pandas()
+    if not isinstance(X, pd.DataFrame):
+        X = check_array(
+            X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
+        )
+        if X.dtype.kind not in "biuf" and not has_categories:
+            X = _check_numbers(X)
+        return X
+    name = type(estimator).__name__
+    for count, what in zip(X.shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
+                f"required by {name}."
+            )
+    duplicated = X.columns[X.columns.duplicated()].unique().tolist()
+    if duplicated:
+        raise ValueError(
+            f"{name} tells columns apart by their names, but X has duplicate column names: "
+            f"{duplicated}. Rename or drop them."
+        )
+    return X
+
+
+def _check_numbers(X: Any) -> Any:
+    try:
+        return check_array(X, dtype="numeric", ensure_all_finite=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "
+            "categorical_features; in a DataFrame they are recognized."
+        ) from error
+
+
+def categorical_positions(X: Any, categorical_features: Any) -> frozenset[int]:
+    """Resolve ``categorical_features`` to the positions of the columns that it declares."""
+    if categorical_features is None or isinstance(categorical_features, str):
+        return frozenset()
+    requested = np.asarray(categorical_features)
+    n_features = X.shape[1]
+    if requested.ndim != 1:
+        raise ValueError(
+            "categorical_features must be 'from_dtype', None, or a 1-d array-like of names, "
+            f"indices or a boolean mask; got an array of shape {requested.shape}."
+        )
+    if requested.size == 0:
+        return frozenset()
+    if requested.dtype.kind == "b":
+        if len(requested) != n_features:
+            raise ValueError(
+                "categorical_features set as a boolean mask must have shape (n_features,); "
+                f"got {requested.shape} for {n_features} features."
+            )
+        return frozenset(np.flatnonzero(requested).tolist())
+    if requested.dtype.kind in "iu":
+        outside = requested[(requested < 0) | (requested >= n_features)]
+        if outside.size:
+            raise ValueError(
+                "categorical_features set as integer indices must be in "
+                f"[0, n_features - 1] = [0, {n_features - 1}]; got {outside.tolist()}."
+            )
+        return frozenset(requested.tolist())
+    names = list(getattr(X, "columns", []))
+    unknown = [name for name in categorical_features if name not in names]
+    if unknown:
+        raise ValueError(
+            f"categorical_features names columns that X does not have: {unknown}. "
+            f"The columns of X are {names}."
+        )
+    return frozenset(names.index(name) for name in categorical_features)
+
+
+def as_dense(X: Any) -> Any:
+    """A sparse matrix written out; anything else as it is."""
+    return X.toarray() if hasattr(X, "toarray") else X

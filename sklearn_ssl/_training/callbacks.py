@@ -1,0 +1,185 @@
+"""What hangs on the steps and epochs of the training loop, as callbacks of skorch."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+    # A tenth of the fit warms up: the first steps of Adam are taken on few gradients.
+    "one_cycle": lambda progress: (
+        max(progress, 0.01) / 0.1
+        if progress < 0.1
+        else (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
+    ),
+}
+"""Factor on the initial learning rate, from the share of the fit that is done."""
+
+
+class StopTraining(Exception):
+    """Raised by a callback to leave the loop; not an error."""
+
+
+class Schedule(Callback):
+    """Set the learning rate before each batch."""
+
+    def __init__(self, factor: Callable[[float], float], rate: float, n_steps: int):
+        self.factor = factor
+        self.rate = rate
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if training:
+            rate = self.rate * self.factor(self.step_ / self.n_steps)
+            for group in net.optimizer_.param_groups:
+                group["lr"] = rate * group.get("rate_factor", 1.0)
+            self.step_ += 1
+
+
+class AverageWeights(Callback):
+    """Judge, and end with, the running mean of the weights.
+
+    A mean of iterates has the noise of a high learning rate averaged out (Polyak and Juditsky,
+    1992), so that a fit needs no schedule and can end after any epoch.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps over which the mean reaches back: it forgets older ones by a factor of e.
+    """
+
+    def __init__(self, n_steps: int):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        self.shown_ = [weight.detach() for weight in net.module_.parameters()]
+        self.other_ = [weight.clone() for weight in self.shown_]
+        self.shows_mean_ = False
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        self._show(mean=not training)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.step_ += 1
+            share = 1 / min(self.step_ + 1, self.n_steps)
+            for mean, weight in zip(self.other_, self.shown_, strict=True):
+                mean.lerp_(weight, share)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._show(mean=True)
+
+    def _show(self, *, mean: bool) -> None:
+        """Exchange the weights of the network for their mean, or back."""
+        if mean == self.shows_mean_:
+            return
+        for shown, other in zip(self.shown_, self.other_, strict=True):
+            kept = shown.clone()
+            shown.copy_(other)
+            other.copy_(kept)
+        self.shows_mean_ = mean
+
+
+def _copied(module: Any) -> dict[str, Any]:
+    return {name: weight.clone() for name, weight in module.state_dict().items()}
+
+
+class BestWeights(Callback):
+    """Keep a copy of the best weights, and count the epochs since the loss last fell.
+
+    Parameters
+    ----------
+    monitor : {"train_loss", "valid_loss"}
+        The loss that decides.
+
+    tol : float
+        Smallest improvement that counts.
+    """
+
+    def __init__(self, monitor: str, tol: float):
+        self.monitor = monitor
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_ = self.lowest_ = math.inf
+        self.waited_ = 0
+        self.is_finite_ = True
+        self.first_ = self.weights_ = _copied(net.module_)
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1][self.monitor]
+        self.is_finite_ = math.isfinite(loss) and math.isfinite(net.history[-1]["train_loss"])
+        if not self.is_finite_:
+            return
+        if loss < self.lowest_:
+            self.lowest_ = loss
+            self._keep(net.module_)
+        self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
+        self.best_ = min(self.best_, loss)
+
+    def _keep(self, module: Any) -> None:
+        if self.weights_ is self.first_:
+            self.weights_ = _copied(module)
+            return
+        # Into the same memory: a fit keeps two copies of the weights, however long it is.
+        for kept, weight in zip(self.weights_.values(), module.state_dict().values(), strict=True):
+            kept.copy_(weight)
+
+    def state(self) -> dict[str, Any]:
+        """What the epochs so far have changed, as plain values and tensors."""
+        names = ("best_", "lowest_", "waited_", "is_finite_")
+        return {name: getattr(self, name) for name in names} | {"weights_": dict(self.weights_)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self.__dict__.update(state)
+
+
+class Stop(Callback):
+    """Leave the loop where the loss no longer falls, or is not finite; comes after the others.
+
+    Parameters
+    ----------
+    best : BestWeights
+        Knows the losses.
+
+    patience : int or float
+        Epochs without an improvement after which to stop.
+    """
+
+    def __init__(self, best: BestWeights, patience: float):
+        self.best = best
+        self.patience = patience
+
+    def is_due(self) -> bool:
+        """Whether no further epoch is to be made."""
+        return not self.best.is_finite_ or self.best.waited_ >= self.patience
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.is_due():
+            raise StopTraining
+
+
+class Progress(Callback):
+    """A bar on a terminal; nothing elsewhere."""
+
+    def __init__(self, n_epochs: int):
+        self.n_epochs = n_epochs
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=self.n_epochs, unit="epoch", disable=None)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.bar_.set_postfix(loss=f"{net.history[-1]['train_loss']:.4f}", refresh=False)
+        self.bar_.update(len(net.history) - self.bar_.n)  # some are of a fit that goes on
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()

@@ -1,0 +1,115 @@
+"""The processes that ``distributed.fit`` runs in, and what they tell each other."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import signature
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from sklearn_ssl._training.processes import OneProcess
+
+NAMES_SYNC_SO = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+"""Whether torch is so new that it calls its option by this name."""
+
+
+class ManyProcesses(OneProcess):
+    """The processes of torch's default group; all of them have to make the same calls."""
+
+    def __init__(self) -> None:
+        self.rank = dist.get_rank()
+        self.n_processes = dist.get_world_size()
+
+    def share_gradients(self, pretext: nn.Module) -> Callable[..., Any]:
+        # A table without categories has an empty matrix of codes, which no gradient reaches.
+        has_unused = any(not parameter.numel() for parameter in pretext.parameters())
+        # The buffers are constants, so that there is nothing to send before each step.
+        option = "forward_sync_buffers" if NAMES_SYNC_SO else "broadcast_buffers"
+        options: dict[str, Any] = {option: False, "find_unused_parameters": has_unused}
+        return DistributedDataParallel(pretext, **options).__call__
+
+    def mean(self, value: float) -> float:
+        return sum(self.gather(value)) / self.n_processes
+
+    def gather(self, value: Any) -> list[Any]:
+        values: list[Any] = [None] * self.n_processes
+        dist.all_gather_object(values, value)
+        return values
+
+    def share(self, value: Any) -> Any:
+        values = [value]
+        dist.broadcast_object_list(values)
+        return values[0]
+
+
+class _RowsOfAll(torch.autograd.Function):
+    """The rows of all processes, one below the other."""
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        # Every process computes the same loss of the same rows, so that the gradients need not
+        # be sent to be summed over the processes.
+        n_processes = dist.get_world_size()
+        return n_processes * gradient.tensor_split(n_processes)[dist.get_rank()]
+
+
+class OnAllRows:
+    """An objective of two views whose batch is that of all processes together.
+
+    Every process computes the loss of the whole batch. Averaged over the processes, the gradients
+    are those of one process with all rows.
+
+    Parameters
+    ----------
+    objective : callable
+        Loss of two tensors of projected views, of as many rows in each process.
+    """
+
+    def __init__(self, objective: Callable[[Tensor, Tensor], Tensor]):
+        self.objective = objective
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        # Rows that are held out can differ in number, and are for each process alone.
+        if torch.is_grad_enabled():
+            a, b = _RowsOfAll.apply(a), _RowsOfAll.apply(b)
+        return self.objective(a, b)
+
+
+@contextmanager
+def started_processes(device: str) -> Iterator[ManyProcesses]:
+    """Lend the processes of the caller's group, or those that torchrun has started."""
+    is_own = not dist.is_initialized()
+    if is_own:
+        variables = ["RANK", "LOCAL_RANK"] if device == "cuda" else ["RANK"]
+        if not os.environ.keys() >= set(variables):
+            raise RuntimeError(
+                "distributed.fit needs the processes of torchrun, which tell each other apart by "
+                "RANK, LOCAL_RANK and WORLD_SIZE. Start the script by: torchrun --nproc-per-node 2 "
+                "SCRIPT. In a single process, call fit of the estimator."
+            )
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
+    processes = ManyProcesses()
+    try:
+        yield processes
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Process {processes.rank} of {processes.n_processes} could not go on: {error} Where "
+            "a connection was closed or a time is over, another process has ended, and its output "
+            "says why. Start all of them again; with checkpoint_dir the fit goes on from its last "
+            "epoch."
+        ) from error
+    finally:
+        if is_own:
+            dist.destroy_process_group()

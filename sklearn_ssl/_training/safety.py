@@ -1,0 +1,70 @@
+"""What keeps a fit safe: seeds, errors midway, and ends that are not the planned one."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+from sklearn_ssl._training.dataset import TableDataset
+from sklearn_ssl._training.loop import TrainingResult, with_gradients
+
+OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
+"""What the allocators of torch say, on each device, in a RuntimeError."""
+
+
+@contextmanager
+def safe_fit(estimator: Any) -> Iterator[None]:
+    """Train in any mode of the caller's; give back the attributes where something fails midway.
+
+    Where torch finds no memory, the error is a MemoryError, as it is where NumPy finds none.
+    """
+    before = estimator.__dict__.copy()
+    try:
+        with with_gradients():
+            yield
+    except BaseException as error:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
+            raise MemoryError(
+                f"There is not enough memory to fit {type(estimator).__name__}. Lower batch_size "
+                "or the widths of the network's layers, or read the table in parts with the "
+                f"fit_stream of a transformer. {error}"
+            ) from error
+        raise
+
+
+def draw_seed(rng: np.random.RandomState) -> int:
+    """Draw the seed of a generator of torch."""
+    return int(rng.randint(2**31 - 2))
+
+
+def split(
+    parts: tuple[Tensor, ...], fraction: float, rng: np.random.RandomState
+) -> Iterator[TableDataset]:
+    """Split encoded rows at random into those to train on and a share held out."""
+    chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
+    return (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
+
+
+def warn_of_outcome(result: TrainingResult) -> None:
+    """Warn where training was interrupted or diverged."""
+    messages = {
+        "interrupted": "Training was interrupted; the best weights so far are kept.",
+        "diverged": (
+            "The loss is no longer finite; the best weights before that are kept. "
+            "Lower learning_rate_init, or look for extreme values in the table."
+        ),
+    }
+    if result.outcome in messages:
+        warnings.warn(
+            f"{messages[result.outcome]} Epochs made: {len(result.loss_curve)}.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

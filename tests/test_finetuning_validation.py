@@ -1,0 +1,113 @@
+"""How the epochs of a fit are judged on held-out rows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_ssl._finetuning.validation import (
+    HIGHEST_TEMPERATURE,
+    ValidationCallback,
+    best_temperature,
+)
+from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
+from sklearn_ssl._training.dataset import TableDataset
+from sklearn_ssl._training.loop import train
+from sklearn_ssl._training.options import TrainingOptions
+
+N_ROWS = 60
+
+
+def outputs_and_target(n_classes):
+    generator = torch.Generator().manual_seed(0)
+    if n_classes == 2:
+        outputs = torch.randn(N_ROWS, 1, generator=generator, dtype=torch.float64)
+        noise = torch.randn(N_ROWS, 1, generator=generator, dtype=torch.float64)
+        return outputs, (outputs + noise > 0).double(), label_losses
+    outputs = torch.randn(N_ROWS, n_classes, generator=generator, dtype=torch.float64)
+    noise = torch.randn(N_ROWS, n_classes, generator=generator, dtype=torch.float64)
+    return outputs, (outputs + noise).argmax(dim=1), class_losses
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_the_best_temperature_has_the_lowest_weighted_loss(n_classes):
+    outputs, target, losses = outputs_and_target(n_classes)
+    weight = torch.linspace(0.1, 2.0, N_ROWS, dtype=torch.float64)
+
+    def loss(temperature):
+        return float((weight * losses(9 * outputs / temperature, target)).mean())
+
+    found = best_temperature(9 * outputs, target, weight, losses)
+    assert 1 < found < HIGHEST_TEMPERATURE
+    assert loss(found) <= min(map(loss, np.geomspace(1, HIGHEST_TEMPERATURE, 500))) + 1e-5
+    twice = best_temperature(18 * outputs, target, weight, losses)
+    assert twice == pytest.approx(2 * found, rel=1e-2)
+
+
+def test_no_temperature_makes_outputs_more_confident():
+    outputs, target, losses = outputs_and_target(3)
+    weight = torch.ones(N_ROWS)
+    assert best_temperature(outputs / 100, target, weight, losses) == 1.0
+    assert best_temperature(outputs, outputs.argmax(dim=1), weight, losses) == 1.0
+
+
+class Scale(nn.Module):
+    """Outputs are the numbers times a weight that training moves."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def outputs(self, numeric, codes):
+        return numeric * self.weight
+
+    def forward(self, batch, generator):
+        return (self.weight - 10).square()
+
+
+def judged(calibrates):
+    """A judge of three epochs that change nothing but the confidence."""
+    outputs, target, losses = outputs_and_target(4)
+    weight = torch.linspace(0.5, 1.5, N_ROWS)
+    parts = (outputs.float(), torch.empty(N_ROWS, 0), target, weight)
+    validation_callback = ValidationCallback(TableDataset(*parts), losses, calibrates=calibrates)
+    options = TrainingOptions(
+        max_iter=3,
+        batch_size=N_ROWS,
+        learning_rate="constant",
+        learning_rate_init=1.0,
+        weight_decay=0.0,
+        early_stopping=True,
+        n_iter_no_change=5,
+        tol=0.0,
+        device="cpu",
+        verbose=False,
+        validation_callback=validation_callback,
+    )
+    train(Scale(), TableDataset(*parts), None, options, 0)
+    return validation_callback, weight * losses(outputs, target)
+
+
+def test_rows_are_judged_before_the_first_pass_and_after_each():
+    validation_callback, first = judged(calibrates=False)
+    assert validation_callback.temperatures_ == [1.0] * 4
+    np.testing.assert_allclose(validation_callback.row_losses_[0], first, rtol=1e-5)
+    means = [losses.mean() for losses in validation_callback.row_losses_]
+    assert means == sorted(means)
+    assert means[0] < means[-1]
+
+
+def test_overconfidence_alone_is_no_loss_where_outputs_are_calibrated():
+    validation_callback, _ = judged(calibrates=True)
+    assert validation_callback.temperatures_[1:] == sorted(validation_callback.temperatures_[1:])
+    assert validation_callback.temperatures_[-1] > 1.5
+    means = [losses.mean() for losses in validation_callback.row_losses_[1:]]
+    assert means == pytest.approx(means[:1] * 3, abs=1e-4)
+
+
+def test_numbers_are_judged_as_they_are():
+    numeric = torch.tensor([[1.0], [2.0]])
+    parts = (numeric, torch.empty(2, 0), 2 * numeric, torch.tensor([1.0, 3.0]))
+    validation_callback = ValidationCallback(TableDataset(*parts), squared_losses, calibrates=False)
+    validation_callback.row_losses_, validation_callback.temperatures_ = [], []
+    assert validation_callback._measure(Scale(), "cpu") == pytest.approx((0.5 + 3 * 2.0) / 2)
