@@ -19,7 +19,7 @@ def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
     torch.set_num_threads(threads)
     X = numbers(n_rows, n_columns)
     rows = []
-    for settings in ({}, {"embedding": "last", "passthrough": False}):
+    for settings in ({}, {"output": "bottleneck", "passthrough": False}):
         model = DenoisingAutoencoder(max_iter=1, random_state=0, device="cpu", **settings)
         model.fit(X[:2000])
         sides = {"transform": lambda model=model: model.transform(X)}

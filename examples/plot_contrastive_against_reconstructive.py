@@ -51,7 +51,7 @@ def make_embedders(width, max_iter, seed):
     settings = {
         "n_components": width,
         "hidden_layer_sizes": (64,),
-        "embedding": "last",
+        "output": "bottleneck",
         "passthrough": False,
         "max_iter": max_iter,
         "random_state": seed,

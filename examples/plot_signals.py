@@ -79,7 +79,7 @@ def ask_masked(X_train, X_test, rng, max_iter):
 
 def ask_contrastive(X_train, X_test, rng, max_iter):
     model = ContrastiveEmbedder(
-        temperature=0.1, embedding="last", passthrough=False, max_iter=max_iter, random_state=0
+        temperature=0.1, output="bottleneck", passthrough=False, max_iter=max_iter, random_state=0
     ).fit(X_train)
     views = swap_cells(X_test, model.corruption_rate, rng)
     similarity = cosine_similarity(model.transform(views), model.transform(X_test))

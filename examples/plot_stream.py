@@ -84,7 +84,7 @@ def main():
 
     mixing = np.random.default_rng(7).normal(size=(4, 20))
     settings = {"hidden_layer_sizes": (128, 128), "max_iter": max_iter, "random_state": 0}
-    settings |= {"n_components": 8, "embedding": "last", "passthrough": False}
+    settings |= {"n_components": 8, "output": "bottleneck", "passthrough": False}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_months(folder, n_months, n_rows, mixing)

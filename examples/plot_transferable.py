@@ -65,7 +65,7 @@ def make_embedders(epochs, seed):
         settings = {
             "n_components": WIDTH,
             "hidden_layer_sizes": (64,),
-            "embedding": "last",
+            "output": "bottleneck",
             "passthrough": False,
             "max_iter": max_iter,
             "random_state": seed,

@@ -1,63 +1,62 @@
-"""What the estimators share: parameters, validation, fitting, embedding."""
+"""What the transformers share: parameters, validation, fitting, embedding."""
 
 import copy
 import json
 import os
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
-from sklearn_ssl._compat import Interval, StrOptions, fit_context, num_samples
+from sklearn_ssl._compat import Interval, StrOptions, fit_context, warn_user
 from sklearn_ssl._display import DisplayMixin
-from sklearn_ssl._effective_rank import effective_rank_of_spectrum
 from sklearn_ssl._labels import Target, read_target
-from sklearn_ssl._network.embedding import Embedding
+from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.layers import Batch, Linear
-from sklearn_ssl._network.quantile_bins import learn_quantile_bins
-from sklearn_ssl._network.row_embedder import DeviceRowEmbedder, RowEmbedder, embedding_moments
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
+from sklearn_ssl._pretext.blueprints import Blueprint
 from sklearn_ssl._pretext.supervised import WithAuxiliaryHead
-from sklearn_ssl._serialization.codec import Store, encode_state, restore_state
-from sklearn_ssl._streams import StreamMixin, learns_without_labels
-from sklearn_ssl._table.encoder import ROWS_PER_BLOCK, TableEncoder
+from sklearn_ssl._pretext.tasks import PretextTask
+from sklearn_ssl._readout import ReadoutOptions
+from sklearn_ssl._serialization.codec import Store, decode, encode
+from sklearn_ssl._streams import Stream, StreamFit, epochs_of, learns_without_labels
+from sklearn_ssl._table.chunks import buffers
+from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import check_rows
-from sklearn_ssl._training.checkpoints import Checkpoint, Checkpoints, checkpoints_of
+from sklearn_ssl._training.checkpoints import Checkpoint, checkpoints_of
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, train
 from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
 from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_outcome
 
-N_ROWS_OF_STATISTICS = 10_000
-
-MOST_BINS = 2048
-"""Columns of the embedding that quantile bins may add."""
+Embedder = TypeVar("Embedder", bound="BaseEmbedder")
 
 
-class BaseEmbedder(
-    StreamMixin, DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
-    """Base of the transformers; a subclass states its pretext task in ``_make_pretext``."""
+class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the transformers. A subclass resolves its parameters in ``_blueprint``."""
 
-    module_: Any
-    _n_features_out: Any
+    model_: TableModel
+    loss_curve_: list[float]
+    validation_scores_: list[float]
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "bottleneck_size": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
-        "embedding": [StrOptions({"all", "last"})],
+        "output": [StrOptions({"components", "layers", "bottleneck"})],
         "passthrough": ["boolean"],
         "n_bins": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
@@ -72,26 +71,30 @@ class BaseEmbedder(
         "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
     }
 
-    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
-        """Return the pretext task, an ``nn.Module`` with an ``encoder``."""
+    # What a subclass states
+
+    def _blueprint(self, table_encoder: TableEncoder) -> Blueprint:
+        """What to train, resolved from the parameters and checked."""
         raise NotImplementedError
 
     def _network_schema(self, schema: Schema) -> Schema:
         """Features as the network sees them."""
         return schema
 
+    # Fitting
+
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: TableLike, y: npt.ArrayLike | None = None) -> Self:
         """Learn the embedding from rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to learn from; missing cells are allowed, infinite ones are not.
+            Rows to learn from. Missing cells are allowed, infinite ones are not.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None, default=None
-            Ignored where ``supervision_weight`` is 0. Otherwise classes, -1 for unlabeled rows;
-            an indicator matrix of labels; or numbers, NaN for unlabeled rows.
+            Ignored if ``supervision_weight`` is 0. Otherwise classes, -1 for unlabeled rows; an
+            indicator matrix of labels; or numbers, NaN for unlabeled rows.
 
         Returns
         -------
@@ -101,41 +104,37 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            Where the table or the targets cannot be read; the estimator remains as it was.
+            If the table or the targets cannot be read. The estimator remains as it was.
         """
-        return self._fit(X, read_target(y, self) if self.supervision_weight else None)
+        target = read_target(y, self) if self.supervision_weight else None
+        return self._fit(X, target, OneProcess())
 
-    def _fit(self, X: Any, target: Target | None) -> Any:
-        """Learn from checked targets, or from none."""
+    def _fit(self, X: TableLike, target: Target | None, processes: OneProcess) -> Self:
+        """Learn from checked targets, or from none, in one or in several processes."""
         with safe_fit(self):
-            continued = self.warm_start and hasattr(self, "module_")
-            X = self._check_table(X, reset=not continued)
-            if target is not None:
-                check_consistent_length(X, target.values)
             rng = check_random_state(self.random_state)
-            self._begin(X, rng, continued=continued)
-            table = self._encode(X)
-            result = self._train(
-                table,
-                rng,
-                self.max_iter,
-                self.learning_rate,
-                target,
-                hold_out=self.early_stopping,
-                checkpoints=checkpoints_of(self),
-            )
-            self.loss_curve_ = result.loss_curve
-            self.n_iter_ = len(result.loss_curve)
-            self._learn_scaling(table)
-            self._forget_partial_fit()
+            model = self._start_shared_model(X, rng, processes)
+            table = model.encode(self._check_table(X, reset=False))
+            if processes.rank:
+                rng = np.random.RandomState(processes.rank + draw_seed(rng))
+            task, rows = self._add_targets(model.task, table, target, rng)
+            training, validation = self._hold_out(rows, rng)
+            options = self._options(len(training), validation is not None, processes)
+            checkpoints = checkpoints_of(self)
+            checkpoint = Checkpoint(checkpoints) if checkpoints else None
+            with processes.all_rows(task):
+                result = train(
+                    task, training, validation, options, draw_seed(rng), checkpoint=checkpoint
+                )
+            self._accept(model, result, table, processes)
         return self
 
     @available_if(learns_without_labels)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: TableLike, y: None = None) -> Self:
         """Continue with one epoch over more rows.
 
-        The columns, their units and categories are those of the first call or of ``fit``:
+        The columns, their scale and categories are those of the first call or of ``fit``:
         categories that appear later share the code of the infrequent ones. Not available with a
         positive ``supervision_weight``.
 
@@ -153,26 +152,221 @@ class BaseEmbedder(
             The fitted transformer.
         """
         with safe_fit(self):
-            is_first = not hasattr(self, "module_")
-            X = self._check_table(X, reset=is_first)
-            rng = copy.deepcopy(getattr(self, "_rng", None)) or check_random_state(
-                self.random_state
-            )
-            self._begin(X, rng, continued=not is_first)
-            if is_first:
-                self.loss_curve_ = []
-            table = self._encode(X)
+            before = getattr(self, "_continuation", {})
+            rng = copy.deepcopy(before.get("rng")) or check_random_state(self.random_state)
+            is_first = not hasattr(self, "model_")
+            model = self._start_model(X, rng, continued=True)
+            table = model.encode(self._check_table(X, reset=False))
             # A stream has no known end, which a schedule would need.
-            state = getattr(self, "_optimizer_state", None)
-            result = self._train(table, rng, 1, "constant", hold_out=False, optimizer_state=state)
-            self.loss_curve_ = self.loss_curve_ + result.loss_curve
-            self.n_iter_ = len(self.loss_curve_)
-            self._rng, self._optimizer_state = rng, result.optimizer_state
-            if is_first:
-                self._learn_scaling(table)
+            options = replace(self._options(len(table[0])), max_iter=1, learning_rate="constant")
+            result = train(
+                model.task,
+                TableDataset(*table),
+                None,
+                options,
+                draw_seed(rng),
+                optimizer_state=before.get("optimizer"),
+            )
+            result.loss_curve = ([] if is_first else self.loss_curve_) + result.loss_curve
+            self._accept(model, result, table if is_first else None)
+            self._continuation = {"rng": rng, "optimizer": result.optimizer_state}
         return self
 
-    def transform(self, X):
+    @available_if(learns_without_labels)
+    def fit_stream(self, batches: Stream, *, buffer_size: int = 10_000) -> Self:
+        """Learn the embedding from a table that is read in parts.
+
+        Columns, their scale and categories are learned from the first ``buffer_size`` rows;
+        categories that appear later share the code of the infrequent ones. Rows are shuffled
+        within a buffer, not across buffers: if a file is sorted, let the stream take its parts in
+        a random order. Neither early stopping nor labels are available. With ``checkpoint_dir``
+        the state is kept after each epoch, and a later call with the same first buffer continues
+        from it.
+
+        Parameters
+        ----------
+        batches : iterable of tables, or callable that returns one
+            Tables with the same columns: DataFrames of pandas or Polars, PyArrow record batches
+            and tables, arrays, sparse matrices. A callable, or an iterable such as a list that
+            can be iterated again, is read ``max_iter`` times. An iterator, such as pandas' chunks
+            or ``pyarrow.dataset.Dataset.to_batches()``, is read once. The learning rate follows
+            its schedule from epoch to epoch.
+
+        buffer_size : int, default=10_000
+            Most rows that are held in memory at a time, at least 1.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows or a table cannot be read. The estimator remains as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ssl import DenoisingAutoencoder
+        >>> rng = np.random.default_rng(0)
+        >>> parts = (rng.normal(size=(500, 3)) for _ in range(4))
+        >>> transformer = DenoisingAutoencoder(hidden_layer_sizes=(8,), random_state=0)
+        >>> transformer.fit_stream(parts, buffer_size=1000).n_iter_
+        1
+        """
+        self._validate_params()
+        if buffer_size < 1:
+            raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
+        with safe_fit(self):
+            rng = check_random_state(self.random_state)
+            open_epoch, n_epochs = epochs_of(batches, self.max_iter)
+            tables = buffers(open_epoch(), buffer_size)
+            first = next(tables, np.empty((0, 1)))  # which the check rejects
+            model = self._start_model(first, rng)
+            sample = model.encode(self._check_table(first, reset=False))
+
+            def encoded(tables: Iterator[TableLike]) -> Iterator[Batch]:
+                return (model.encode(self._check_table(X, reset=False)) for X in tables)
+
+            stream = StreamFit(model.task, rng, n_epochs, self.learning_rate, self._options)
+            stream.resume(checkpoints_of(self), sample, buffer_size)
+            result = stream.run(
+                chain([sample], encoded(tables)),
+                reopen=lambda: encoded(buffers(open_epoch(), buffer_size)),
+            )
+            self._accept(model, result, sample)
+        return self
+
+    # The steps of a fit
+
+    def _start_model(
+        self, X: TableLike, rng: np.random.RandomState, *, continued: bool | None = None
+    ) -> TableModel:
+        """Learn the columns and draw weights, or copy those of the fitted model."""
+        continued = self.warm_start if continued is None else continued
+        continued = continued and hasattr(self, "model_")
+        checked = self._check_table(X, reset=not continued)
+        if continued:
+            check_same_network(self.model_.blueprint, self._blueprint(self.model_.table_encoder))
+            return copy.deepcopy(self.model_)
+        check_layer_sizes(self.hidden_layer_sizes)
+        table_encoder = TableEncoder(
+            categorical_features=self.categorical_features,
+            max_categories=self.max_categories,
+            min_frequency=self.min_frequency,
+        ).fit(checked)
+        schema = self._network_schema(table_encoder.schema_)
+        blueprint = self._blueprint(table_encoder)
+        generator = torch.Generator().manual_seed(draw_seed(rng))
+        return TableModel.start(table_encoder, schema, blueprint, generator)
+
+    def _start_shared_model(
+        self, X: TableLike, rng: np.random.RandomState, processes: OneProcess
+    ) -> TableModel:
+        """The model of the first process, and its columns, in every process."""
+        own = None if processes.rank else self._start_model(X, rng)
+        names = ("n_features_in_", "feature_names_in_")
+        columns = {name: vars(self)[name] for name in names if name in vars(self)}
+        model, columns = processes.share((own, columns))
+        self.__dict__.update(columns)
+        return cast(TableModel, model)
+
+    def _add_targets(
+        self,
+        task: PretextTask,
+        table: Batch,
+        target: Target | None,
+        rng: np.random.RandomState,
+    ) -> tuple[PretextTask, tuple[torch.Tensor, ...]]:
+        """The task and its rows; with targets, an auxiliary head and what it predicts."""
+        if target is None:
+            return task, table
+        check_consistent_length(table[0], target.values)
+        # The head serves to train the encoder and is then discarded.
+        generator = torch.Generator().manual_seed(draw_seed(rng))
+        head = Linear(self.bottleneck_size, target.n_outputs, generator)
+        guided = WithAuxiliaryHead(task, head, target.losses, self.supervision_weight)
+        return guided, (*table, *target.tensors())
+
+    def _hold_out(
+        self, rows: tuple[torch.Tensor, ...], rng: np.random.RandomState
+    ) -> tuple[TableDataset, TableDataset | None]:
+        """Rows to train on, and those that decide when to stop."""
+        if not self.early_stopping or len(rows[0]) < 2:
+            return TableDataset(*rows), None
+        return split(rows, self.validation_fraction, rng)
+
+    def _options(
+        self,
+        n_rows: int,
+        early_stopping: bool = False,
+        processes: OneProcess | None = None,
+    ) -> TrainingOptions:
+        """How to train on so many rows."""
+        processes = processes or OneProcess()
+        n_rows = min(processes.gather(n_rows)) * processes.n_processes
+        return TrainingOptions(
+            max_iter=self.max_iter,
+            batch_size=resolve_batch_size(self.batch_size, n_rows, processes.n_processes),
+            learning_rate=self.learning_rate,
+            learning_rate_init=self.learning_rate_init,
+            weight_decay=self.weight_decay,
+            early_stopping=early_stopping,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            device=resolve_device(self.device),
+            verbose=bool(self.verbose) and not processes.rank,
+            stage=f"Pretraining {type(self).__name__}",
+            callbacks=self.callbacks or (),
+            processes=processes,
+        )
+
+    def _accept(
+        self,
+        model: TableModel,
+        result: TrainingResult,
+        sample: Batch | None,
+        processes: OneProcess | None = None,
+    ) -> None:
+        """Take a trained model over; learn its readout from a sample, if there is one."""
+        processes = processes or OneProcess()
+        model.task.eval()
+        if sample is not None and not processes.rank:
+            device = resolve_device(self.device)
+            self.effective_rank_ = model.learn_readout(sample, self._readout_options(), device)
+            self._warn_if_collapsed(model, sample)
+        self.model_, self.effective_rank_ = processes.share(
+            (model, getattr(self, "effective_rank_", 0.0))
+        )
+        self._n_features_out = self.model_.n_columns
+        self.loss_curve_ = result.loss_curve
+        self.n_iter_ = len(result.loss_curve)
+        for name in ("validation_scores_", "_continuation"):
+            self.__dict__.pop(name, None)
+        if result.validation_scores:
+            self.validation_scores_ = result.validation_scores
+        warn_of_outcome(result)
+
+    def _readout_options(self) -> ReadoutOptions:
+        return ReadoutOptions(self.output, self.n_components, self.passthrough, self.n_bins)
+
+    def _warn_if_collapsed(self, model: TableModel, sample: Batch) -> None:
+        if len(sample[0]) < 3 or not _varies(sample):
+            return
+        # A few columns, or a narrow bottleneck, have no more than a few directions.
+        is_wide = min(model.blueprint.bottleneck_size, model.schema.n_features) >= 4
+        if self.effective_rank_ < (1.5 if is_wide else 0.5):
+            warn_user(
+                f"The embedding of {type(self).__name__} has collapsed: its bottleneck uses "
+                f"{self.effective_rank_:.1f} of {model.blueprint.bottleneck_size} directions. "
+                "Lower learning_rate_init or weight_decay, or use another objective.",
+                ConvergenceWarning,
+            )
+
+    # Use
+
+    def transform(self, X: TableLike) -> npt.NDArray[np.float32]:
         """Embed rows.
 
         Parameters
@@ -184,205 +378,62 @@ class BaseEmbedder(
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_features_out), float32
-            In standard deviations over the training rows. The first ``n_components`` columns are
-            the encoder's last layer, then come its hidden layers from the input upwards
-            (``embedding="all"``), then the encoded row itself and the quantile bins of its
-            numbers (``passthrough=True``).
+            The columns that ``output`` names, ``n_components`` of them by default. Over the
+            training rows they have mean 0, and a row has a mean squared norm of 10, which suits
+            the default penalties of linear models.
         """
         check_is_fitted(self)
-        X = self._check_table(X, reset=False)
-        embedded = np.empty((num_samples(X), self._n_features_out), dtype=np.float32)
-        embed = self._row_embedder(self._center, self._scale)
-        for rows, block in self._encoded_blocks(X):
-            embed(block, embedded[rows])
-        return embedded
+        return self.model_.embed(self._check_table(X, reset=False), resolve_device(self.device))
 
-    def _check_table(self, X: Any, *, reset: bool) -> Any:
+    def get_feature_names_out(
+        self, input_features: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.object_]:
+        """Names of the columns of ``transform``.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the columns seen while fitting, as in other transformers.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            The name of the class and a number for each component, and for each unit of a layer.
+            Of columns that ``passthrough`` adds to the layers, what they hold: ``age``,
+            ``age missing``, ``occupation=Sales``, ``age>37``.
+        """
+        numbered = super().get_feature_names_out(input_features)
+        named = self.model_.names_of_passthrough()
+        return np.concatenate([numbered[: len(numbered) - len(named)], np.array(named, object)])
+
+    def _check_table(self, X: TableLike, *, reset: bool) -> Table:
         return check_rows(self, X, self.categorical_features, reset=reset)
 
-    def _begin(self, X: Any, rng: np.random.RandomState, *, continued: bool) -> None:
-        """Learn the columns and draw weights, or copy those that an error has to leave alone."""
-        if continued:
-            self.module_ = copy.deepcopy(self.module_)
-        else:
-            self._learn_table(X, rng)
-
-    def _learn_table(self, X: Any, rng: np.random.RandomState) -> None:
-        check_layer_sizes(self.hidden_layer_sizes)
-        self._table_encoder = TableEncoder(
-            categorical_features=self.categorical_features,
-            max_categories=self.max_categories,
-            min_frequency=self.min_frequency,
-        ).fit(X)
-        self._schema = self._network_schema(self._table_encoder.schema_)
-        generator = torch.Generator().manual_seed(draw_seed(rng))
-        self.module_ = self._make_pretext(self._schema, generator)
-
-    def _encode(self, X: Any) -> Batch:
-        numeric, codes = self._table_encoder.transform(X)
-        return torch.from_numpy(numeric), torch.from_numpy(codes)
-
-    def _checked_and_encoded(self, X: Any) -> tuple[Any, Batch]:
+    def _encoded(self, X: TableLike) -> tuple[Table, Batch]:
+        """A checked table and its cells, for the methods of a fitted estimator."""
         check_is_fitted(self)
-        X = self._check_table(X, reset=False)
-        return X, self._encode(X)
+        checked = self._check_table(X, reset=False)
+        return checked, self.model_.encode(checked)
 
-    def _embed_last(self, table: Batch) -> torch.Tensor:
-        """The encoder's last layer, in its own units, of shape (n_rows, n_components)."""
-        with self._network_on_device() as pretext, torch.no_grad():
-            device = pretext.encoder.rows.code_weight.device
-            blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in table), strict=True)
-            return torch.cat(
-                [pretext.encoder(*(part.to(device) for part in block)).cpu() for block in blocks]
-            )
+    # Files and tags
 
-    def _encoded_blocks(self, X: Any) -> Iterator[tuple[slice, Batch]]:
-        for start in range(0, num_samples(X), ROWS_PER_BLOCK):
-            rows = slice(start, start + ROWS_PER_BLOCK)
-            yield rows, self._encode(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
-
-    def _train(
-        self,
-        table: Batch,
-        rng: np.random.RandomState,
-        max_iter: int,
-        learning_rate: str,
-        target: Target | None = None,
-        *,
-        hold_out: bool,
-        optimizer_state: dict[str, Any] | None = None,
-        rate_factor: float = 1.0,
-        checkpoints: Checkpoints | None = None,
-        processes: OneProcess | None = None,
-    ) -> TrainingResult:
-        """Train the network in place."""
-        task, validation = self.module_, None
-        parts: tuple[torch.Tensor, ...] = table
-        if target is not None:
-            task, parts = self._add_auxiliary_head(target, rng), (*table, *target.tensors())
-        dataset = TableDataset(*parts)
-        if hold_out and len(dataset) > 1:
-            dataset, validation = split(parts, self.validation_fraction, rng)
-        stops, processes = validation is not None, processes or OneProcess()
-        options = self._options(
-            len(dataset), max_iter, learning_rate, rate_factor, stops, processes
-        )
-        checkpoint = Checkpoint(checkpoints) if checkpoints else None
-        seed = draw_seed(rng)
-        result = train(task, dataset, validation, options, seed, optimizer_state, checkpoint)
-        self.module_.eval()
-        if validation is not None:
-            self.validation_scores_ = result.validation_scores
-        elif hasattr(self, "validation_scores_"):
-            del self.validation_scores_
-        warn_of_outcome(result)
-        return result
-
-    def _options(
-        self,
-        n_rows: int,
-        max_iter: int,
-        learning_rate: str,
-        rate_factor: float,
-        early_stopping: bool,
-        processes: OneProcess,
-    ) -> TrainingOptions:
-        n_rows = min(processes.gather(n_rows)) * processes.n_processes
-        return TrainingOptions(
-            max_iter=max_iter,
-            batch_size=resolve_batch_size(self.batch_size, n_rows, processes.n_processes),
-            learning_rate=learning_rate,
-            learning_rate_init=self.learning_rate_init * rate_factor,
-            weight_decay=self.weight_decay,
-            early_stopping=early_stopping,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-            device=resolve_device(self.device),
-            verbose=bool(self.verbose) and not processes.rank,
-            callbacks=self.callbacks or (),
-            processes=processes,
-        )
-
-    def _add_auxiliary_head(self, target: Target, rng: np.random.RandomState) -> WithAuxiliaryHead:
-        # The head serves to train the encoder and is then forgotten: it predicts nothing.
-        generator = torch.Generator().manual_seed(draw_seed(rng))
-        head = Linear(self.n_components, target.n_outputs, generator)
-        return WithAuxiliaryHead(self.module_, head, target.losses, self.supervision_weight)
-
-    def _learn_scaling(self, table: Batch) -> None:
-        """Set the units of the embedding: its mean and standard deviation on training rows."""
-        every = -(-len(table[0]) // N_ROWS_OF_STATISTICS)
-        sample = table[0][::every], table[1][::every]
-        # A wide table has many features to combine and needs fewer cuts of each.
-        n_bins = min(self.n_bins, MOST_BINS // max(self._schema.n_numeric, 1))
-        self._quantile_bins = learn_quantile_bins(sample[0], n_bins if self.passthrough else 1)
-        embed = self._row_embedder()
-        self._n_features_out = embed.embedding.width
-        center, scale, last_layer = embedding_moments(embed, sample, self.n_components)
-        self._center = center.astype(np.float32)
-        is_constant = scale <= 1e-6 * np.maximum(1.0, np.abs(self._center))
-        self._scale = np.where(is_constant, 1.0, scale).astype(np.float32)
-        last = slice(self.n_components)
-        last_layer = np.where(is_constant[last], 0.0, last_layer - self._center[last])
-        self.effective_rank_ = effective_rank_of_spectrum(
-            np.linalg.svd(last_layer, compute_uv=False)
-        )
-        if len(sample[0]) > 2 and _varies(sample):
-            self._warn_of_collapse()
-
-    def _warn_of_collapse(self) -> None:
-        # A few columns, or components, have no more than a few directions.
-        is_wide = min(self.n_components, self._schema.n_features) >= 4
-        if self.effective_rank_ < (1.5 if is_wide else 0.5):
-            warnings.warn(
-                f"The embedding of {type(self).__name__} has collapsed: its last layer uses "
-                f"{self.effective_rank_:.1f} of {self.n_components} directions. Lower "
-                "learning_rate_init or weight_decay, or use another objective.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _embedding(self, center=None, scale=None) -> Embedding:
-        """The fitted encoder as a module that embeds; it shares the encoder's weights."""
-        return Embedding(
-            self.module_.encoder,
-            all_layers=self.embedding == "all",
-            passthrough=self._table_encoder.schema_ if self.passthrough else None,
-            quantile_bins=self._quantile_bins,
-            center=center,
-            scale=scale,
-        )
-
-    def _row_embedder(self, center=None, scale=None) -> RowEmbedder | DeviceRowEmbedder:
-        embedding, device = self._embedding(center, scale), resolve_device(self.device)
-        return RowEmbedder(embedding) if device == "cpu" else DeviceRowEmbedder(embedding, device)
-
-    @contextmanager
-    def _network_on_device(self) -> Iterator[Any]:
-        """Lend the network on its device; the fitted one stays on the CPU, where files go."""
-        device = resolve_device(self.device)
-        yield self.module_ if device == "cpu" else copy.deepcopy(self.module_).to(device)
-
-    def _forget_partial_fit(self) -> None:
-        for name in ("_rng", "_optimizer_state"):
-            self.__dict__.pop(name, None)
-
-    def __getstate__(self):
-        """State without classes of torch, so that files of other libraries can hold it too."""
-        store = Store()
+    def __getstate__(self) -> dict[str, Any]:
+        """State without classes of torch, which files of other libraries can hold, too."""
+        store = Store(records=RECORDS)
         try:
-            document = encode_state(self, store, type(self).__name__)
+            document = encode(vars(self).copy(), store, type(self).__name__)
         except ValueError:  # a callback, or an attribute of the user's: pickle takes it as it is
             return vars(self).copy()
         return {"document": json.dumps(document), "arrays": store.arrays}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         if set(state) == {"document", "arrays"}:
-            restore_state(self, json.loads(state["document"]), Store(state["arrays"]))
+            store = Store(state["arrays"], RECORDS)
+            self.__dict__.update(decode(json.loads(state["document"]), store))
         else:
             self.__dict__.update(state)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
@@ -392,6 +443,50 @@ class BaseEmbedder(
         return tags
 
 
+def pretrain(
+    estimator: Embedder,
+    X: TableLike,
+    target: Target | None = None,
+    processes: OneProcess | None = None,
+) -> Embedder:
+    """Fit a transformer from checked targets, or from none, in one or in several processes."""
+    estimator._validate_params()
+    return estimator._fit(X, target, processes or OneProcess())
+
+
+def check_columns(estimator: BaseEmbedder, X: TableLike) -> Table:
+    """A table with the columns that a transformer was fitted on."""
+    return estimator._check_table(X, reset=False)
+
+
+def check_same_network(fitted: Blueprint, asked: Blueprint) -> None:
+    """Raise if a fit that continues would have to change the network."""
+    if fitted == asked:
+        return
+    changed = {
+        name: (value, vars(asked)[name])
+        for name, value in vars(fitted).items()
+        if value != vars(asked)[name]
+    }
+    name, (before, now) = next(iter(changed.items()))
+    raise ValueError(
+        f"A fit that continues keeps its network, which was made with {name}={before!r}; got "
+        f"{name}={now!r}. Set it back, or fit anew with warm_start=False."
+    )
+
+
 def _varies(batch: Batch) -> bool:
     numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
     return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
+
+
+def check_embedding(Z: npt.ArrayLike, estimator: BaseEmbedder) -> npt.NDArray[np.float32]:
+    """Embeddings as ``transform`` of the estimator returns them, checked."""
+    checked = check_array(Z, dtype=np.float32, estimator=estimator, input_name="X")
+    n_columns = estimator.model_.n_columns
+    if checked.shape[1] != n_columns:
+        raise ValueError(
+            f"X has {checked.shape[1]} features, but {type(estimator).__name__} returns embeddings "
+            f"of {n_columns} features."
+        )
+    return checked

@@ -1,20 +1,19 @@
 """Contrastive embedding: learn features by telling rows apart."""
 
-from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
-from sklearn_ssl._network.autoencoder import Encoder, projection_head
-from sklearn_ssl._pretext.losses import barlow_twins, info_nce, nt_xent, vicreg
+from sklearn_ssl._pretext.blueprints import Contrasting
 from sklearn_ssl._pretext.tasks import Contrast
-from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
+from sklearn_ssl._training.options import resolve_device
 
 SCORING_RATE = 0.6
 SCORING_ROWS = 256
@@ -30,8 +29,11 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     Parameters
     ----------
-    n_components : int, default=64
-        Width of the encoder's last layer.
+    n_components : int, default=128
+        Columns that ``transform`` returns with ``output="components"``.
+
+    bottleneck_size : int, default=64
+        Width of the encoder's last layer, on which the pretext task is solved.
 
     hidden_layer_sizes : array-like of int, default=(256, 256, 256)
         Widths of the encoder's hidden layers.
@@ -54,19 +56,23 @@ class ContrastiveEmbedder(BaseEmbedder):
     projection_size : int, default=128
         Width of both layers of the projection head.
 
-    embedding : {"all", "last"}, default="all"
-        Layers that make the embedding: all of the encoder's, or its last one alone.
+    output : {"components", "layers", "bottleneck"}, default="components"
+        What ``transform`` returns. "components" are ``n_components`` combinations of all layers,
+        learned on the training rows without labels: their principal directions, rotated so that
+        all columns have about the same variance. "layers" are the layers themselves, the
+        bottleneck first and then the hidden layers from the input upwards, about a thousand
+        columns. "bottleneck" is the last layer alone.
 
     passthrough : bool, default=True
-        Whether to append the encoded row itself: standardized numbers, missingness, one-hot
-        categories, and the numbers cut into ``n_bins`` bins. A linear model behind the
-        transformer then never has less to go on than without it.
+        Whether the encoded row counts as a layer: standardized numbers, missingness, one-hot
+        categories, and the numbers cut into ``n_bins`` bins. A model on top of the transformer
+        then sees the row itself, too.
 
     n_bins : int, default=16
-        Quantile bins of a number in the passthrough; within each, a column rises from 0 to 1, so
-        that a linear model can bend the number's effect [5]_. Columns that a few rows alone would
-        be far from are left out. With 1 there are none; tables of more than 128 numeric columns
-        get fewer, 2048 in all.
+        Quantile bins of a number in the passthrough. Within each, a column rises from 0 to 1, so
+        that a linear model can bend the number's effect [5]_. Bins that only a few rows reach are
+        dropped. With 1 there are none; tables of more than 128 numeric columns get fewer, 2048 in
+        all.
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns that hold categories: those whose dtype is categorical, string or an object
@@ -81,11 +87,11 @@ class ContrastiveEmbedder(BaseEmbedder):
         Categories that occur in fewer rows share the code that unseen categories get.
 
     supervision_weight : float, default=0.0
-        Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
-        ``fit(X, y)`` also trains a linear head, forgotten afterwards, to tell the targets of the
-        labeled rows from the encoder's last layer: classes, -1 for unlabeled rows, or numbers
-        with fractions, NaN for unlabeled rows. Features that have seen labels must be judged on
-        other rows: cross-validate them within a pipeline.
+        Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
+        Otherwise ``fit(X, y)`` also trains an auxiliary linear head, discarded afterwards, to
+        predict the targets of the labeled rows from the bottleneck: classes, -1 for unlabeled
+        rows, or numbers with fractions, NaN for unlabeled rows. Features that have seen labels
+        must be evaluated on other rows: cross-validate them within a pipeline.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
@@ -103,7 +109,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         Epochs over the training rows.
 
     early_stopping : bool, default=False
-        Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
+        Whether to hold rows out, stop if their loss does not fall, and keep the best weights.
 
     validation_fraction : float, default=0.1
         Share of rows that early stopping holds out.
@@ -115,7 +121,8 @@ class ContrastiveEmbedder(BaseEmbedder):
         Smallest improvement of the loss that counts.
 
     warm_start : bool, default=False
-        Whether ``fit`` continues from the weights and the columns of the previous call.
+        Whether ``fit`` continues from the weights and the columns of the previous call. The
+        network must then be the same.
 
     callbacks : list of skorch.callbacks.Callback or None, default=None
         Called by the training loop, for instance to log.
@@ -123,23 +130,24 @@ class ContrastiveEmbedder(BaseEmbedder):
     checkpoint_dir : str, path-like or None, default=None
         Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
-        ``random_state``, an int, then goes on where an earlier one was cut off, to the same
-        bits; one that had finished is read, not repeated. Needs the extra ``files``.
+        ``random_state``, an int, then continues a fit that was interrupted, to the same bits. A
+        fit that had finished is read, not repeated. Needs the extra ``files``.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
 
     random_state : int, RandomState instance or None, default=None
-        Source of weights, views and shuffling. With an int the results on a CPU are the same bit
-        by bit. Global random state is neither read nor changed.
+        Source of weights, corruptions and shuffling. With an int the results on a CPU are the
+        same bit by bit. Global random state is neither read nor changed.
 
     verbose : bool, default=False
-        Whether to show a progress bar on a terminal.
+        Whether to report progress: a bar in terminals and notebooks, lines in a log.
 
     Attributes
     ----------
-    module_ : torch.nn.Module
-        The trained pretext task; its ``encoder`` makes the embedding.
+    model_ : TableModel
+        The fitted network and the table that it reads; ``model_.task`` is the trained pretext
+        task, a :class:`torch.nn.Module` with an ``encoder``.
 
     n_iter_ : int
         Epochs made.
@@ -151,15 +159,15 @@ class ContrastiveEmbedder(BaseEmbedder):
         Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
-        Directions that the last layer makes use of on training rows, from 1 to ``n_components``
-        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, which is warned
-        about.
+        Directions that the bottleneck uses on training rows, from 1 to ``bottleneck_size``
+        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, and a warning says
+        so.
 
     n_features_in_ : int
         Number of columns seen while fitting.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where all are strings.
+        Names of the columns; only if all are strings.
 
     See Also
     --------
@@ -186,7 +194,7 @@ class ContrastiveEmbedder(BaseEmbedder):
     >>> from sklearn_ssl import ContrastiveEmbedder
     >>> X, _ = load_iris(return_X_y=True)
     >>> embedder = ContrastiveEmbedder(
-    ...     n_components=8, embedding="last", passthrough=False, random_state=0
+    ...     n_components=8, random_state=0
     ... )
     >>> embedder.fit_transform(X).shape
     (150, 8)
@@ -203,15 +211,16 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     def __init__(
         self,
-        n_components=64,
+        n_components=128,
         *,
+        bottleneck_size=64,
         hidden_layer_sizes=(256, 256, 256),
         corruption_rate=0.6,
         n_corrupted_views=1,
         objective="info_nce",
         temperature=0.2,
         projection_size=128,
-        embedding="all",
+        output="components",
         passthrough=True,
         n_bins=16,
         categorical_features="from_dtype",
@@ -235,13 +244,14 @@ class ContrastiveEmbedder(BaseEmbedder):
         verbose=False,
     ):
         self.n_components = n_components
+        self.bottleneck_size = bottleneck_size
         self.hidden_layer_sizes = hidden_layer_sizes
         self.corruption_rate = corruption_rate
         self.n_corrupted_views = n_corrupted_views
         self.objective = objective
         self.temperature = temperature
         self.projection_size = projection_size
-        self.embedding = embedding
+        self.output = output
         self.passthrough = passthrough
         self.n_bins = n_bins
         self.categorical_features = categorical_features
@@ -264,24 +274,18 @@ class ContrastiveEmbedder(BaseEmbedder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
-        projection = projection_head(self.n_components, self.projection_size, generator)
-        objectives: dict[str, Any] = {
-            "info_nce": partial(info_nce, temperature=self.temperature),
-            "nt_xent": partial(nt_xent, temperature=self.temperature),
-            "barlow_twins": barlow_twins,
-            "vicreg": vicreg,
-        }
-        return Contrast(
-            encoder,
-            projection,
-            objectives[self.objective],
-            self.corruption_rate,
-            self.n_corrupted_views,
+    def _blueprint(self, table_encoder: TableEncoder) -> Contrasting:
+        return Contrasting(
+            hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
+            bottleneck_size=self.bottleneck_size,
+            projection_size=self.projection_size,
+            objective=self.objective,
+            temperature=self.temperature,
+            corruption_rate=self.corruption_rate,
+            n_corrupted_views=self.n_corrupted_views,
         )
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: TableLike, y: None = None) -> float:
         """Share of held-out rows that are found again by a corrupted view of them.
 
         Rows are compared with up to 255 others by the cosine of their projections. The views
@@ -301,15 +305,21 @@ class ContrastiveEmbedder(BaseEmbedder):
         score : float
             Between 0 and 1; 1 finds every row.
         """
-        _, table = self._checked_and_encoded(X)
-        n_found = 0
-        with self._network_on_device() as pretext, torch.no_grad():
-            device = pretext.encoder.rows.code_weight.device
-            generator = torch.Generator(device).manual_seed(SCORING_SEED)
-            dataset = TableDataset(*table).to(device)
-            for batch in BatchIterator(dataset, SCORING_ROWS):
-                view = pretext.corrupt(batch, generator, SCORING_RATE)
-                rows, views = (F.normalize(pretext.project(part), dim=1) for part in (batch, view))
-                found = (views @ rows.T).argmax(dim=1)
-                n_found += int((found == torch.arange(len(found), device=device)).sum())
-        return n_found / len(table[0])
+        _, table = self._encoded(X)
+        device = resolve_device(self.device)
+        with self.model_.task_on(device) as task:
+            return share_found(cast(Contrast, task), TableDataset(*table).to(device))
+
+
+@torch.no_grad()
+def share_found(task: Contrast, rows: TableDataset) -> float:
+    """Share of rows whose corrupted copy is more similar to them than to the rows around them."""
+    generator = torch.Generator(rows.device).manual_seed(SCORING_SEED)
+    n_found = 0
+    for numeric, codes in BatchIterator(rows, SCORING_ROWS):
+        batch = numeric, codes
+        corrupted = task.corrupt(batch, generator, SCORING_RATE)
+        projected, views = (F.normalize(task.project(part), dim=1) for part in (batch, corrupted))
+        nearest = (views @ projected.T).argmax(dim=1)
+        n_found += int((nearest == torch.arange(len(nearest), device=rows.device)).sum())
+    return n_found / len(rows)

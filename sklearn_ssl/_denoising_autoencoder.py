@@ -1,22 +1,20 @@
 """Denoising autoencoder: learn features by rebuilding rows from corrupted ones."""
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._base import BaseEmbedder
+from sklearn_ssl._base import BaseEmbedder, check_embedding
 from sklearn_ssl._compat import Interval, StrOptions
-from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder
-from sklearn_ssl._pretext.corruptions import Corruption, add_noise, set_to_mean, swap
-from sklearn_ssl._pretext.tasks import AddNoise, Denoise, Mix
-from sklearn_ssl._reconstruction import CellModelMixin
-from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._pretext.blueprints import Denoising
+from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.types import Table, TableLike
+from sklearn_ssl._training.options import resolve_device
 
 
-class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
+class DenoisingAutoencoder(BaseEmbedder):
     """Learn row embeddings by rebuilding rows from corrupted copies of them.
 
     An encoder and a decoder are trained to tell the clean row from a corrupted one: squared error
@@ -25,8 +23,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
 
     Parameters
     ----------
-    n_components : int, default=64
-        Width of the encoder's last layer, the bottleneck that the row has to pass.
+    n_components : int, default=128
+        Columns that ``transform`` returns with ``output="components"``.
+
+    bottleneck_size : int, default=64
+        Width of the encoder's last layer, on which the pretext task is solved.
 
     hidden_layer_sizes : array-like of int, default=(256, 256, 256)
         Widths of the encoder's hidden layers.
@@ -49,19 +50,23 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     tied_weights : bool, default=False
         Whether the decoder uses the transposes of the encoder's weights.
 
-    embedding : {"all", "last"}, default="all"
-        Layers that make the embedding: all of the encoder's, or its last one alone.
+    output : {"components", "layers", "bottleneck"}, default="components"
+        What ``transform`` returns. "components" are ``n_components`` combinations of all layers,
+        learned on the training rows without labels: their principal directions, rotated so that
+        all columns have about the same variance. "layers" are the layers themselves, the
+        bottleneck first and then the hidden layers from the input upwards, about a thousand
+        columns. "bottleneck" is the last layer alone.
 
     passthrough : bool, default=True
-        Whether to append the encoded row itself: standardized numbers, missingness, one-hot
-        categories, and the numbers cut into ``n_bins`` bins. A linear model behind the
-        transformer then never has less to go on than without it.
+        Whether the encoded row counts as a layer: standardized numbers, missingness, one-hot
+        categories, and the numbers cut into ``n_bins`` bins. A model on top of the transformer
+        then sees the row itself, too.
 
     n_bins : int, default=16
-        Quantile bins of a number in the passthrough; within each, a column rises from 0 to 1, so
-        that a linear model can bend the number's effect [2]_. Columns that a few rows alone would
-        be far from are left out. With 1 there are none; tables of more than 128 numeric columns
-        get fewer, 2048 in all.
+        Quantile bins of a number in the passthrough. Within each, a column rises from 0 to 1, so
+        that a linear model can bend the number's effect [2]_. Bins that only a few rows reach are
+        dropped. With 1 there are none; tables of more than 128 numeric columns get fewer, 2048 in
+        all.
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns that hold categories: those whose dtype is categorical, string or an object
@@ -76,11 +81,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Categories that occur in fewer rows share the code that unseen categories get.
 
     supervision_weight : float, default=0.0
-        Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
-        ``fit(X, y)`` also trains a linear head, forgotten afterwards, to tell the targets of the
-        labeled rows from the encoder's last layer: classes, -1 for unlabeled rows, or numbers
-        with fractions, NaN for unlabeled rows. Features that have seen labels must be judged on
-        other rows: cross-validate them within a pipeline.
+        Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
+        Otherwise ``fit(X, y)`` also trains an auxiliary linear head, discarded afterwards, to
+        predict the targets of the labeled rows from the bottleneck: classes, -1 for unlabeled
+        rows, or numbers with fractions, NaN for unlabeled rows. Features that have seen labels
+        must be evaluated on other rows: cross-validate them within a pipeline.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
@@ -98,7 +103,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Epochs over the training rows.
 
     early_stopping : bool, default=False
-        Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
+        Whether to hold rows out, stop if their loss does not fall, and keep the best weights.
 
     validation_fraction : float, default=0.1
         Share of rows that early stopping holds out.
@@ -110,7 +115,8 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Smallest improvement of the loss that counts.
 
     warm_start : bool, default=False
-        Whether ``fit`` continues from the weights and the columns of the previous call.
+        Whether ``fit`` continues from the weights and the columns of the previous call. The
+        network must then be the same.
 
     callbacks : list of skorch.callbacks.Callback or None, default=None
         Called by the training loop, for instance to log.
@@ -118,23 +124,24 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     checkpoint_dir : str, path-like or None, default=None
         Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
-        ``random_state``, an int, then goes on where an earlier one was cut off, to the same
-        bits; one that had finished is read, not repeated. Needs the extra ``files``.
+        ``random_state``, an int, then continues a fit that was interrupted, to the same bits. A
+        fit that had finished is read, not repeated. Needs the extra ``files``.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
 
     random_state : int, RandomState instance or None, default=None
-        Source of weights, views and shuffling. With an int the results on a CPU are the same bit
-        by bit. Global random state is neither read nor changed.
+        Source of weights, corruptions and shuffling. With an int the results on a CPU are the
+        same bit by bit. Global random state is neither read nor changed.
 
     verbose : bool, default=False
-        Whether to show a progress bar on a terminal.
+        Whether to report progress: a bar in terminals and notebooks, lines in a log.
 
     Attributes
     ----------
-    module_ : torch.nn.Module
-        The trained pretext task; its ``encoder`` makes the embedding.
+    model_ : TableModel
+        The fitted network and the table that it reads; ``model_.task`` is the trained pretext
+        task, a :class:`torch.nn.Module` with an ``encoder``.
 
     n_iter_ : int
         Epochs made.
@@ -146,15 +153,15 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
-        Directions that the last layer makes use of on training rows, from 1 to ``n_components``
-        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, which is warned
-        about.
+        Directions that the bottleneck uses on training rows, from 1 to ``bottleneck_size``
+        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, and a warning says
+        so.
 
     n_features_in_ : int
         Number of columns seen while fitting.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where all are strings.
+        Names of the columns; only if all are strings.
 
     See Also
     --------
@@ -175,7 +182,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
     >>> from sklearn_ssl import DenoisingAutoencoder
     >>> X, _ = load_iris(return_X_y=True)
     >>> autoencoder = DenoisingAutoencoder(
-    ...     n_components=2, embedding="last", passthrough=False, random_state=0
+    ...     n_components=2, random_state=0
     ... )
     >>> Z = autoencoder.fit_transform(X)
     >>> Z.shape
@@ -194,14 +201,15 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
 
     def __init__(
         self,
-        n_components=64,
+        n_components=128,
         *,
+        bottleneck_size=64,
         hidden_layer_sizes=(256, 256, 256),
         noise="swap",
         noise_level=0.3,
         emphasis=1.0,
         tied_weights=False,
-        embedding="all",
+        output="components",
         passthrough=True,
         n_bins=16,
         categorical_features="from_dtype",
@@ -225,12 +233,13 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         verbose=False,
     ):
         self.n_components = n_components
+        self.bottleneck_size = bottleneck_size
         self.hidden_layer_sizes = hidden_layer_sizes
         self.noise = noise
         self.noise_level = noise_level
         self.emphasis = emphasis
         self.tied_weights = tied_weights
-        self.embedding = embedding
+        self.output = output
         self.passthrough = passthrough
         self.n_bins = n_bins
         self.categorical_features = categorical_features
@@ -253,14 +262,17 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
-        level = self._levels()
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
-        decoder = TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
-        corruption, rate = self._make_corruption(level, schema.n_numeric)
-        return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
+    def _blueprint(self, table_encoder: TableEncoder) -> Denoising:
+        return Denoising(
+            hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
+            bottleneck_size=self.bottleneck_size,
+            noise=self.noise,
+            noise_level=self._noise_levels(table_encoder.order_),
+            emphasis=self.emphasis,
+            tied_weights=self.tied_weights,
+        )
 
-    def _levels(self) -> torch.Tensor:
+    def _noise_levels(self, order: npt.NDArray[np.intp]) -> tuple[float, ...]:
         """Noise level of each feature of the schema, checked."""
         n_features = self.n_features_in_
         levels = np.asarray(self.noise_level, dtype=np.float64)
@@ -276,23 +288,9 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
                 f"noise_level must be in [0, {highest:g}] with noise={self.noise!r}; got "
                 f"{outside.tolist()}."
             )
-        order = self._table_encoder.order_
-        return torch.from_numpy(np.broadcast_to(levels, n_features)[order].astype(np.float32))
+        return tuple(np.broadcast_to(levels, n_features)[order].tolist())
 
-    def _make_corruption(
-        self, level: torch.Tensor, n_numeric: int
-    ) -> tuple[Corruption, torch.Tensor]:
-        if self.noise == "gaussian":
-            # Every number is disturbed; the level says by how much.
-            return AddNoise(level[:n_numeric]), (level > 0).float()
-        corruptions: dict[str, Corruption] = {
-            "swap": swap,
-            "masking": set_to_mean,
-            "mix": Mix((swap, set_to_mean, add_noise)),
-        }
-        return corruptions[self.noise], level
-
-    def inverse_transform(self, X) -> Any:
+    def inverse_transform(self, X: npt.ArrayLike) -> Table:
         """Turn embeddings back into rows.
 
         Parameters
@@ -307,10 +305,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
             Rows in the columns, dtypes and units seen while fitting. Only a column in which no
             cell was present then has missing cells.
         """
-        last = self._last_layer(X)
-        return self._decode(self._apply_head(self.module_.decoder, last))
+        check_is_fitted(self)
+        Z = check_embedding(X, self)
+        return self.model_.decode(self.model_.write_out(self.model_.bottleneck_of(Z)))
 
-    def reconstruct(self, X) -> Any:
+    def reconstruct(self, X: TableLike) -> Table:
         """Rebuild rows, as a denoised version of them.
 
         Parameters
@@ -324,10 +323,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
             Rows in the columns, dtypes and units seen while fitting. Only a column in which no
             cell was present then has missing cells.
         """
-        X, table = self._checked_and_encoded(X)
-        return self._decode(self._output(table), index=getattr(X, "index", None))
+        X, table = self._encoded(X)
+        output = self.model_.cell_output(table, resolve_device(self.device))
+        return self.model_.decode(output, index=getattr(X, "index", None))
 
-    def reconstruction_error(self, X) -> np.ndarray:
+    def reconstruction_error(self, X: TableLike) -> npt.NDArray[np.float32]:
         """Measure how badly each row is rebuilt: an anomaly score.
 
         Parameters
@@ -341,10 +341,11 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
             Mean over the row's cells: squared error in standard deviations for numbers,
             cross-entropy in nats otherwise. Larger is more unusual.
         """
-        _, table = self._checked_and_encoded(X)
-        return self._cell_losses(table, table).mean(dim=1).numpy()
+        _, table = self._encoded(X)
+        losses = self.model_.cell_losses(table, table, resolve_device(self.device))
+        return losses.mean(dim=1).numpy()
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of clean rows that the reconstruction explains (D2).
 
         It does not depend on the noise, so that a search can compare noise levels.
@@ -362,8 +363,6 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         score : float
             1 is perfect; 0 is no better than each column's own mean or frequencies.
         """
-        _, table = self._checked_and_encoded(X)
-        return self._deviance_explained(self._cell_losses(table, table), table)
-
-    def _output(self, table):
-        return self._apply_head(self.module_.decoder, self._embed_last(table))
+        _, table = self._encoded(X)
+        losses = self.model_.cell_losses(table, table, resolve_device(self.device))
+        return self.model_.deviance_explained(losses, table)

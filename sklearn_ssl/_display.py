@@ -1,10 +1,8 @@
 """What a notebook shows of an estimator: scikit-learn's diagram and, once fitted, the losses."""
 
 import math
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 WIDTH, HEIGHT, MARGIN = 240, 64, 4
@@ -12,66 +10,24 @@ WIDTH, HEIGHT, MARGIN = 240, 64, 4
 MOST_POINTS = 240
 """Points of a drawn curve, one per pixel."""
 
-NOWHERE = "nowhere"
-"""Stands for the address where there is none: scikit-learn then shows no documentation at all."""
-
-LINK_TO_NOWHERE = re.compile(f' rel="noreferrer" target="_blank" href="{NOWHERE}[^"]*"')
-LINE_OF_DOCSTRING = re.compile("(?<!<br>)<br>(?!<br>)")
-TOOLTIP = 'style="position-anchor:'
-WITHIN_THE_SCREEN = 'style="box-sizing:border-box;max-width:max(100%, 20em);position-anchor:'
-
 
 class DisplayMixin:
-    """For estimators that keep ``loss_curve_`` and ``validation_scores_``."""
+    """For estimators that keep ``loss_curve_`` and ``validation_scores_``.
 
-    _doc_link_module = "sklearn_ssl"
+    Notebooks ask for ``_repr_html_`` and ``_repr_mimebundle_``, the public hooks of IPython. The
+    losses follow what scikit-learn returns there, which itself is left as it is.
+    """
 
     @property
-    def _doc_link_template(self) -> str:
-        site = published_documentation()
-        return site and f"{site}/generated/{{estimator_module}}.{{estimator_name}}.html"
-
-    def _get_params_html(self, deep: bool = True, doc_link: str | None = None) -> Any:
-        if doc_link is None:  # scikit-learn 1.7 shows parameters and knows no links
-            return super()._get_params_html(deep)  # type: ignore[misc]
-        return _tooltips(super()._get_params_html(deep, doc_link or NOWHERE))  # type: ignore[misc]
-
-    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
-        return _tooltips(super()._get_fitted_attr_html(doc_link or NOWHERE))  # type: ignore[misc]
-
-    def _repr_html_inner(self) -> str:
-        return super()._repr_html_inner() + draw_losses(self)  # type: ignore[misc]
+    def _repr_html_(self) -> Callable[[], str]:
+        diagram: Callable[[], str] = super()._repr_html_  # type: ignore[misc]
+        return lambda: diagram() + draw_losses(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         if "text/html" in bundle:
             bundle["text/html"] += draw_losses(self)
         return bundle
-
-
-@cache
-def published_documentation() -> str:
-    """Return the address in ``project.urls`` of ``pyproject.toml``; an empty one without it."""
-    try:
-        urls = metadata("sklearn-ssl").get_all("Project-URL", [])
-    except PackageNotFoundError:  # a tree that was not installed
-        return ""
-    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
-
-
-def _tooltips(table: Any) -> Any:
-    """Show the documentation in a table of scikit-learn's, without links to nowhere.
-
-    Its lines are joined, and as wide as there is room: scikit-learn's would leave the screen.
-    """
-    draw = table._html_repr
-
-    def redraw() -> str:
-        html = LINE_OF_DOCSTRING.sub(" ", LINK_TO_NOWHERE.sub("", draw()))
-        return html.replace(TOOLTIP, WITHIN_THE_SCREEN)
-
-    table._html_repr = redraw
-    return table
 
 
 @dataclass(frozen=True)
@@ -83,13 +39,13 @@ class Curve:
     dash: str
     points: list[tuple[int, float]]
 
-    def __str__(self):
+    def __str__(self) -> str:
         first, last = self.points[0][1], self.points[-1][1]
         return f"{self.name} {first:.3g} to {last:.3g}"
 
 
 def draw_losses(estimator: Any) -> str:
-    """Draw the losses of a fitted estimator as HTML; nothing where it has none.
+    """Draw the losses of a fitted estimator as HTML; an empty string if it has none.
 
     The axis and the words take the color of the text around them, so that they suit dark pages.
     """
@@ -129,12 +85,12 @@ def _curves(estimator: Any) -> list[Curve]:
 def _points(losses: list[float], first: int) -> list[tuple[int, float]]:
     finite = [(number, loss) for number, loss in enumerate(losses, first) if math.isfinite(loss)]
     every = -(-len(finite) // MOST_POINTS) or 1
-    # Counted from the end, which is what one looks for.
+    # Counted from the end, which is the point that readers look for.
     return finite[::-every][::-1]
 
 
 def _lines(curves: list[Curve], last: int) -> str:
-    """Polylines in common units; a curve of a single point is a dot by its round ends."""
+    """Polylines in a common scale; a curve of a single point is a dot by its round ends."""
     losses = [loss for curve in curves for _, loss in curve.points]
     low, high = min(losses), max(losses)
     lines = []

@@ -2,28 +2,28 @@
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import nn
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval
-from sklearn_ssl._network.autoencoder import Encoder
-from sklearn_ssl._network.layers import Linear
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._pretext.blueprints import Masking
 from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
-from sklearn_ssl._pretext.tasks import PredictMask
-from sklearn_ssl._reconstruction import CellModelMixin
+from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
+from sklearn_ssl._training.options import resolve_device
 
 SCORING_RATE = 0.3
 SCORING_SEED = 0
 
 
-class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
+class MaskedFeaturePredictor(BaseEmbedder):
     """Learn row embeddings by telling which cells were hidden and what stood in them.
 
     Half of the hidden cells are replaced by cells of other rows, as in VIME [1]_, and half are
@@ -31,8 +31,11 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
 
     Parameters
     ----------
-    n_components : int, default=64
-        Width of the encoder's last layer.
+    n_components : int, default=128
+        Columns that ``transform`` returns with ``output="components"``.
+
+    bottleneck_size : int, default=64
+        Width of the encoder's last layer, on which the pretext task is solved.
 
     hidden_layer_sizes : array-like of int, default=(256, 256, 256)
         Widths of the encoder's hidden layers.
@@ -43,19 +46,23 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     alpha : float, default=2.0
         Weight of the hidden values' loss against that of the mask.
 
-    embedding : {"all", "last"}, default="all"
-        Layers that make the embedding: all of the encoder's, or its last one alone.
+    output : {"components", "layers", "bottleneck"}, default="components"
+        What ``transform`` returns. "components" are ``n_components`` combinations of all layers,
+        learned on the training rows without labels: their principal directions, rotated so that
+        all columns have about the same variance. "layers" are the layers themselves, the
+        bottleneck first and then the hidden layers from the input upwards, about a thousand
+        columns. "bottleneck" is the last layer alone.
 
     passthrough : bool, default=True
-        Whether to append the encoded row itself: standardized numbers, missingness, one-hot
-        categories, and the numbers cut into ``n_bins`` bins. A linear model behind the
-        transformer then never has less to go on than without it.
+        Whether the encoded row counts as a layer: standardized numbers, missingness, one-hot
+        categories, and the numbers cut into ``n_bins`` bins. A model on top of the transformer
+        then sees the row itself, too.
 
     n_bins : int, default=16
-        Quantile bins of a number in the passthrough; within each, a column rises from 0 to 1, so
-        that a linear model can bend the number's effect [2]_. Columns that a few rows alone would
-        be far from are left out. With 1 there are none; tables of more than 128 numeric columns
-        get fewer, 2048 in all.
+        Quantile bins of a number in the passthrough. Within each, a column rises from 0 to 1, so
+        that a linear model can bend the number's effect [2]_. Bins that only a few rows reach are
+        dropped. With 1 there are none; tables of more than 128 numeric columns get fewer, 2048 in
+        all.
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns that hold categories: those whose dtype is categorical, string or an object
@@ -70,11 +77,11 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Categories that occur in fewer rows share the code that unseen categories get.
 
     supervision_weight : float, default=0.0
-        Weight of a supervised loss beside the pretext's. With 0, ``y`` is ignored. Otherwise
-        ``fit(X, y)`` also trains a linear head, forgotten afterwards, to tell the targets of the
-        labeled rows from the encoder's last layer: classes, -1 for unlabeled rows, or numbers
-        with fractions, NaN for unlabeled rows. Features that have seen labels must be judged on
-        other rows: cross-validate them within a pipeline.
+        Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
+        Otherwise ``fit(X, y)`` also trains an auxiliary linear head, discarded afterwards, to
+        predict the targets of the labeled rows from the bottleneck: classes, -1 for unlabeled
+        rows, or numbers with fractions, NaN for unlabeled rows. Features that have seen labels
+        must be evaluated on other rows: cross-validate them within a pipeline.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
@@ -92,7 +99,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Epochs over the training rows.
 
     early_stopping : bool, default=False
-        Whether to hold rows out, stop when their loss does not fall, and keep the best weights.
+        Whether to hold rows out, stop if their loss does not fall, and keep the best weights.
 
     validation_fraction : float, default=0.1
         Share of rows that early stopping holds out.
@@ -104,7 +111,8 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Smallest improvement of the loss that counts.
 
     warm_start : bool, default=False
-        Whether ``fit`` continues from the weights and the columns of the previous call.
+        Whether ``fit`` continues from the weights and the columns of the previous call. The
+        network must then be the same.
 
     callbacks : list of skorch.callbacks.Callback or None, default=None
         Called by the training loop, for instance to log.
@@ -112,23 +120,24 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
     checkpoint_dir : str, path-like or None, default=None
         Folder in which ``fit`` and ``fit_stream`` keep their state after each epoch, in a file of
         their own for every table and set of parameters. The same call with the same
-        ``random_state``, an int, then goes on where an earlier one was cut off, to the same
-        bits; one that had finished is read, not repeated. Needs the extra ``files``.
+        ``random_state``, an int, then continues a fit that was interrupted, to the same bits. A
+        fit that had finished is read, not repeated. Needs the extra ``files``.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where the network is trained and applied; "auto" takes the first of CUDA, MPS, CPU.
 
     random_state : int, RandomState instance or None, default=None
-        Source of weights, views and shuffling. With an int the results on a CPU are the same bit
-        by bit. Global random state is neither read nor changed.
+        Source of weights, corruptions and shuffling. With an int the results on a CPU are the
+        same bit by bit. Global random state is neither read nor changed.
 
     verbose : bool, default=False
-        Whether to show a progress bar on a terminal.
+        Whether to report progress: a bar in terminals and notebooks, lines in a log.
 
     Attributes
     ----------
-    module_ : torch.nn.Module
-        The trained pretext task; its ``encoder`` makes the embedding.
+    model_ : TableModel
+        The fitted network and the table that it reads; ``model_.task`` is the trained pretext
+        task, a :class:`torch.nn.Module` with an ``encoder``.
 
     n_iter_ : int
         Epochs made.
@@ -140,15 +149,15 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         Negative loss on the held-out rows after each epoch. Only with ``early_stopping=True``.
 
     effective_rank_ : float
-        Directions that the last layer makes use of on training rows, from 1 to ``n_components``
-        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, which is warned
-        about.
+        Directions that the bottleneck uses on training rows, from 1 to ``bottleneck_size``
+        (RankMe, Garrido et al., ICML 2023). Near 1 the embedding has collapsed, and a warning says
+        so.
 
     n_features_in_ : int
         Number of columns seen while fitting.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where all are strings.
+        Names of the columns; only if all are strings.
 
     See Also
     --------
@@ -183,12 +192,13 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
 
     def __init__(
         self,
-        n_components=64,
+        n_components=128,
         *,
+        bottleneck_size=64,
         hidden_layer_sizes=(256, 256, 256),
         mask_rate=0.3,
         alpha=2.0,
-        embedding="all",
+        output="components",
         passthrough=True,
         n_bins=16,
         categorical_features="from_dtype",
@@ -212,10 +222,11 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         verbose=False,
     ):
         self.n_components = n_components
+        self.bottleneck_size = bottleneck_size
         self.hidden_layer_sizes = hidden_layer_sizes
         self.mask_rate = mask_rate
         self.alpha = alpha
-        self.embedding = embedding
+        self.output = output
         self.passthrough = passthrough
         self.n_bins = n_bins
         self.categorical_features = categorical_features
@@ -242,13 +253,15 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         # Any number may be hidden, so the network must be able to see that it is.
         return replace(schema, nullable=(True,) * schema.n_numeric)
 
-    def _make_pretext(self, schema: Schema, generator: torch.Generator) -> nn.Module:
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
-        mask_head = Linear(self.n_components, schema.n_features, generator)
-        value_head = Linear(self.n_components, schema.width, generator)
-        return PredictMask(encoder, mask_head, value_head, self.mask_rate, self.alpha, schema)
+    def _blueprint(self, table_encoder: TableEncoder) -> Masking:
+        return Masking(
+            hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
+            bottleneck_size=self.bottleneck_size,
+            mask_rate=self.mask_rate,
+            alpha=self.alpha,
+        )
 
-    def predict_masked(self, X, mask) -> Any:
+    def predict_masked(self, X: TableLike, mask: npt.ArrayLike) -> Table:
         """Replace chosen cells by what the model expects from the others.
 
         Parameters
@@ -264,7 +277,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features)
             A new table; cells that the mask leaves out are as they were.
         """
-        X, table = self._checked_and_encoded(X)
+        X, table = self._encoded(X)
         mask = np.asarray(mask)
         if mask.shape != X.shape or mask.dtype != bool:
             raise ValueError(
@@ -273,7 +286,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             )
         return self._fill(X, table, mask)
 
-    def impute(self, X) -> Any:
+    def impute(self, X: TableLike) -> Table:
         """Replace missing cells by what the model expects from the others.
 
         Parameters
@@ -286,10 +299,10 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features)
             A new table. A column in which no cell was present while fitting stays as it is.
         """
-        X, table = self._checked_and_encoded(X)
+        X, table = self._encoded(X)
         return self._fill(X, table, np.asarray(pd.isna(as_dense(X))))
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the prediction explains (D2).
 
         The same share of cells, 0.3, is hidden by the same seed for all estimators, so that a
@@ -308,18 +321,19 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         score : float
             1 is perfect; 0 is no better than each column's own mean or frequencies.
         """
-        _, table = self._checked_and_encoded(X)
+        _, table = self._encoded(X)
         mask = draw_mask(table, SCORING_RATE, torch.Generator().manual_seed(SCORING_SEED))
-        losses = self._cell_losses(mark_missing(table, mask), table)
-        return self._deviance_explained(losses, table, mask)
+        hidden = mark_missing(table, mask)
+        losses = self.model_.cell_losses(hidden, table, resolve_device(self.device))
+        return self.model_.deviance_explained(losses, table, mask)
 
-    def _output(self, table):
-        return self._apply_head(self.module_.value_head, self._embed_last(table))
-
-    def _fill(self, X: Any, table, mask: np.ndarray) -> Any:
-        hidden = mark_missing(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
-        filled = self._decode(self._output(hidden), index=getattr(X, "index", None))
-        if isinstance(X, pd.DataFrame):
+    def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
+        """Replace the cells in a mask by what the model expects there."""
+        model = self.model_
+        hidden = mark_missing(table, torch.from_numpy(mask[:, model.table_encoder.order_]))
+        output = model.cell_output(hidden, resolve_device(self.device))
+        filled = model.decode(output, index=getattr(X, "index", None))
+        if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
             columns = [
                 X.iloc[:, i]
                 if not mask[:, i].any()

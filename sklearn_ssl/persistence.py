@@ -15,6 +15,7 @@ from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._finetuning.classifier import FineTunedClassifier
 from sklearn_ssl._finetuning.regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._model import RECORDS
 from sklearn_ssl._serialization.codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._serialization.container import read_file, write_file
 
@@ -88,7 +89,7 @@ def save(estimator, path) -> None:
     >>> bool((loaded.transform(X) == transformer.transform(X)).all())
     True
     """
-    store = Store(estimators=ESTIMATORS)
+    store = Store(records=RECORDS, estimators=ESTIMATORS)
     document = encode(estimator, store, type(estimator).__name__)
     write_file(Path(path), "estimator", document, store.arrays)
 
@@ -125,7 +126,7 @@ def load(path) -> Any:
     """
     document, arrays = read_file(Path(path), "estimator")
     try:
-        estimator = decode(document, Store(arrays, ESTIMATORS))
+        estimator = decode(document, Store(arrays, RECORDS, ESTIMATORS))
     except DAMAGE as error:
         raise ValueError(
             f"The file {str(path)!r} does not describe an estimator: {error}"

@@ -5,7 +5,13 @@ import pytest
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
 ESTIMATORS = [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
-SMALL = {"hidden_layer_sizes": (16,), "n_components": 8, "max_iter": 3, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": (16,),
+    "bottleneck_size": 8,
+    "n_components": 12,
+    "max_iter": 3,
+    "random_state": 0,
+}
 LEARNING = {"hidden_layer_sizes": (64,), "max_iter": 60, "random_state": 0}
 every = pytest.mark.parametrize("Embedder", ESTIMATORS)
 

@@ -9,36 +9,42 @@ import pytest
 import sklearn_ssl
 
 PACKAGE = Path(sklearn_ssl.__file__).parent
-TRANSFORMERS = {"_denoising_autoencoder", "_contrastive_embedder", "_masked_feature_predictor"}
 
 # The rooms in the order in which data flows: what each imports from us, and from outside. Both are
 # exact, so that a permission that nobody uses fails, too.
 DESIGN = {
     "_version": (set(), set()),
     "_compat": (set(), {"sklearn"}),
+    "_progress": (set(), {"tqdm"}),
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table"}, {"numpy", "torch"}),
-    "_pretext": ({"_table", "_network"}, {"torch"}),
-    "_serialization": (
-        {"_version", "_table"},
-        {"numpy", "pandas", "safetensors", "sklearn", "torch"},
+    "_pretext": ({"_network", "_table"}, {"torch"}),
+    "_readout": ({"_table"}, {"numpy", "scipy"}),
+    "_model": (
+        {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table"},
+        {"numpy", "torch"},
     ),
-    "_training": ({"_serialization"}, {"numpy", "sklearn", "skorch", "torch", "tqdm"}),
+    "_serialization": ({"_version"}, {"numpy", "pandas", "safetensors", "sklearn", "torch"}),
+    "_training": (
+        {"_compat", "_progress", "_serialization"},
+        {"numpy", "sklearn", "skorch", "torch"},
+    ),
     "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
     "_parameters": ({"_compat", "_training"}, {"numpy"}),
-    "_streams": ({"_network", "_table", "_training"}, {"numpy", "sklearn"}),
+    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy"}),
     "_base": (
         {
             "_compat",
             "_display",
-            "_effective_rank",
             "_labels",
+            "_model",
             "_network",
             "_parameters",
             "_pretext",
+            "_readout",
             "_serialization",
             "_streams",
             "_table",
@@ -46,17 +52,13 @@ DESIGN = {
         },
         {"numpy", "sklearn", "torch"},
     ),
-    "_reconstruction": ({"_network", "_pretext", "_table"}, {"numpy", "sklearn", "torch"}),
-    "_contrastive_embedder": (
-        {"_base", "_compat", "_network", "_pretext", "_table", "_training"},
-        {"torch"},
-    ),
+    "_contrastive_embedder": ({"_base", "_compat", "_pretext", "_table", "_training"}, {"torch"}),
     "_denoising_autoencoder": (
-        {"_base", "_compat", "_network", "_pretext", "_reconstruction", "_table"},
-        {"numpy", "torch"},
+        {"_base", "_compat", "_pretext", "_table", "_training"},
+        {"numpy", "sklearn"},
     ),
     "_masked_feature_predictor": (
-        {"_base", "_compat", "_network", "_pretext", "_reconstruction", "_table"},
+        {"_base", "_compat", "_network", "_pretext", "_table", "_training"},
         {"numpy", "pandas", "torch"},
     ),
     "_finetuning": (
@@ -66,6 +68,7 @@ DESIGN = {
             "_denoising_autoencoder",
             "_display",
             "_labels",
+            "_model",
             "_network",
             "_parameters",
             "_pretext",
@@ -74,9 +77,29 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
-    "persistence": (TRANSFORMERS | {"_finetuning", "_serialization"}, {"sklearn"}),
-    "distributed": ({"_base", "_training"}, {"numpy", "sklearn"}),
-    "__init__": (TRANSFORMERS | {"_finetuning", "_show_versions", "_version"}, set()),
+    "persistence": (
+        {
+            "_contrastive_embedder",
+            "_denoising_autoencoder",
+            "_finetuning",
+            "_masked_feature_predictor",
+            "_model",
+            "_serialization",
+        },
+        {"sklearn"},
+    ),
+    "distributed": ({"_base", "_table", "_training"}, set()),
+    "__init__": (
+        {
+            "_contrastive_embedder",
+            "_denoising_autoencoder",
+            "_finetuning",
+            "_masked_feature_predictor",
+            "_show_versions",
+            "_version",
+        },
+        set(),
+    ),
     "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import embedders
 import numpy as np
 import pytest
 import torch
@@ -25,7 +26,7 @@ from sklearn_ssl._serialization.container import read_file
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl.persistence import load, save
 
-SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0}
+SMALL = {**embedders.SMALL, "max_iter": 6}
 
 N_KILLS = int(os.environ.get("KILLED_FITS", "6"))
 
@@ -78,7 +79,7 @@ def test_a_fit_goes_on_where_it_was_cut_off_to_the_same_bits(embedder, fail_in, 
     cut_off = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[StreamEpochs(fail_in)])
     with pytest.raises(ZeroDivisionError):
         cut_off.fit(flowers)
-    assert not hasattr(cut_off, "module_")
+    assert not hasattr(cut_off, "model_")
     rest = StreamEpochs()
     resumed = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[rest]).fit(flowers)
     assert rest.made == whole.n_iter_ - (fail_in - 1)
@@ -300,9 +301,9 @@ def test_files_hold_the_last_and_the_best_weights_and_no_pickle(flowers, tmp_pat
     state = state_of(path)
     assert len(state["losses"]) == 6
     best, last = state["best"]["weights_"], state["weights"]
-    assert best.keys() == last.keys() == fitted.module_.state_dict().keys()
+    assert best.keys() == last.keys() == fitted.model_.task.state_dict().keys()
     assert state["best"]["lowest_"] == -max(fitted.validation_scores_)
-    for name, weights in fitted.module_.state_dict().items():
+    for name, weights in fitted.model_.task.state_dict().items():
         assert weights.equal(best[name])
 
 
@@ -347,7 +348,7 @@ def test_a_full_disk_fails_the_fit_and_leaves_the_last_pass(flowers, tmp_path, m
     monkeypatch.setattr(os, "replace", fill_up)
     with pytest.raises(OSError, match="No space left"):
         embedder.fit(flowers)
-    assert not hasattr(embedder, "module_")
+    assert not hasattr(embedder, "model_")
     (path,) = tmp_path.iterdir()
     assert len(state_of(path)["losses"]) == 3
     assert bits(embedder.fit(flowers), flowers) == bits(whole, flowers)

@@ -12,7 +12,7 @@ SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2}
 
 VARIANTS = [
     DenoisingAutoencoder(**SMALL),
-    DenoisingAutoencoder(**SMALL, embedding="last", passthrough=False),
+    DenoisingAutoencoder(**SMALL, output="bottleneck", passthrough=False),
     DenoisingAutoencoder(**SMALL, noise="gaussian", tied_weights=True),
     DenoisingAutoencoder(**SMALL, noise="mix", early_stopping=True),
     DenoisingAutoencoder(**SMALL, noise="masking", noise_level=0.0),

@@ -5,6 +5,7 @@
 
 import os
 
+import embedders
 import joblib
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from sklearn_ssl import (
     MaskedFeaturePredictor,
 )
 
-SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+SMALL = {**embedders.SMALL, "max_iter": 2}
 
 X, y = load_iris(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(X))

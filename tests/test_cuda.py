@@ -32,7 +32,7 @@ def test_a_gpu_is_taken_where_there_is_one():
 @every
 def test_the_network_is_kept_on_the_cpu_and_embeds_alike_on_both(Embedder, mixed):
     embedder = Embedder(**SMALL, device="cuda").fit(mixed)
-    assert {weight.device.type for weight in embedder.module_.state_dict().values()} == {"cpu"}
+    assert {weight.device.type for weight in embedder.model_.task.state_dict().values()} == {"cpu"}
     embedding = embedder.transform(mixed)
     embedder.set_params(device="cpu")
     np.testing.assert_allclose(embedder.transform(mixed), embedding, rtol=1e-4, atol=1e-5)

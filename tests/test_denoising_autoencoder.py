@@ -39,7 +39,7 @@ def test_noise_level_out_of_range_or_shape(level):
 def test_noise_levels_belong_to_their_columns(flowers):
     levels = [0.1, 0.2, 0.3, 0.4, 0.5]
     table = flowers[flowers.columns[::-1]]
-    rate = DenoisingAutoencoder(**SMALL, noise_level=levels).fit(table).module_.rate
+    rate = DenoisingAutoencoder(**SMALL, noise_level=levels).fit(table).model_.task.rate
     np.testing.assert_allclose(rate, [0.2, 0.3, 0.4, 0.5, 0.1])
 
 
@@ -95,7 +95,7 @@ def test_columns_without_a_frequent_category_are_rebuilt_as_missing(flowers):
 @pytest.mark.parametrize("logit", [-0.2, 0.2])
 def test_zeros_and_ones_are_rebuilt_by_the_sign_of_their_logit(mixed, logit):
     autoencoder = DenoisingAutoencoder(**SMALL).fit(mixed)
-    rebuilt = autoencoder._decode(torch.full((1, autoencoder._schema.width), logit))
+    rebuilt = autoencoder.model_.decode(torch.full((1, autoencoder.model_.schema.width), logit))
     assert rebuilt["flag"].item() == (logit > 0)
 
 

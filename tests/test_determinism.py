@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 
+import embedders
 import joblib
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from sklearn_ssl import (
 )
 from sklearn_ssl.persistence import load, save
 
-SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+SMALL = {**embedders.SMALL, "max_iter": 2}
 
 EMBEDDERS = [
     DenoisingAutoencoder(**SMALL, noise="mix", early_stopping=True),

@@ -29,6 +29,7 @@ from sklearn_ssl.persistence import load, save
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = {
+    "bottleneck_size": 4,
     "n_components": 4,
     "hidden_layer_sizes": (8,),
     "max_iter": 4,
@@ -70,7 +71,7 @@ def contrast(objective):
     """A pretext task whose view is twice the row, so that it can be computed anywhere."""
     embedder = clone(EMBEDDERS["contrast"]).set_params(objective=objective, max_iter=1)
     # In double precision, since the gradients of batches cancel each other out.
-    task = embedder.fit(numbers()[0]).module_.double()
+    task = embedder.fit(numbers()[0]).model_.task.double()
     task.corrupt = lambda batch, generator: (2 * batch[0], batch[1])
     return task
 
@@ -100,7 +101,7 @@ def in_each_process(folder):
             fitted = distributed.fit(clone(embedder), table[rank])
             everything = np.concatenate(table) if kind == "numbers" else pd.concat(table)
             mine = (
-                weights(fitted.module_).tolist(),
+                weights(fitted.model_.task).tolist(),
                 fitted.transform(everything).tolist(),
                 fitted.loss_curve_,
             )
@@ -130,7 +131,7 @@ def cut_off(folder, victim):
     embedder.set_params(checkpoint_dir=folder, callbacks=[Kill()])
     distributed.fit(embedder, numbers()[rank])
     Path(f"{folder}-{rank}.json").write_text(
-        json.dumps([weights(embedder.module_).tolist(), embedder.loss_curve_]), encoding="utf-8"
+        json.dumps([weights(embedder.model_.task).tolist(), embedder.loss_curve_]), encoding="utf-8"
     )
 
 
@@ -189,11 +190,11 @@ def twin_of(embedder, tables):
     """The steps of two processes, made by one that puts their views together."""
     embedder = clone(embedder)
     rngs = [np.random.RandomState(0), np.random.RandomState(1)]
-    embedder._learn_table(embedder._check_table(tables[0], reset=True), rngs[0])
+    model = embedder._start_model(tables[0], rngs[0])
     rngs[1] = np.random.RandomState(1 + np.random.RandomState(0).randint(2**31 - 2))
     generators = [torch.Generator().manual_seed(rng.randint(2**31 - 2)) for rng in rngs]
-    shards = [TableDataset(*embedder._encode(table)) for table in tables]
-    task, n_rows = embedder.module_, min(map(len, tables))
+    shards = [TableDataset(*model.encode(table)) for table in tables]
+    task, n_rows = model.task, min(map(len, tables))
     optimizer = torch.optim.AdamW(task.parameters(), fused=True, weight_decay=1e-5)
     iterators = [
         BatchIterator(shard, 8, generator, n_rows)

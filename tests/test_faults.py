@@ -17,6 +17,7 @@ import warnings
 
 import numpy as np
 import pytest
+from embedders import SMALL
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from safetensors.numpy import load as tensors_from
 from safetensors.numpy import save as to_bytes
@@ -33,8 +34,6 @@ from sklearn_ssl import (
 )
 from sklearn_ssl._serialization.container import checksum
 from sklearn_ssl.persistence import ESTIMATORS, load, save
-
-SMALL = {"n_components": 2, "hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
 
 N_FILES = int(os.environ.get("FUZZED_FILES", "500"))
 
@@ -184,7 +183,7 @@ def test_an_array_larger_than_the_memory_is_refused(contents, tmp_path):
     document = json.dumps({"cells": [f"V{2**31 - 1}", [2**20], [0] * 2**20]})
     metadata = {
         "format": "sklearn_ssl",
-        "version": "1",
+        "version": "2",
         "estimator": document,
         "sha256": checksum(document, tensors),
     }

@@ -25,14 +25,14 @@ from sklearn_ssl import (
 )
 from sklearn_ssl._finetuning.linear_probe import LinearHead
 from sklearn_ssl._network.autoencoder import Encoder
-from sklearn_ssl._network.embedding import Embedding
+from sklearn_ssl._network.embedding import Embedding, Layers
 from sklearn_ssl._network.layers import Linear
 from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
-from sklearn_ssl._pretext.supervised import Supervise
+from sklearn_ssl._pretext.supervised import Supervise, draw_rows
 from sklearn_ssl._table.schema import Schema
 
-SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 2}
-NARROW = {**SMALL, "embedding": "last", "passthrough": False}
+SMALL = {"hidden_layer_sizes": (8,), "bottleneck_size": 4, "max_iter": 2}
+NARROW = {**SMALL, "output": "bottleneck", "passthrough": False}
 TINY = DenoisingAutoencoder(**SMALL)
 
 NOT_EQUIVALENT = dict.fromkeys(
@@ -70,23 +70,24 @@ def few_labels(y, every, unlabeled):
 def test_given_transformer_does_not_change(Embedder, mode):
     X, y = load_iris(return_X_y=True)
     given = Embedder(**SMALL, random_state=0).fit(X)
-    before, state = given.transform(X), copy.deepcopy(given.module_.state_dict())
+    before, state = given.transform(X), copy.deepcopy(given.model_.task.state_dict())
     classifier = FineTunedClassifier(
         given, mode=mode, early_stopping=False, max_iter=3, random_state=0
     ).fit(X, y)
     assert (given.transform(X) == before).all()
-    assert all(torch.equal(part, given.module_.state_dict()[name]) for name, part in state.items())
+    after = given.model_.task.state_dict()
+    assert all(torch.equal(part, after[name]) for name, part in state.items())
     is_same = (classifier.transformer_.transform(X) == before).all()
     assert is_same == (mode == "frozen")
 
 
-def test_frozen_mode_is_logistic_regression_on_the_embedding():
+def test_frozen_mode_is_logistic_regression_on_the_layers():
     X, y = load_iris(return_X_y=True)
     given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
     for rows in (slice(None), slice(50, None)):  # three classes, then two
         classifier = FineTunedClassifier(given, mode="frozen", random_state=0)
         classifier.fit(X[rows], y[rows])
-        Z = given.transform(X[rows]).astype(float)
+        Z = given.model_.embed_layers(X[rows], "cpu").astype(float)
         probe = LogisticRegression(C=classifier.C_, tol=1e-8, max_iter=5000).fit(Z, y[rows])
         np.testing.assert_allclose(
             classifier.predict_proba(X[rows]), probe.predict_proba(Z), atol=1e-4
@@ -121,8 +122,8 @@ def test_losses_follow_their_definitions():
 def test_embedding_module_is_transform_and_lets_gradients_pass():
     X, _ = load_iris(return_X_y=True)
     given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
-    embedding = given._embedding(given._center, given._scale)
-    embedded = embedding(*given._encode(X))
+    embedding = given.model_.embedding()
+    embedded = embedding(*given.model_.encode(X))
     np.testing.assert_allclose(embedded.detach().numpy(), given.transform(X), atol=1e-5)
     embedded.square().sum().backward()
     assert embedding.encoder.rows.dense.weight.grad.abs().sum() > 0
@@ -188,12 +189,17 @@ def test_consistency_term_follows_its_definition_and_changes_the_fit():
 
     generator = torch.Generator().manual_seed(0)
     schema = Schema(binary=(False,) * 3, nullable=(False,) * 3, cardinalities=())
-    embedding = Embedding(Encoder(schema, (4,), 2, generator), all_layers=True, passthrough=schema)
+    layers = Layers(Encoder(schema, (4,), 2, generator), hidden=True, passthrough=schema)
+    embedding = Embedding(
+        layers, np.zeros(layers.width, np.float32), np.ones(layers.width, np.float32)
+    )
     head = Linear(embedding.width, 2, generator)
     rows = torch.ones(9, 3), torch.zeros(9, 0, dtype=torch.int32)
     task = Supervise(embedding, head, class_losses, 0.0, rows, 1.0)
     # All rows are equal, so that swapping cells changes nothing.
-    assert task.disagreement(8, generator).item() == pytest.approx(0.0, abs=1e-10)
+    assert task.disagreement(draw_rows(rows, 8, generator), generator).item() == pytest.approx(
+        0.0, abs=1e-10
+    )
 
 
 def test_class_and_sample_weights_move_predictions():

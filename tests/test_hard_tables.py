@@ -69,7 +69,13 @@ TABLES = {
     "sorted and growing": np.exp(np.linspace(0, 600, N))[:, None] * [1.0, 2.0],
 }
 
-SHORT = {"n_components": 8, "hidden_layer_sizes": (32, 32), "max_iter": 3, "random_state": 0}
+SHORT = {
+    "bottleneck_size": 8,
+    "n_components": 8,
+    "hidden_layer_sizes": (32, 32),
+    "max_iter": 3,
+    "random_state": 0,
+}
 
 EMBEDDERS = [
     DenoisingAutoencoder(**SHORT),

@@ -34,8 +34,8 @@ def test_imputation_leaves_columns_without_a_cell_as_they_are(mixed):
 def test_masked_score_hides_the_cells_that_it_asks_for(monkeypatch):
     X = load_iris().data
     predictor, views = MaskedFeaturePredictor(**SMALL).fit(X), []
-    output = predictor._output
-    monkeypatch.setattr(predictor, "_output", lambda view: views.append(view) or output(view))
+    model, output = predictor.model_, predictor.model_.cell_output
+    monkeypatch.setattr(model, "cell_output", lambda *seen: views.append(seen[0]) or output(*seen))
     predictor.score(X)
     ((numeric, _),) = views
     assert numeric.isnan().float().mean().item() == pytest.approx(0.3, abs=0.05)

@@ -128,7 +128,8 @@ def test_rows_that_do_not_fit_get_one_sentence_and_change_nothing(
 
 OUT_OF_RANGE = {
     "n_components": 0,
-    "embedding": "first",
+    "output": "first",
+    "bottleneck_size": 0,
     "passthrough": 2,
     "categorical_features": "all",
     "max_categories": 0,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder, projection_head
-from sklearn_ssl._network.embedding import Embedding
+from sklearn_ssl._network.embedding import Embedding, Layers
 from sklearn_ssl._network.layers import MAX_ONE_HOT, Linear, RowInput, write_row, written_width
 from sklearn_ssl._network.quantile_bins import learn_quantile_bins
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, Schema
@@ -185,50 +185,51 @@ def test_projection_head_has_two_layers(n_rows):
     assert [type(layer) for layer in head] == [Linear, nn.ReLU, Linear]
 
 
-@pytest.mark.parametrize("all_layers", [True, False])
+@pytest.mark.parametrize("hidden", [True, False])
 @pytest.mark.parametrize("passthrough", [True, False])
-def test_embedding_is_the_layers_and_the_row_in_the_given_units(all_layers, passthrough):
+def test_embedding_is_the_standardized_layers_and_the_row(hidden, passthrough):
     encoder = Encoder(MIXED, (7, 6), 4, seeded())
     rows = make_rows(MIXED)
-    row = MIXED if passthrough else None
-    raw = Embedding(encoder, all_layers=all_layers, passthrough=row)
-    parts = encoder.layers(*rows)[: None if all_layers else 1]
+    layers = Layers(encoder, hidden=hidden, passthrough=MIXED if passthrough else None)
+    parts = encoder.layers(*rows)[: None if hidden else 1]
     if passthrough:
         parts.append(write_row(*rows, MIXED, encoder.rows.nullable))
     expected = torch.cat(parts, dim=1)
-    assert raw.width == expected.shape[1]
-    assert torch.equal(raw(*rows), expected)
-    units = {"center": np.arange(raw.width), "scale": np.arange(1, raw.width + 1)}
-    scaled = Embedding(encoder, all_layers=all_layers, passthrough=row, **units)
-    torch.testing.assert_close(
-        scaled(*rows), (expected - torch.arange(raw.width)) / torch.arange(1, raw.width + 1)
-    )
+    assert layers.width == expected.shape[1]
+    assert torch.equal(layers(*rows), expected)
+    center = np.arange(layers.width, dtype=np.float32)
+    embedding = Embedding(layers, center, center + 1)
+    standardized = (expected - torch.from_numpy(center)) / torch.from_numpy(center + 1)
+    torch.testing.assert_close(embedding(*rows), standardized)
+    directions = np.eye(layers.width, dtype=np.float32)[:, 2:4]
+    chosen = Embedding(layers, center, center + 1, directions)
+    assert chosen.width == 2
+    torch.testing.assert_close(chosen(*rows), standardized[:, 2:4])
 
 
-def test_gradients_pass_the_embedding_into_every_weight():
+def test_gradients_pass_the_layers_into_every_weight():
     encoder = Encoder(MIXED, (7, 6), 4, seeded())
-    embedding = Embedding(encoder, all_layers=False)
-    embedding(*make_rows(MIXED)).square().sum().backward()
+    Layers(encoder, hidden=False)(*make_rows(MIXED)).square().sum().backward()
     assert all(parameter.grad.any() for parameter in encoder.parameters())
 
 
-def test_a_linear_map_of_ramps_bends_at_the_quantiles():
+def test_a_linear_map_of_bins_bends_at_the_quantiles():
     numeric = torch.arange(101.0).unsqueeze(1)
-    feature, start, width = learn_quantile_bins(numeric, 4)
-    assert feature.tolist() == [0] * 4
-    assert start.tolist() == [0, 25, 50, 75]
-    assert width.tolist() == [25] * 4
+    bins = learn_quantile_bins(numeric, 4)
+    assert bins.feature.tolist() == [0] * 4
+    assert bins.start.tolist() == [0, 25, 50, 75]
+    assert bins.width.tolist() == [25] * 4
     schema = Schema(binary=(False,), nullable=(True,), cardinalities=())
     encoder = Encoder(schema, (2,), 1, seeded())
-    embedding = Embedding(encoder, all_layers=False, quantile_bins=(feature, start, width))
+    layers = Layers(encoder, hidden=False, quantile_bins=bins)
     rows = torch.tensor([[-5.0], [30.0], [torch.nan], [200.0]])
-    written = embedding(rows, torch.zeros(4, 0, dtype=torch.int32))[:, 1:]
+    written = layers(rows, torch.zeros(4, 0, dtype=torch.int32))[:, 1:]
     expected = [[0, 0, 0, 0], [1, 0.2, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
     torch.testing.assert_close(written, torch.tensor(expected))
 
 
 @pytest.mark.parametrize("shape", [torch.sigmoid, torch.tanh, torch.exp, torch.square])
-def test_no_cell_of_a_ramp_is_far_away_and_most_ramps_stay(shape):
+def test_no_cell_of_a_bin_is_far_away_and_most_bins_stay(shape):
     numeric = shape(torch.randn(2000, 3, generator=seeded()))
     feature, start, width = learn_quantile_bins(numeric, 16)
     quantile_bins = ((numeric[:, feature] - start) / width).clamp(0, 1)
@@ -237,7 +238,7 @@ def test_no_cell_of_a_ramp_is_far_away_and_most_ramps_stay(shape):
     assert len(feature) >= 3 * 14
 
 
-def test_values_that_few_rows_have_get_no_ramp():
+def test_values_that_few_rows_have_get_no_bin():
     column = torch.zeros(1000, 1)
     column[:300], column[:3] = 1, 2
     assert learn_quantile_bins(column, 16)[1].tolist() == [0]
@@ -245,7 +246,7 @@ def test_values_that_few_rows_have_get_no_ramp():
     assert learn_quantile_bins(column, 16)[1].tolist() == [0, 1]
 
 
-def test_features_with_few_values_have_few_ramps_and_those_with_two_none():
+def test_features_with_few_values_have_few_bins_and_those_with_two_none():
     numeric = torch.tensor([[0.0, 1.0, torch.nan], [1.0, 2.0, torch.nan], [0.0, 3.0, torch.nan]])
     assert learn_quantile_bins(numeric, 16)[0].tolist() == [1, 1]
     assert len(learn_quantile_bins(numeric, 1)[0]) == 0

@@ -29,7 +29,13 @@ tables_of_each_run = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
-TINY = {"n_components": 3, "hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+TINY = {
+    "bottleneck_size": 3,
+    "n_components": 3,
+    "hidden_layer_sizes": (4,),
+    "max_iter": 2,
+    "random_state": 0,
+}
 
 every = pytest.mark.parametrize(
     "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
@@ -145,7 +151,7 @@ def test_any_table_is_embedded_row_by_row_without_nan(Embedder, X, seed):
 def test_rows_unlike_those_of_fit_are_embedded_without_nan(Embedder, X):
     n_seen = -(-len(X) // 3)
     embedder = fit(Embedder(**TINY), X.iloc[:n_seen])
-    columns = embedder._table_encoder.columns_
+    columns = embedder.model_.table_encoder.columns_
     for learned, (_, column) in zip(columns, X.items(), strict=True):
         if not isinstance(learned, CategoryColumn) and infer_dtype(column) == "string":
             with pytest.raises(ValueError, match="must hold numbers"):
@@ -159,7 +165,7 @@ def test_rows_unlike_those_of_fit_are_embedded_without_nan(Embedder, X):
 @tables_of_each_run
 def test_decoded_tables_have_the_columns_dtypes_and_categories_of_fit(X):
     autoencoder = fit(DenoisingAutoencoder(**TINY), X)
-    encoder = autoencoder._table_encoder
+    encoder = autoencoder.model_.table_encoder
     rebuilt = autoencoder.inverse_transform(autoencoder.transform(X))
     assert len(rebuilt) == len(X)
     pd.testing.assert_series_equal(rebuilt.dtypes, X.dtypes)

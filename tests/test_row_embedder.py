@@ -54,7 +54,7 @@ def threads():
     ],
 )
 def test_a_row_does_not_depend_on_the_others_nor_on_threads(Embedder, name, sizes, width, threads):
-    settings = {"hidden_layer_sizes": sizes, "n_components": width, "batch_size": 300}
+    settings = {"hidden_layer_sizes": sizes, "bottleneck_size": width, "batch_size": 300}
     table = TABLES[name]
     threads(1)
     embedder = Embedder(**settings, max_iter=1, random_state=0, device="cpu").fit(table)
@@ -77,9 +77,9 @@ def test_layers_are_in_single_precision_where_rows_keep_apart(monkeypatch):
         hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
     ).fit(NUMBERS)
     single = embedder.transform(NUMBERS)
-    assert embedder._row_embedder().dtype == torch.float32
+    assert RowEmbedder(embedder.model_.embedding()).dtype == torch.float32
     monkeypatch.setattr(row_embedder, "keeps_rows_apart", lambda *shape: False)
-    assert embedder._row_embedder().dtype == torch.float64
+    assert RowEmbedder(embedder.model_.embedding()).dtype == torch.float64
     np.testing.assert_allclose(embedder.transform(NUMBERS), single, atol=1e-4)
 
 
@@ -96,20 +96,26 @@ def test_a_product_that_mixes_rows_is_noticed(monkeypatch):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"embedding": "last"}, {"passthrough": False}, {"hidden_layer_sizes": ()}],
+    [
+        {},
+        {"output": "bottleneck"},
+        {"output": "layers"},
+        {"passthrough": False},
+        {"hidden_layer_sizes": ()},
+    ],
 )
 def test_blocks_and_the_differentiable_embedding_agree(settings):
     table = TABLES["mixed"]
     settings = {"hidden_layer_sizes": (40,), "max_iter": 1, "random_state": 0} | settings
     embedder = DenoisingAutoencoder(**settings, device="cpu").fit(table)
     with torch.no_grad():
-        expected = embedder._embedding(embedder._center, embedder._scale)(*embedder._encode(table))
+        expected = embedder.model_.embedding()(*embedder.model_.encode(table))
     np.testing.assert_allclose(embedder.transform(table), expected, rtol=1e-3, atol=1e-3)
 
 
 def as_on_a_device(embedder):
     """What embeds rows on a device, and a list to which it adds the rows of each block."""
-    embed = DeviceRowEmbedder(embedder._embedding(embedder._center, embedder._scale), "cpu")
+    embed = DeviceRowEmbedder(embedder.model_.embedding(), "cpu")
     sizes = []
     embed.embedding.register_forward_hook(lambda module, args, out: sizes.append(len(out)))
     return embed, sizes
@@ -119,8 +125,8 @@ def as_on_a_device(embedder):
 def test_blocks_on_a_device_have_one_shape_and_give_the_same_embedding(n_rows):
     embedder, rows = fitted_on_numbers(), np.resize(np.arange(N_ROWS), n_rows)
     embed, sizes = as_on_a_device(embedder)
-    out = np.empty((n_rows, embedder._n_features_out), dtype=np.float32)
-    embed([part[rows] for part in embedder._encode(NUMBERS)], out)
+    out = np.empty((n_rows, embedder.model_.n_columns), dtype=np.float32)
+    embed([part[rows] for part in embedder.model_.encode(NUMBERS)], out)
     assert sizes == [ROWS_ON_DEVICE] * -(-n_rows // ROWS_ON_DEVICE)
     np.testing.assert_allclose(out, embedder.transform(NUMBERS)[rows], rtol=1e-4, atol=1e-4)
 
@@ -128,7 +134,7 @@ def test_blocks_on_a_device_have_one_shape_and_give_the_same_embedding(n_rows):
 def test_moments_on_a_device_fill_its_blocks():
     embedder, rows = fitted_on_numbers(), np.resize(np.arange(N_ROWS), ROWS_ON_DEVICE + 3)
     embed, sizes = as_on_a_device(embedder)
-    numeric, codes = embedder._encode(NUMBERS)
+    numeric, codes = embedder.model_.encode(NUMBERS)
     embedding_moments(embed, (numeric[rows], codes[rows]), 5)
     assert sizes == [ROWS_ON_DEVICE] * 2
 
@@ -137,15 +143,18 @@ def test_nothing_is_embedded_of_no_rows():
     embedder = DenoisingAutoencoder(
         hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
     ).fit(NUMBERS)
-    out = np.empty((0, embedder._n_features_out), dtype=np.float32)
-    RowEmbedder(embedder._embedding())((torch.empty(0, 7), torch.empty(0, 0)), out)
+    out = np.empty((0, embedder.model_.n_columns), dtype=np.float32)
+    RowEmbedder(embedder.model_.embedding())((torch.empty(0, 7), torch.empty(0, 0)), out)
     assert out.shape[0] == 0
 
 
 @pytest.mark.parametrize("n_rows", [1, 40, BLOCKS[0], N_ROWS])
 def test_moments_are_those_of_all_rows_together(n_rows):
     embedder = fitted_on_numbers()
-    embed, batch = embedder._row_embedder(), embedder._encode(NUMBERS[:n_rows] + 100)
+    embed, batch = (
+        RowEmbedder(embedder.model_.embedding()),
+        embedder.model_.encode(NUMBERS[:n_rows] + 100),
+    )
     embedded = np.empty((n_rows, embed.embedding.width), dtype=np.float32)
     embed(batch, embedded)
     mean, deviation, first = embedding_moments(embed, batch, 5)

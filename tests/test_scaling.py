@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import embedders
 import joblib
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from sklearn_ssl import DenoisingAutoencoder
 
 DOCS = Path(__file__).parent.parent / "docs" / "scaling.md"
 
-SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "random_state": 0}
+SMALL = {k: v for k, v in embedders.SMALL.items() if k != "max_iter"}
 
 
 def recipe(heading):

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from embedders import SMALL
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 from sklearn_ssl._table.chunks import buffers
-
-SMALL = {"hidden_layer_sizes": (8,), "n_components": 4, "max_iter": 3, "random_state": 0}
 
 
 @pytest.fixture
@@ -89,9 +88,9 @@ def test_chunks_of_csv_and_batches_of_parquet_files_are_streams(mixed, tmp_path)
 
 
 @pytest.mark.parametrize("how", ["partial_fit", "warm_start", "fit_stream"])
-@pytest.mark.parametrize("embedding", ["all", "last"])
-def test_categories_that_come_later_share_one_code_and_learn(how, embedding, mixed):
-    embedder = DenoisingAutoencoder(**SMALL, embedding=embedding, warm_start=True).fit(mixed)
+@pytest.mark.parametrize("output", ["components", "layers", "bottleneck"])
+def test_categories_that_come_later_share_one_code_and_learn(how, output, mixed):
+    embedder = DenoisingAutoencoder(**SMALL, output=output, warm_start=True).fit(mixed)
     before = embedder.transform(mixed)
     grown = mixed.assign(town=np.where(np.arange(300) % 2, "Berlin", "Bern"))
     if how == "partial_fit":

@@ -387,18 +387,26 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("stream", "verbose", "is_shown"),
-    [(Terminal(), True, True), (Terminal(), False, False), (io.StringIO(), True, False)],
-    ids=["terminal", "terminal, not verbose", "file"],
-)
-def test_progress_is_shown_on_a_terminal_only(stream, verbose, is_shown, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stderr", stream)
+@pytest.mark.parametrize("verbose", [True, False])
+def test_progress_is_a_bar_on_a_terminal(verbose, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     result = fit(Follow(), rows(*range(8)), verbose=verbose, max_iter=3)
-    written = stream.getvalue()
+    written = terminal.getvalue()
     assert capsys.readouterr().out == ""
-    assert ("3/3" in written and f"loss={result.loss_curve[-1]:.4f}" in written) == is_shown
-    assert bool(written) == is_shown
+    shown = "Training" in written and "3/3" in written
+    assert (shown and f"loss {result.loss_curve[-1]:.4f}" in written) == verbose
+    assert bool(written) == verbose
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_progress_is_some_lines_in_a_log(verbose, capsys):
+    result = fit(Follow(), rows(*range(8)), verbose=verbose, max_iter=40)
+    written = capsys.readouterr()
+    assert written.err == ""
+    lines = written.out.splitlines()
+    assert len(lines) == (10 if verbose else 0)
+    if verbose:
+        assert f"Training: epoch 40 of 40, loss {result.loss_curve[-1]:.4f}" in lines[-1]
 
 
 def test_progress_bar_of_an_interrupted_fit_is_closed_at_its_end(monkeypatch):

@@ -1,5 +1,7 @@
 """A pretrained encoder continued under labels, as a classifier."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
@@ -237,8 +239,8 @@ FrozenEstimator or None, default=None
             weight = self._check_weight(sample_weight, X) * is_labeled
             target, self.classes_ = index_classes(y, weight, name)
             if self.class_weight is not None:
-                factors = compute_sample_weight(self.class_weight, y[is_labeled])
-                target.weight[is_labeled] *= factors
+                weight[is_labeled] *= compute_sample_weight(self.class_weight, y[is_labeled])
+                target = replace(target, weight=weight)
             self._is_multilabel = y.ndim == 2
             self._learn(X, target)
         return self

@@ -1,42 +1,43 @@
-"""From a row to the layers that make its embedding, as a module that gradients can pass."""
+"""From a row to its embedding, as a module that gradients can pass."""
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.layers import positions, write_row, written_width
-from sklearn_ssl._network.quantile_bins import QuantileBins, learn_quantile_bins
+from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins
 from sklearn_ssl._table.schema import Schema
 
+FloatArray = npt.NDArray[np.float32]
 
-class Embedding(nn.Module):
-    """What ``transform`` returns, as a module that gradients can pass: a standardized embedding.
+
+class Layers(nn.Module):
+    """All that a readout may read of a row, side by side.
+
+    First comes the bottleneck, then the hidden layers from the input upwards, then the row
+    written out, then its quantile bins.
 
     Parameters
     ----------
     encoder : Encoder
         Not copied.
 
-    all_layers : bool
-        Whether the hidden layers follow the encoder's last one.
+    hidden : bool
+        Whether the hidden layers are among the columns.
 
     passthrough : Schema or None
-        The features of the row written out that follows the layers.
+        The features of the row written out; None leaves the row out.
 
-    ramps : Ramps or None
-        What follows the row written out.
-
-    center, scale : array-like of shape (width,) or None
-        The units: mean and standard deviation of every column. None leaves the columns in the
-        network's own units.
+    quantile_bins : QuantileBins
+        The bins of its numbers.
 
     Shape
     -----
     Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, width).
     """
 
-    center: Tensor
-    scale: Tensor
     nullable: Tensor
     bin_feature: Tensor
     bin_start: Tensor
@@ -46,36 +47,79 @@ class Embedding(nn.Module):
         self,
         encoder: Encoder,
         *,
-        all_layers: bool,
+        hidden: bool,
         passthrough: Schema | None = None,
-        quantile_bins: QuantileBins | None = None,
-        center=None,
-        scale=None,
+        quantile_bins: QuantileBins = NO_BINS,
     ):
         super().__init__()
         self.encoder = encoder
-        self.all_layers = all_layers
+        self.hidden = hidden
         self.passthrough = passthrough
-        layers = sum(encoder.sizes) if all_layers else encoder.sizes[-1]
-        nullable = passthrough.nullable if passthrough else ()
-        self.register_buffer("nullable", positions(nullable))
-        quantile_bins = (
-            learn_quantile_bins(torch.zeros(0, 0), 0) if quantile_bins is None else quantile_bins
-        )
+        self.register_buffer("nullable", positions(passthrough.nullable if passthrough else ()))
         for name, part in zip(("feature", "start", "width"), quantile_bins, strict=True):
             self.register_buffer(f"bin_{name}", part)
+        layers = sum(encoder.sizes) if hidden else encoder.sizes[-1]
         written = written_width(passthrough) if passthrough else 0
         self.width = layers + written + len(self.bin_feature)
-        for name, value, default in (("center", center, 0.0), ("scale", scale, 1.0)):
-            units = [default] * self.width if value is None else value
-            self.register_buffer(name, torch.tensor(units, dtype=torch.float32))
+
+    @property
+    def quantile_bins(self) -> QuantileBins:
+        return QuantileBins(self.bin_feature, self.bin_start, self.bin_width)
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
         layers = self.encoder.layers(numeric, codes)
-        parts = layers if self.all_layers else layers[:1]
+        parts = layers if self.hidden else layers[:1]
         if self.passthrough:
             parts = [*parts, write_row(numeric, codes, self.passthrough, self.nullable)]
         if len(self.bin_feature):
             values = numeric.nan_to_num(0.0)[:, self.bin_feature]
             parts = [*parts, ((values - self.bin_start) / self.bin_width).clamp(0, 1)]
-        return (torch.cat(parts, dim=1) - self.center) / self.scale
+        return torch.cat(parts, dim=1)
+
+
+class Embedding(nn.Module):
+    """Standardized layers of a row, or linear combinations of them.
+
+    Parameters
+    ----------
+    layers : Layers
+        Not copied.
+
+    center, scale : ndarray of shape (width,)
+        Mean and standard deviation of every column over training rows.
+
+    directions : ndarray of shape (width, n_components) or None, default=None
+        What standardized columns are multiplied by. None leaves them as they are.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, width) or
+    (n_rows, n_components).
+    """
+
+    center: Tensor
+    scale: Tensor
+    directions: Tensor | None
+
+    def __init__(
+        self,
+        layers: Layers,
+        center: FloatArray,
+        scale: FloatArray,
+        directions: FloatArray | None = None,
+    ):
+        super().__init__()
+        self.layers = layers
+        self.register_buffer("center", torch.from_numpy(center.copy()))
+        self.register_buffer("scale", torch.from_numpy(scale.copy()))
+        copied = None if directions is None else torch.from_numpy(directions.copy())
+        self.register_buffer("directions", copied)
+        self.width = layers.width if directions is None else directions.shape[1]
+
+    @property
+    def encoder(self) -> Encoder:
+        return self.layers.encoder
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        columns = (self.layers(numeric, codes) - self.center) / self.scale
+        return columns if self.directions is None else columns @ self.directions

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, write_numbers, write_row
@@ -34,9 +34,9 @@ SERIAL = 32_768
 class RowEmbedder:
     """Embed each row as if it stood alone, on a CPU.
 
-    The bits of a row depend neither on the rows around it nor on the number of threads. They would
-    in products of any shape, which add in an order of their own: here blocks have one of a few
-    numbers of rows, and widths that leave no edges. Where a library proves different, the layers
+    ``transform`` promises that a row has the same bits among any others, which the plain module
+    does not keep: a library chooses by the shape of a product how it adds. Here blocks have one of
+    a few numbers of rows, and widths that leave no edges. If a library proves different, products
     are computed in double precision, whose differences vanish in single precision. Every other
     step is a function of a row, or one that rounds once.
 
@@ -49,94 +49,105 @@ class RowEmbedder:
     most_rows = BLOCKS[0]
 
     def __init__(self, embedding: Embedding):
-        self.embedding = embedding
-        encoder = embedding.encoder
+        layers, encoder = embedding.layers, embedding.encoder
         maps = [encoder.rows.dense, *encoder.deeper]
-        is_exact = all(keeps_rows_apart(*_padded_shape(m), torch.get_num_threads()) for m in maps)
+        shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
+        shapes.append(_padded_shape(layers.width, embedding.width))
+        is_exact = all(keeps_rows_apart(*shape, torch.get_num_threads()) for shape in shapes)
+        self.embedding = embedding
         self.dtype = torch.float32 if is_exact else torch.float64
         self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
+        self.maps = [_padded(layer.weight, layer.bias, self.dtype) for layer in maps]
+        self.code_weight = encoder.rows.code_weight.detach().to(self.dtype)
         self.factor = embedding.scale.reciprocal()
-        weights = [*((m.weight, m.bias) for m in maps[:-1]), self._with_scaling(maps[-1])]
-        self.maps = [_padded(weight, bias, self.dtype) for weight, bias in weights]
-        codes = encoder.rows.code_weight.detach()
-        codes = codes if encoder.deeper else codes * self.factor[: encoder.sizes[0]]
-        self.code_weight = codes.to(self.dtype)
+        self.readout = self._readout()
         self.places: dict[int, list[Tensor]] = {}
-        self.steepness = embedding.bin_width.reciprocal()
-        self.runs = _runs(embedding.bin_feature.tolist())
+        self.steepness = layers.bin_width.reciprocal()
+        self.runs = _runs(layers.bin_feature.tolist())
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, out: npt.NDArray) -> None:
-        """Embed encoded rows into ``out``, of shape (n_rows, width), float32."""
+    def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
+        """Embed encoded rows into ``out``, of shape (n_rows, width)."""
         start, n_rows, written = 0, len(batch[0]), torch.from_numpy(out)
         while start < n_rows:
             size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
             rows = slice(start, min(start + size, n_rows))
-            lacking = start + size - rows.stop
-            numeric, codes = (_lengthened(part[rows], lacking) for part in batch)
+            n_lacking = start + size - rows.stop
+            numeric, codes = (_lengthened(part[rows], n_lacking) for part in batch)
             self._embed(numeric, codes, written[rows])
             start += size
 
-    def _with_scaling(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
-        """Weights of a last layer whose outputs need no further scaling."""
-        units = slice(layer.out_features)
-        factor, center = self.factor[units], self.embedding.center[units]
-        return layer.weight.detach() * factor[:, None], (layer.bias.detach() - center) * factor
+    def _readout(self) -> tuple[Tensor, Tensor] | None:
+        """The linear map from the layers' own scale to the components, weights transposed."""
+        directions = self.embedding.directions
+        if directions is None:
+            return None
+        weight = directions.T.double() * self.factor.double()  # (n_components, width)
+        bias = -weight @ self.embedding.center.double()
+        return _padded(weight, bias, self.dtype)
 
     def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor) -> None:
         """Embed a block of rows, of which the last ones may have no place in ``out``."""
-        embedding, encoder = self.embedding, self.embedding.encoder
-        hidden, *places = self._places(len(numeric))
-        self._first_layer(numeric, codes, hidden)
-        start = encoder.sizes[-1]
-        for norm, size, (weight, bias), place in zip(
-            self.norms, encoder.sizes[:-1], self.maps[1:], places, strict=True
-        ):
-            active = _silu(_pad(norm(hidden[:, :size])))
-            if embedding.all_layers:
-                start = self._write(active[:, :size], out, start)
-            hidden = torch.addmm(bias, active, weight.T, out=place)
-        out[:, : encoder.sizes[-1]] = hidden[: len(out), : encoder.sizes[-1]]
-        if embedding.passthrough:
-            row = write_row(numeric, codes, embedding.passthrough, embedding.nullable)
-            start = self._write(row, out, start)
-        if self.runs:
-            self._write_bins(numeric.nan_to_num(0.0), out, start)
+        width = self.embedding.layers.width
+        columns, components, *places = self._places(len(numeric))
+        self._write_layers(numeric, codes, columns[:, :width], places)
+        if self.readout is None:
+            # Two steps that round once each: what is fused may round otherwise at an edge.
+            torch.sub(columns[: len(out), :width], self.embedding.center, out=out)
+            out.mul_(self.factor)
+            return
+        weight, bias = self.readout
+        torch.addmm(bias, columns.to(self.dtype), weight.T, out=components)
+        out[:] = components[: len(out), : out.shape[1]]
 
     def _places(self, n_rows: int) -> list[Tensor]:
-        """Memory for the layers of a block, the same for all blocks."""
+        """Memory for a block: the columns, the components and the layers; the same for all."""
         if n_rows not in self.places:
+            width, n_out = _padded_shape(self.embedding.layers.width, self.embedding.width)
+            widths = [n_out, *(len(bias) for _, bias in self.maps)]
             self.places[n_rows] = [
-                torch.empty(n_rows, len(bias), dtype=self.dtype) for _, bias in self.maps
+                torch.zeros(n_rows, width, dtype=torch.float32),
+                *(torch.empty(n_rows, width, dtype=self.dtype) for width in widths),
             ]
         return self.places[n_rows]
 
-    def _first_layer(self, numeric: Tensor, codes: Tensor, hidden: Tensor) -> None:
-        encoder, (weight, bias) = self.embedding.encoder, self.maps[0]
-        rows = encoder.rows
+    def _write_layers(
+        self, numeric: Tensor, codes: Tensor, columns: Tensor, places: list[Tensor]
+    ) -> None:
+        """Write what :class:`Layers` returns, a part at a time, into its columns."""
+        layers, sizes = self.embedding.layers, self.embedding.encoder.sizes
+        hidden = self._first_layer(numeric, codes, places[0])
+        start = sizes[-1]
+        for norm, size, (weight, bias), place in zip(
+            self.norms, sizes[:-1], self.maps[1:], places[1:], strict=True
+        ):
+            active = _silu(_pad(norm(hidden[:, :size])))
+            if layers.hidden:
+                start = _write(active[:, :size], columns, start)
+            hidden = torch.addmm(bias, active, weight.T, out=place)
+        _write(hidden[:, : sizes[-1]], columns, 0)
+        if layers.passthrough:
+            row = write_row(numeric, codes, layers.passthrough, layers.nullable)
+            start = _write(row, columns, start)
+        if self.runs:
+            self._write_bins(numeric.nan_to_num(0.0), columns[:, start:])
+
+    def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
+        rows, (weight, bias) = self.embedding.encoder.rows, self.maps[0]
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
-        torch.addmm(bias, values, weight.T, out=hidden)
+        hidden = torch.addmm(bias, values, weight.T, out=place)
         if rows.schema.n_categorical:
-            hidden[:, : encoder.sizes[0]] += F.embedding_bag(
-                codes + rows.offsets, self.code_weight, mode="sum"
-            )
+            looked_up = F.embedding_bag(codes + rows.offsets, self.code_weight, mode="sum")
+            hidden[:, : looked_up.shape[1]] += looked_up
+        return hidden
 
-    def _write(self, part: Tensor, out: Tensor, start: int) -> int:
-        """Write columns in their units, and return where the next ones start."""
-        columns = slice(start, start + part.shape[1])
-        # Two steps that round once each: what is fused may round otherwise at an edge.
-        torch.sub(part[: len(out)], self.embedding.center[columns], out=out[:, columns])
-        out[:, columns].mul_(self.factor[columns])
-        return columns.stop
-
-    def _write_bins(self, values: Tensor, out: Tensor, start: int) -> None:
-        quantile_bins, first = out[:, start:], self.embedding.bin_start
+    def _write_bins(self, values: Tensor, out: Tensor) -> None:
+        first = self.embedding.layers.bin_start
         for features, columns, size in self.runs:
-            of_feature = quantile_bins[:, columns].unflatten(1, (-1, size))
-            cells = values[: len(out), features, None]
+            of_feature = out[:, columns].unflatten(1, (-1, size))
+            cells = values[:, features, None]
             torch.sub(cells, first[columns].view(-1, size), out=of_feature)
-        quantile_bins.mul_(self.steepness).clamp_(0, 1)
-        quantile_bins.sub_(self.embedding.center[start:]).mul_(self.factor[start:])
+        out.mul_(self.steepness).clamp_(0, 1)
 
 
 class DeviceRowEmbedder:
@@ -160,8 +171,8 @@ class DeviceRowEmbedder:
         self.embedding = copy.deepcopy(embedding).to(device)
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, out: npt.NDArray) -> None:
-        """Embed encoded rows into ``out``, of shape (n_rows, width), float32."""
+    def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
+        """Embed encoded rows into ``out``, of shape (n_rows, width)."""
         device = self.embedding.center.device
         for start in range(0, len(out), ROWS_ON_DEVICE):
             rows = slice(start, min(start + ROWS_ON_DEVICE, len(out)))
@@ -213,9 +224,15 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
     return all(bool((output == outputs[0][0]).all()) for output in outputs)
 
 
-def _padded_shape(layer: nn.Linear) -> tuple[int, int]:
-    n_in, n_out = (-(-n // LANES) * LANES for n in (layer.in_features, layer.out_features))
-    return n_in, n_out
+def _padded_shape(n_in: int, n_out: int) -> tuple[int, int]:
+    return -(-n_in // LANES) * LANES, -(-n_out // LANES) * LANES
+
+
+def _write(part: Tensor, columns: Tensor, start: int) -> int:
+    """Write a part into its columns, and return where the next one starts."""
+    stop = start + part.shape[1]
+    columns[:, start:stop] = part
+    return stop
 
 
 def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,4 @@
-"""Tasks that are shown labels: beside a pretext task, and in fine-tuning."""
-
-from typing import Any
+"""Tasks that use labels: beside a pretext task, and in fine-tuning."""
 
 import torch
 from torch import Tensor, nn
@@ -9,28 +7,31 @@ from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, Linear
 from sklearn_ssl._pretext.corruptions import draw_mask, swap
 from sklearn_ssl._pretext.losses import Losses
+from sklearn_ssl._pretext.tasks import PretextTask
 
-N_CONSISTENT_VIEWS = 3
-"""Corrupted views of a row that are to get the same outputs, as in VIME."""
-
+N_CONSISTENT_COPIES = 3
+"""Corrupted copies of a row whose outputs should agree, as in VIME."""
 
 CORRUPTION_RATE = 0.3
-"""Share of cells swapped in a view of a row that a head is shown, as in VIME."""
+"""Share of cells swapped in a row before a head sees it, as in VIME."""
+
+LabeledBatch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Numbers, codes, targets and weights of rows."""
 
 
-class WithAuxiliaryHead(nn.Module):
-    """A pretext task, and besides it the targets of the labeled rows, told by a linear head.
+class WithAuxiliaryHead(PretextTask):
+    """A pretext task and, beside it, a linear head that predicts the targets of labeled rows.
 
-    The head is shown corrupted views: few labeled rows, seen as they are, are soon known by heart,
-    and a model behind the transformer would then rely on what new rows do not have.
+    The head sees corrupted rows: a few labeled rows are quickly memorized if shown uncorrupted,
+    and a model on top of the transformer would then rely on what new rows do not have.
 
     Parameters
     ----------
-    pretext : nn.Module
-        Any of the tasks above.
+    pretext : PretextTask
+        The task without labels.
 
     head : nn.Module
-        Embedding to outputs.
+        Bottleneck to outputs.
 
     row_losses : callable
         Loss of each row from outputs and targets.
@@ -40,33 +41,31 @@ class WithAuxiliaryHead(nn.Module):
     """
 
     def __init__(
-        self, pretext: nn.Module, head: Linear, row_losses: Losses, supervision_weight: float
+        self, pretext: PretextTask, head: Linear, row_losses: Losses, supervision_weight: float
     ):
         super().__init__()
-        self.pretext: Any = pretext
+        self.pretext = pretext
         self.head = head
         self.row_losses = row_losses
         self.supervision_weight = supervision_weight
 
-    def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    def forward(self, batch: LabeledBatch, generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
-        loss = self.pretext((numeric, codes), generator)
+        loss: Tensor = self.pretext((numeric, codes), generator)
         rows = weight.nonzero().squeeze(1)
         if not len(rows):
             return loss
-        view = swap(
-            (numeric, codes), draw_mask((numeric, codes), CORRUPTION_RATE, generator), generator
-        )
-        output = self.head(self.pretext.encoder(view[0][rows], view[1][rows]))
-        told = weight[rows] * self.row_losses(output, target[rows])
-        return loss + self.supervision_weight * told.mean()
+        corrupted = corrupt((numeric, codes), generator)
+        output = self.head(self.pretext.encoder(corrupted[0][rows], corrupted[1][rows]))
+        supervised = weight[rows] * self.row_losses(output, target[rows])
+        return loss + self.supervision_weight * supervised.mean()
 
 
 class Supervise(nn.Module):
-    """Tell the targets of rows by a linear head on their embedding.
+    """Predict the targets of rows by a linear head on their embedding.
 
-    The head keeps the penalty under which it was fitted, so that training starts where the
-    linear probe ends: only the encoder still has something to gain.
+    The head keeps the penalty under which it was fitted. Training then starts where the linear
+    probe ends, and only the encoder still has something to gain.
 
     Parameters
     ----------
@@ -80,14 +79,14 @@ class Supervise(nn.Module):
         Weight of half the sum of squares of the head's weights.
 
     unlabeled : tuple of Tensor or None
-        Encoded rows on which the outputs for corrupted views are to agree.
+        Encoded rows whose corrupted copies should get equal outputs.
 
     consistency_weight : float
         Weight of the variance of these outputs (the semi-supervised stage of VIME).
     """
 
-    numeric: Tensor
-    codes: Tensor
+    numeric: Tensor | None
+    codes: Tensor | None
 
     def __init__(
         self,
@@ -104,31 +103,40 @@ class Supervise(nn.Module):
         self.row_losses = row_losses
         self.penalty = penalty
         self.consistency_weight = consistency_weight
+        # As buffers, the rows go to the device of the network; they are no weights to keep.
         for name, part in zip(("numeric", "codes"), unlabeled or (None, None), strict=True):
             self.register_buffer(name, part, persistent=False)
 
-    def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    def forward(self, batch: LabeledBatch, generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
         loss = (weight * self.row_losses(self.outputs(numeric, codes), target)).mean()
         if not self.training:
             return loss
         loss = loss + self.penalty / 2 * self.head.weight.square().sum()
-        if self.consistency_weight and self.numeric is not None:
-            loss = loss + self.consistency_weight * self.disagreement(len(numeric), generator)
+        if self.consistency_weight and self.numeric is not None and self.codes is not None:
+            unlabeled = draw_rows((self.numeric, self.codes), len(numeric), generator)
+            loss = loss + self.consistency_weight * self.disagreement(unlabeled, generator)
         return loss
 
     def outputs(self, numeric: Tensor, codes: Tensor) -> Tensor:
         """Outputs of the head, of shape (n_rows, n_outputs)."""
-        return self.head(self.embedding(numeric, codes))
+        outputs: Tensor = self.head(self.embedding(numeric, codes))
+        return outputs
 
-    def disagreement(self, n_rows: int, generator: torch.Generator) -> Tensor:
-        """Variance of the outputs for corrupted views of unlabeled rows drawn at random."""
-        shape, device = (n_rows,), self.numeric.device
-        rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
-        batch = self.numeric[rows], self.codes[rows]
-        views = [
-            swap(batch, draw_mask(batch, CORRUPTION_RATE, generator), generator)
-            for _ in range(N_CONSISTENT_VIEWS)
-        ]
-        outputs = torch.stack([self.outputs(*view) for view in views])
+    def disagreement(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Variance of the outputs for corrupted copies of the same rows."""
+        copies = [corrupt(batch, generator) for _ in range(N_CONSISTENT_COPIES)]
+        outputs = torch.stack([self.outputs(*copy) for copy in copies])
         return outputs.var(dim=0, correction=0).mean()
+
+
+def corrupt(batch: Batch, generator: torch.Generator) -> Batch:
+    """Swap the share of cells that a head is not shown."""
+    return swap(batch, draw_mask(batch, CORRUPTION_RATE, generator), generator)
+
+
+def draw_rows(batch: Batch, n_rows: int, generator: torch.Generator) -> Batch:
+    """Draw rows at random, with replacement."""
+    numeric, codes = batch
+    rows = torch.randint(len(numeric), (n_rows,), generator=generator, device=numeric.device)
+    return numeric[rows], codes[rows]

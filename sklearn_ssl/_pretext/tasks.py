@@ -1,4 +1,4 @@
-"""Pretext tasks: a view, a network and an objective; ``forward`` returns the loss of a batch."""
+"""Pretext tasks: a corruption, a network and an objective; ``forward`` returns a batch's loss."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,40 @@ from sklearn_ssl._pretext.losses import cell_losses
 from sklearn_ssl._table.schema import Schema
 
 
-class Denoise(nn.Module):
-    """Rebuild rows from corrupted views of them (Vincent et al., 2010).
+class PretextTask(nn.Module):
+    """What is trained: called with a batch and a generator, it returns the mean loss.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        The part that ``transform`` makes use of.
+    """
+
+    encoder: Encoder
+
+
+class CellTask(PretextTask):
+    """A pretext task that can write a row out from the bottleneck of its encoder.
+
+    Attributes
+    ----------
+    schema : Schema
+        The features.
+    """
+
+    schema: Schema
+
+    def decode(self, bottleneck: Tensor) -> Tensor:
+        """Rows written out, of shape (n_rows, schema.width)."""
+        raise NotImplementedError
+
+    def cell_losses(self, corrupted: Batch, batch: Batch) -> Tensor:
+        """Losses of shape (n_rows, n_features) of predicting ``batch`` from ``corrupted``."""
+        return cell_losses(self.decode(self.encoder(*corrupted)), *batch, self.schema)
+
+
+class Denoise(CellTask):
+    """Rebuild rows from corrupted copies of them (Vincent et al., 2010).
 
     Parameters
     ----------
@@ -69,9 +101,8 @@ class Denoise(nn.Module):
         # The expected sum of the weights, not this batch's: parts of a batch then add up.
         return (losses * (1 + extra * mask)).mean() / (1 + extra * self.rate.mean())
 
-    def cell_losses(self, view: Batch, batch: Batch) -> Tensor:
-        """Losses of shape (n_rows, n_features) of rebuilding ``batch`` from ``view``."""
-        return cell_losses(self.decoder(self.encoder(*view)), *batch, self.schema)
+    def decode(self, bottleneck: Tensor) -> Tensor:
+        return self.decoder(bottleneck)
 
 
 class AddNoise(nn.Module):
@@ -101,19 +132,19 @@ class Mix:
         pick = torch.randint(
             len(self.corruptions), mask.shape, generator=generator, device=mask.device
         )
-        view = batch
+        mixed = batch
         for number, corruption in enumerate(self.corruptions):
             chosen = mask & (pick == number)
             corrupted = corruption(batch, chosen, generator)
             numeric, codes = split_mask(batch, chosen)
-            view = (
-                torch.where(numeric, corrupted[0], view[0]),
-                torch.where(codes, corrupted[1], view[1]),
+            mixed = (
+                torch.where(numeric, corrupted[0], mixed[0]),
+                torch.where(codes, corrupted[1], mixed[1]),
             )
-        return view
+        return mixed
 
 
-class Contrast(nn.Module):
+class Contrast(PretextTask):
     """Pull two views of a row together, push other rows apart (SCARF, Bahri et al., 2022).
 
     Parameters
@@ -161,8 +192,8 @@ class Contrast(nn.Module):
         return self.projection(self.encoder(*batch))
 
 
-class PredictMask(nn.Module):
-    """Tell which cells were hidden, and what stood in them (VIME, Yoon et al., 2020).
+class PredictMask(CellTask):
+    """Predict which cells were hidden, and what stood in them (VIME, Yoon et al., 2020).
 
     Parameters
     ----------
@@ -205,3 +236,6 @@ class PredictMask(nn.Module):
         # DIFFERS FROM VIME: only the hidden cells count; the others can be read off the input.
         value_loss = (values * hidden).sum() / hidden.sum().clamp_min(1)
         return mask_loss + self.alpha * value_loss
+
+    def decode(self, bottleneck: Tensor) -> Tensor:
+        return self.value_head(bottleneck)

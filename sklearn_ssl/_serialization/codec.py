@@ -4,12 +4,13 @@ JSON's own values stand for themselves. Everything else is an object with one ke
 
     {"tuple": [...]}  {"dict": [[key, value], ...]}  {"array": "name of an array"}
 
-Records, the small classes that the fitted state consists of, are known by name.
+Records, the small classes that the fitted state consists of, are known by name. They say by
+``__getstate__`` and ``__setstate__`` what they consist of.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,17 +20,7 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_ssl._table.column import BinaryColumn, CategoryColumn, NumericColumn
-from sklearn_ssl._table.encoder import TableEncoder
-from sklearn_ssl._table.schema import Schema
-
 Arrays = dict[str, npt.NDArray]
-
-RECORDS: dict[str, type] = {
-    record.__name__: record
-    for record in (BinaryColumn, CategoryColumn, NumericColumn, Schema, TableEncoder)
-}
-
 
 DAMAGE = (
     ArithmeticError,
@@ -45,9 +36,22 @@ DAMAGE = (
 
 @dataclass
 class Store:
-    """Where encoding leaves arrays and decoding finds them, and the estimators that may occur."""
+    """Where encoding leaves arrays and decoding finds them, and the classes that may occur.
+
+    Attributes
+    ----------
+    arrays : dict of ndarray
+        By the names that documents refer to.
+
+    records : mapping of type
+        Small classes of fitted state, by name.
+
+    estimators : mapping of type
+        Estimators, by name.
+    """
 
     arrays: Arrays = field(default_factory=dict)
+    records: Mapping[str, type] = field(default_factory=dict)
     estimators: Mapping[str, type] = field(default_factory=dict)
 
 
@@ -75,6 +79,8 @@ def encode(value: Any, store: Store, path: str) -> Any:
     ValueError
         Where a value is of another type.
     """
+    if store.records.get(type(value).__name__) is type(value):
+        return _encode_record(value, store, path)
     # NumPy's float64 and str_ are also Python's, so that they come before.
     for kind, encoder in ENCODERS.items():
         if isinstance(value, kind):
@@ -173,15 +179,16 @@ def _decode_index(content: Any, store: Store) -> pd.Index:
 
 
 def _encode_record(value: Any, store: Store, path: str) -> Any:
-    names = [f.name for f in fields(value)] if is_dataclass(value) else list(vars(value))
-    state = {name: getattr(value, name) for name in names}
-    return {"record": [type(value).__name__, encode(state, store, path)]}
+    return {"record": [type(value).__name__, encode(value.__getstate__(), store, path)]}
 
 
 def _decode_record(content: Any, store: Store) -> Any:
-    name, state = content
-    record: Any = object.__new__(RECORDS[name])
-    record.__dict__.update(decode(state, store))
+    name, document = content
+    record: Any = object.__new__(store.records[name])
+    state = decode(document, store)
+    # A frozen dataclass has no setter, and needs none: its state is its dictionary.
+    restore = getattr(record, "__setstate__", record.__dict__.update)
+    restore(state)
     return record
 
 
@@ -195,54 +202,24 @@ def _decode_random_state(content: Any, store: Store) -> np.random.RandomState:
     return generator
 
 
-def encode_state(estimator: Any, store: Store, path: str) -> Any:
-    """Parameters and fitted attributes; of the network, which can be rebuilt, only the weights."""
-    state = {name: value for name, value in vars(estimator).items() if name != "module_"}
-    module = getattr(estimator, "module_", None)
-    if module is None:
-        return [encode(state, store, path), None]
-    weights = dict(module.state_dict())
-    rebuilt = estimator._make_pretext(estimator._schema, torch.Generator()).state_dict()
-    if _shapes(rebuilt) != _shapes(weights):
-        raise ValueError(
-            f"The parameters of this {type(estimator).__name__} were changed after it was fitted: "
-            "they describe another network. Fit it again, or set them back."
-        )
-    return [encode(state, store, path), encode(weights, store, f"{path}.module_")]
-
-
-def restore_state(estimator: Any, document: Any, store: Store) -> None:
-    """Give a bare instance the state that ``encode_state`` has written."""
-    state, weights = (decode(part, store) for part in document)
-    estimator.__dict__.update(state)
-    if weights is not None:
-        module = estimator._make_pretext(estimator._schema, torch.Generator())
-        module.load_state_dict(weights)
-        estimator.module_ = module.eval()
-
-
-def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
-
-
 def _encode_estimator(value: Any, store: Store, path: str) -> Any:
     name = type(value).__name__
     if store.estimators.get(name) is not type(value):
         raise ValueError(
             f"{path} is a {name}, which cannot be saved. These can: {sorted(store.estimators)}."
         )
-    return {"estimator": [name, *encode_state(value, store, path)]}
+    return {"estimator": [name, encode(vars(value).copy(), store, path)]}
 
 
 def _decode_estimator(content: Any, store: Store) -> Any:
-    name, *document = content
+    name, document = content
     if name not in store.estimators:
         raise ValueError(
             f"It holds a {name!r}, which is none of the classes that are loaded: "
             f"{sorted(store.estimators)}."
         )
     estimator: Any = object.__new__(store.estimators[name])
-    restore_state(estimator, document, store)
+    vars(estimator).update(decode(document, store))
     return estimator
 
 
@@ -274,7 +251,6 @@ ENCODERS: dict[Any, Encoder] = {
     pd.Index: _encode_index,
     np.random.RandomState: _encode_random_state,
     PurePath: lambda value, store, path: {"path": str(value)},
-    tuple(RECORDS.values()): _encode_record,
     BaseEstimator: _encode_estimator,
 }
 

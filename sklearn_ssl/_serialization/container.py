@@ -16,7 +16,8 @@ import numpy as np
 from sklearn_ssl._serialization.codec import Arrays, array_names
 from sklearn_ssl._version import __version__
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 held networks whose ``transform`` returned all layers."""
 
 
 def write_file(path: Path, kind: str, document: Any, arrays: Arrays) -> None:
@@ -92,6 +93,12 @@ def read_file(path: Path, kind: str) -> tuple[Any, Arrays]:
             f"The file {str(path)!r} has version {version!r} of the format, written by sklearn_ssl "
             f"{metadata.get('written_by')}; this is sklearn_ssl {__version__}, which reads up to "
             f"version {FORMAT_VERSION}. Upgrade sklearn_ssl."
+        )
+    if int(version) < FORMAT_VERSION:
+        raise ValueError(
+            f"The file {str(path)!r} has version {version} of the format, in which transform "
+            f"returned other columns; this is sklearn_ssl {__version__}, which reads version "
+            f"{FORMAT_VERSION}. Fit the estimator again and save it."
         )
     text = metadata[kind]
     try:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from skorch.callbacks import Callback
-from tqdm import tqdm
+
+from sklearn_ssl._progress import ProgressReport
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -169,17 +170,26 @@ class Stop(Callback):
 
 
 class Progress(Callback):
-    """A bar on a terminal; nothing elsewhere."""
+    """Report the loss of each epoch.
 
-    def __init__(self, n_epochs: int):
+    Parameters
+    ----------
+    stage : str
+        What is trained.
+
+    n_epochs : int
+        Epochs of the fit.
+    """
+
+    def __init__(self, stage: str, n_epochs: int):
+        self.stage = stage
         self.n_epochs = n_epochs
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=self.n_epochs, unit="epoch", disable=None)
+        self.report_ = ProgressReport(self.stage, self.n_epochs, "epoch")
 
     def on_epoch_end(self, net, **kwargs):
-        self.bar_.set_postfix(loss=f"{net.history[-1]['train_loss']:.4f}", refresh=False)
-        self.bar_.update(len(net.history) - self.bar_.n)  # some are of a fit that goes on
+        self.report_.show(len(net.history), f"loss {net.history[-1]['train_loss']:.4f}")
 
     def on_train_end(self, net, **kwargs):
-        self.bar_.close()
+        self.report_.close()

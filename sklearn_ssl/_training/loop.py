@@ -249,7 +249,7 @@ def _callbacks(
         callbacks.append(("validation", options.validation_callback))
     callbacks.append(("best", best))
     if options.verbose:
-        callbacks.append(("progress", Progress(options.max_iter)))
+        callbacks.append(("progress", Progress(options.stage, options.max_iter)))
     for i, callback in enumerate(options.callbacks):
         if not isinstance(callback, Callback):
             raise TypeError(

@@ -13,10 +13,25 @@ from sklearn_ssl._training.processes import OneProcess
 class TrainingOptions:
     """How to train; the names are those of the estimators' parameters.
 
-    ``batch_size`` is that of one process. ``rate_factors`` maps patterns of parameter names to
-    factors on their learning rate. ``averaged_epochs`` is how many epochs the running mean of
-    the weights reaches back, 0 for none. ``judge`` records a ``valid_loss`` after each epoch, in
-    place of the pretext task's loss on validation rows.
+    Attributes
+    ----------
+    batch_size : int
+        Rows per step of one process.
+
+    stage : str
+        What is trained, for reports of progress.
+
+    rate_factors : mapping of str to float
+        Factors on the learning rate, by patterns of parameter names.
+
+    averaged_epochs : int
+        How many epochs the running mean of the weights reaches back; 0 for none.
+
+    validation_callback : Callback or None
+        Records a ``valid_loss`` after each epoch, in place of the loss on validation rows.
+
+    processes : OneProcess
+        The processes that share the fit.
     """
 
     max_iter: int
@@ -29,6 +44,7 @@ class TrainingOptions:
     tol: float
     device: str
     verbose: bool
+    stage: str = "Training"
     callbacks: Sequence[Callback] = ()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     averaged_epochs: int = 0

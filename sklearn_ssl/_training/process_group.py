@@ -1,4 +1,4 @@
-"""The processes that ``distributed.fit`` runs in, and what they tell each other."""
+"""The processes that ``distributed.fit`` runs in, and what they exchange."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sklearn_ssl._training.processes import OneProcess
+from sklearn_ssl._training.processes import OneProcess, T
 
 NAMES_SYNC_SO = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
 """Whether torch is so new that it calls its option by this name."""
@@ -32,15 +32,27 @@ class ManyProcesses(OneProcess):
         options: dict[str, Any] = {option: False, "find_unused_parameters": has_unused}
         return DistributedDataParallel(pretext, **options).__call__
 
+    @contextmanager
+    def all_rows(self, task: nn.Module) -> Iterator[None]:
+        objective = getattr(task, "objective", None)
+        if objective is None:
+            yield
+            return
+        task.objective = OnAllRows(objective)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            task.objective = objective
+
     def mean(self, value: float) -> float:
         return sum(self.gather(value)) / self.n_processes
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: T) -> list[T]:
         values: list[Any] = [None] * self.n_processes
         dist.all_gather_object(values, value)
         return values
 
-    def share(self, value: Any) -> Any:
+    def share(self, value: T) -> T:
         values = [value]
         dist.broadcast_object_list(values)
         return values[0]
@@ -93,7 +105,7 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
         variables = ["RANK", "LOCAL_RANK"] if device == "cuda" else ["RANK"]
         if not os.environ.keys() >= set(variables):
             raise RuntimeError(
-                "distributed.fit needs the processes of torchrun, which tell each other apart by "
+                "distributed.fit needs the processes of torchrun, which distinguish each other by "
                 "RANK, LOCAL_RANK and WORLD_SIZE. Start the script by: torchrun --nproc-per-node 2 "
                 "SCRIPT. In a single process, call fit of the estimator."
             )

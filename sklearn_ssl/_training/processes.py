@@ -1,9 +1,12 @@
 """The processes that share a fit: one by default; ``_process_group`` has the others."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from torch import nn
+
+T = TypeVar("T")
 
 
 class OneProcess:
@@ -13,17 +16,22 @@ class OneProcess:
     n_processes = 1
 
     def share_gradients(self, pretext: nn.Module) -> Callable[..., Any]:
-        """The call of a pretext task after which gradients are means over the processes."""
+        """The call of a pretext task whose gradients are means over the processes."""
         return pretext.__call__
+
+    @contextmanager
+    def all_rows(self, task: nn.Module) -> Iterator[None]:
+        """Let objectives that compare rows see those of all processes."""
+        yield
 
     def mean(self, value: float) -> float:
         """Mean of a number over the processes."""
         return value
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: T) -> list[T]:
         """The values that the processes give, in their order."""
         return [value]
 
-    def share(self, value: Any) -> Any:
+    def share(self, value: T) -> T:
         """The value that the first process gives."""
         return value

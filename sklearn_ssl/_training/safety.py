@@ -1,6 +1,5 @@
 """What keeps a fit safe: seeds, errors midway, and ends that are not the planned one."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from sklearn_ssl._compat import warn_user
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, with_gradients
 
@@ -47,10 +47,11 @@ def draw_seed(rng: np.random.RandomState) -> int:
 
 def split(
     parts: tuple[Tensor, ...], fraction: float, rng: np.random.RandomState
-) -> Iterator[TableDataset]:
+) -> tuple[TableDataset, TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
     chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
-    return (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
+    training, held_out = (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
+    return training, held_out
 
 
 def warn_of_outcome(result: TrainingResult) -> None:
@@ -63,8 +64,7 @@ def warn_of_outcome(result: TrainingResult) -> None:
         ),
     }
     if result.outcome in messages:
-        warnings.warn(
+        warn_user(
             f"{messages[result.outcome]} Epochs made: {len(result.loss_curve)}.",
             ConvergenceWarning,
-            stacklevel=4,
         )

@@ -192,7 +192,6 @@ def compare_objectives(
     ...     "n_components": 3,
     ...     "hidden_layer_sizes": (8,),
     ...     "max_iter": 2,
-    ...     "embedding": "last",
     ...     "passthrough": False,
     ... }
     >>> comparison = compare_objectives(X[::2], y[::2], params=small, cv=2, random_state=0)

@@ -15,7 +15,7 @@ from sklearn_ssl.evaluation import (
     probe_score,
 )
 
-SMALL = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2}
+SMALL = {"bottleneck_size": 4, "n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 2}
 TIMES = ["fit_seconds", "transform_seconds"]
 
 

@@ -106,7 +106,10 @@ def test_semi_supervised_estimators_are_among_the_supervised_ones(iris):
 def test_fine_tuning_is_compared_with_probes():
     table = make_factors_table(90, n_factors=2, columns_per_factor=3, random_state=0)
     estimator = FineTunedRegressor(
-        DenoisingAutoencoder(n_components=4, hidden_layer_sizes=(8,), max_iter=2), max_iter=2
+        DenoisingAutoencoder(
+            n_components=4, bottleneck_size=4, hidden_layer_sizes=(8,), max_iter=2
+        ),
+        max_iter=2,
     )
     curve = label_efficiency_curve(
         {"fine-tuned": estimator},

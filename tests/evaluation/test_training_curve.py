@@ -9,7 +9,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn_ssl import DenoisingAutoencoder
 from sklearn_ssl.evaluation import TrainingCurveDisplay
 
-SMALL = {"hidden_layer_sizes": (8,), "n_components": 2, "max_iter": 4, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": (8,),
+    "bottleneck_size": 2,
+    "n_components": 2,
+    "max_iter": 4,
+    "random_state": 0,
+}
 
 
 @pytest.fixture

@@ -1,0 +1,110 @@
+"""What a pretext task is made of, as plain values from which it can be built again.
+
+An estimator resolves its parameters into a blueprint once, at fit. A fitted model is then written
+to a file as its blueprint and its weights, and does not change if parameters are set later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder, projection_head
+from sklearn_ssl._network.layers import Linear
+from sklearn_ssl._pretext.corruptions import Corruption, add_noise, set_to_mean, swap
+from sklearn_ssl._pretext.losses import barlow_twins, info_nce, nt_xent, vicreg
+from sklearn_ssl._pretext.tasks import AddNoise, Contrast, Denoise, Mix, PredictMask, PretextTask
+from sklearn_ssl._table.schema import Schema
+
+
+class Blueprint(Protocol):
+    """Builds a pretext task for the features of a table."""
+
+    @property
+    def bottleneck_size(self) -> int:
+        """Width of the encoder's last layer."""
+
+    def build(self, schema: Schema, generator: torch.Generator) -> PretextTask:
+        """Return the task with weights drawn by the generator."""
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """Rebuild rows from corrupted copies; ``noise_level`` holds one level per feature."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    bottleneck_size: int
+    noise: str
+    noise_level: tuple[float, ...]
+    emphasis: float
+    tied_weights: bool
+
+    def build(self, schema: Schema, generator: torch.Generator) -> Denoise:
+        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        decoder: nn.Module = (
+            TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
+        )
+        corruption, rate = self._corruption(schema.n_numeric)
+        return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
+
+    def _corruption(self, n_numeric: int) -> tuple[Corruption, Tensor]:
+        """The corruption, and the share of cells to corrupt of each feature."""
+        level = torch.tensor(self.noise_level, dtype=torch.float32)
+        if self.noise == "gaussian":
+            # Every number is disturbed; the level says by how much.
+            return AddNoise(level[:n_numeric]), (level > 0).float()
+        corruptions: dict[str, Corruption] = {
+            "swap": swap,
+            "masking": set_to_mean,
+            "mix": Mix((swap, set_to_mean, add_noise)),
+        }
+        return corruptions[self.noise], level
+
+
+@dataclass(frozen=True)
+class Contrasting:
+    """Pull two views of a row together, and push other rows apart."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    bottleneck_size: int
+    projection_size: int
+    objective: str
+    temperature: float
+    corruption_rate: float
+    n_corrupted_views: int
+
+    def build(self, schema: Schema, generator: torch.Generator) -> Contrast:
+        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        projection = projection_head(self.bottleneck_size, self.projection_size, generator)
+        objectives: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+            "info_nce": partial(info_nce, temperature=self.temperature),
+            "nt_xent": partial(nt_xent, temperature=self.temperature),
+            "barlow_twins": barlow_twins,
+            "vicreg": vicreg,
+        }
+        return Contrast(
+            encoder,
+            projection,
+            objectives[self.objective],
+            self.corruption_rate,
+            self.n_corrupted_views,
+        )
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Predict which cells were hidden, and what stood in them."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    bottleneck_size: int
+    mask_rate: float
+    alpha: float
+
+    def build(self, schema: Schema, generator: torch.Generator) -> PredictMask:
+        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        mask_head = Linear(self.bottleneck_size, schema.n_features, generator)
+        value_head = Linear(self.bottleneck_size, schema.width, generator)
+        return PredictMask(encoder, mask_head, value_head, self.mask_rate, self.alpha, schema)
