@@ -30,7 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +106,16 @@ class Learned:
     seed: int
     split: Split
     seconds: float = 0.0
+    fitted: Any = None
 
-    @cached_property
+    @property
     def transformer(self) -> Any:
         """The fitted transformer."""
-        started = time.perf_counter()
-        transformer = make_features(self.method, self.seed).fit(self.split.X_train)
-        self.seconds = time.perf_counter() - started
-        return transformer
+        if self.fitted is None:
+            started = time.perf_counter()
+            self.fitted = make_features(self.method, self.seed).fit(self.split.X_train)
+            self.seconds = time.perf_counter() - started
+        return self.fitted
 
 
 @dataclass(frozen=True)
