@@ -26,16 +26,20 @@ def compare(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     rows = []
     for method in scores:
         difference = (scores[method] - scores[reference]).to_numpy()
-        low, high = np.nan, np.nan
-        if len(difference) > 1 and np.ptp(difference) > 0:
-            interval = bootstrap(
-                (difference,), np.mean, method="percentile", rng=np.random.default_rng(0)
-            ).confidence_interval
-            low, high = interval.low, interval.high
+        low, high = mean_interval(difference)
         wins = np.mean((difference > 0) + 0.5 * (difference == 0))
         rows.append((method, scores[method].mean(), difference.mean(), low, high, wins))
     columns = ["method", "mean", "difference", "low", "high", "wins"]
     return pd.DataFrame(rows, columns=columns).set_index("method").assign(rank=ranks)
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Bounds of the 95 % bootstrap interval of a mean; NaN if the values do not vary."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return np.nan, np.nan
+    rng = np.random.default_rng(0)
+    interval = bootstrap((values,), np.mean, method="percentile", rng=rng).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def win_matrix(scores: pd.DataFrame) -> pd.DataFrame:

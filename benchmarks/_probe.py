@@ -55,22 +55,36 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
 
 def score(model: Any, Z: Any, y: np.ndarray, task: str) -> dict[str, float]:
     """Test scores of a fitted model."""
+    return score_output(model, predict(model, Z), y, task)
+
+
+def predict(model: Any, Z: Any) -> np.ndarray:
+    """Probabilities of the classes if the model has them, or else its predictions."""
+    return model.predict_proba(Z) if hasattr(model, "predict_proba") else model.predict(Z)
+
+
+def score_output(model: Any, output: np.ndarray, y: np.ndarray, task: str) -> dict[str, float]:
+    """Scores of what ``predict`` returned."""
     if task == "regression":
-        return {"r2": r2_score(y, model.predict(Z))}
+        return {"r2": r2_score(y, output)}
+    if output.ndim == 1:
+        return label_scores(y, output)
     classes = np.arange(max(y.max(), model.classes_.max()) + 1)
-    output = model.predict_proba(Z)
     # What `predict` returns, too; a forest would spend as long on it once more.
     predicted = model.classes_[output.argmax(axis=1)]
     probabilities = np.full((len(y), len(classes)), SMALLEST_PROBABILITY)
     probabilities[:, model.classes_] = output.clip(SMALLEST_PROBABILITY)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    scores = {
-        "accuracy": accuracy_score(y, predicted),
-        "balanced_accuracy": balanced_accuracy_score(y, predicted),
-        "log_loss": log_loss(y, probabilities, labels=classes),
-    }
+    scores = {**label_scores(y, predicted), "log_loss": log_loss(y, probabilities, labels=classes)}
     if len(classes) == 2:
         scores["auc"] = roc_auc_score(y, probabilities[:, 1])
     elif len(np.unique(y)) == len(classes):
         scores["auc"] = roc_auc_score(y, probabilities, multi_class="ovr", labels=classes)
     return scores
+
+
+def label_scores(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    return {
+        "accuracy": accuracy_score(y, predicted),
+        "balanced_accuracy": balanced_accuracy_score(y, predicted),
+    }

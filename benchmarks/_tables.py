@@ -31,6 +31,18 @@ def read_index(folder: Path, names: list[str] | None = None) -> pd.DataFrame:
     return index.loc[names] if names else index
 
 
+def read_indexes(folders: list[Path], names: list[str] | None = None) -> pd.DataFrame:
+    """Rows of several ``index.csv``, by name, with the folder of each table."""
+    index = pd.concat([read_index(folder).assign(folder=folder) for folder in folders])
+    twice = sorted(set(index.index[index.index.duplicated()]))
+    if twice:
+        raise SystemExit(f"--data holds {twice} more than once; a table needs a name of its own.")
+    unknown = sorted(set(names or []) - set(index.index))
+    if unknown:
+        raise SystemExit(f"--tables names {unknown}, which no index.csv of --data lists.")
+    return index.loc[names] if names else index
+
+
 def split_table(
     folder: Path,
     name: str,

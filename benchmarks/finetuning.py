@@ -157,7 +157,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser, runner = run_and_report(__doc__, run, report, n_seeds=1)
+    parser, runner, _ = run_and_report(__doc__, run, report, n_seeds=1)
     runner.add_argument("--methods", nargs="+", default=list(METHODS), type=check_method)
     runner.add_argument("--labels", nargs="+", default=["100", "500", "all"])
     runner.add_argument("--rows", type=int, default=5000, help="most training rows of a table")

@@ -81,7 +81,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser, runner = run_and_report(__doc__, run, report, n_seeds=5)
+    parser, runner, _ = run_and_report(__doc__, run, report, n_seeds=5)
     runner.add_argument("--rows", type=int, default=20_000, help="most training rows of a table")
     arguments = parser.parse_args()
     arguments.command(arguments)

@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser, runner = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=5)
+    parser, runner, _ = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=5)
     methods = installed_methods()
     runner.add_argument("--methods", nargs="+", default=methods, type=check_method)
     runner.add_argument("--labels", nargs="+", default=LABELS)
