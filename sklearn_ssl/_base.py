@@ -198,7 +198,8 @@ class BaseEmbedder(
         return embedded
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
-        return check_rows(self, X, self.categorical_features, reset=reset)
+        encoder = None if reset else self._table_encoder
+        return check_rows(self, X, self.categorical_features, reset=reset, encoder=encoder)
 
     def _begin(self, X: Any, rng: np.random.RandomState, *, continued: bool) -> None:
         """Learn the columns and draw weights, or copy those that an error has to leave alone."""

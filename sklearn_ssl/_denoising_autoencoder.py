@@ -1,5 +1,6 @@
 """Denoising autoencoder: learn features by rebuilding rows from corrupted ones."""
 
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
 from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder
 from sklearn_ssl._pretext.corruptions import Corruption, add_noise, set_to_mean, swap
+from sklearn_ssl._pretext.losses import mean_of_present_cells
 from sklearn_ssl._pretext.tasks import AddNoise, Denoise, Mix
 from sklearn_ssl._reconstruction import CellModelMixin
 from sklearn_ssl._table.schema import Schema
@@ -257,7 +259,7 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         level = self._levels()
         encoder = Encoder(schema, self.hidden_layer_sizes, self.n_components, generator)
         decoder = TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
-        corruption, rate = self._make_corruption(level, schema.n_numeric)
+        corruption, rate = self._make_corruption(level, schema)
         return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
 
     def _levels(self) -> torch.Tensor:
@@ -280,15 +282,16 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         return torch.from_numpy(np.broadcast_to(levels, n_features)[order].astype(np.float32))
 
     def _make_corruption(
-        self, level: torch.Tensor, n_numeric: int
+        self, level: torch.Tensor, schema: Schema
     ) -> tuple[Corruption, torch.Tensor]:
         if self.noise == "gaussian":
             # Every number is disturbed; the level says by how much.
-            return AddNoise(level[:n_numeric]), (level > 0).float()
+            return AddNoise(level[: schema.n_numeric]), (level > 0).float()
+        swap_cells = partial(swap, leads=schema.leads) if schema.leads else swap
         corruptions: dict[str, Corruption] = {
-            "swap": swap,
+            "swap": swap_cells,
             "masking": set_to_mean,
-            "mix": Mix((swap, set_to_mean, add_noise)),
+            "mix": Mix((swap_cells, set_to_mean, add_noise), schema.leads),
         }
         return corruptions[self.noise], level
 
@@ -338,11 +341,12 @@ class DenoisingAutoencoder(CellModelMixin, BaseEmbedder):
         Returns
         -------
         error : ndarray of shape (n_samples,)
-            Mean over the row's cells: squared error in standard deviations for numbers,
-            cross-entropy in nats otherwise. Larger is more unusual.
+            Mean over the row's present cells: squared error in standard deviations for numbers
+            and dates, cross-entropy in nats otherwise, and at least as much for a number outside
+            0 and 1 in a column of these. Larger is more unusual. NaN if no cell is present.
         """
         _, table = self._checked_and_encoded(X)
-        return self._cell_losses(table, table).mean(dim=1).numpy()
+        return mean_of_present_cells(self._output(table), table, self._schema).numpy()
 
     def score(self, X, y=None) -> float:
         """Share of the deviance of clean rows that the reconstruction explains (D2).

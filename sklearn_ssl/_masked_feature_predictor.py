@@ -16,6 +16,7 @@ from sklearn_ssl._network.layers import Linear
 from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
 from sklearn_ssl._pretext.tasks import PredictMask
 from sklearn_ssl._reconstruction import CellModelMixin
+from sklearn_ssl._table.filling import check_mask, fill
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.validation import as_dense
 
@@ -257,7 +258,8 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             Rows.
 
         mask : array-like of bool of shape (n_samples, n_features)
-            True where a cell is to be hidden from the model and predicted.
+            True where a cell is to be hidden from the model and predicted. The columns of
+            a DataFrame are matched by name, and its index must be that of ``X``.
 
         Returns
         -------
@@ -265,13 +267,7 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             A new table; cells that the mask leaves out are as they were.
         """
         X, table = self._checked_and_encoded(X)
-        mask = np.asarray(mask)
-        if mask.shape != X.shape or mask.dtype != bool:
-            raise ValueError(
-                f"mask must be a boolean array of the shape of X, {X.shape}; got shape "
-                f"{mask.shape} and dtype {mask.dtype}."
-            )
-        return self._fill(X, table, mask)
+        return self._fill(X, table, check_mask(mask, X))
 
     def impute(self, X) -> Any:
         """Replace missing cells by what the model expects from the others.
@@ -309,7 +305,8 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
             1 is perfect; 0 is no better than each column's own mean or frequencies.
         """
         _, table = self._checked_and_encoded(X)
-        mask = draw_mask(table, SCORING_RATE, torch.Generator().manual_seed(SCORING_SEED))
+        generator = torch.Generator().manual_seed(SCORING_SEED)
+        mask = draw_mask(table, SCORING_RATE, generator, self._schema.leads)
         losses = self._cell_losses(mark_missing(table, mask), table)
         return self._deviance_explained(losses, table, mask)
 
@@ -320,11 +317,6 @@ class MaskedFeaturePredictor(CellModelMixin, BaseEmbedder):
         hidden = mark_missing(table, torch.from_numpy(mask[:, self._table_encoder.order_]))
         filled = self._decode(self._output(hidden), index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame):
-            columns = [
-                X.iloc[:, i]
-                if not mask[:, i].any()
-                else X.iloc[:, i].where(~mask[:, i], filled.iloc[:, i])
-                for i in range(X.shape[1])
-            ]
+            columns = [fill(X.iloc[:, i], mask[:, i], filled.iloc[:, i]) for i in range(X.shape[1])]
             return pd.concat(columns, axis=1)
         return np.where(mask, filled, as_dense(X))

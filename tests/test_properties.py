@@ -15,8 +15,9 @@ from pandas.api.types import infer_dtype
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
-from sklearn_ssl._table.column import BinaryColumn, CategoryColumn
+from sklearn_ssl._table.column import CategoryColumn
 from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.numeric import BinaryColumn
 
 PROFILES = {"default": 50, "thorough": 1000}
 

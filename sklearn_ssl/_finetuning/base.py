@@ -79,7 +79,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         """Pretrain where that is still to be done, fit the probe, continue the encoder."""
         rng = check_random_state(self.random_state)
         transformer = self._pretrained(X, target, rng)
-        numeric, codes = transformer._encode(X)
+        numeric, codes = transformer._encode(transformer._check_table(X, reset=False))
         is_labeled = torch.from_numpy(target.weight > 0)
         parts = tuple(part[is_labeled] for part in (numeric, codes, *target.tensors()))
         folds = self._folds(parts[2], rng)
@@ -111,9 +111,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
         given = self._given()
         if hasattr(given, "module_"):
-            transformer = copy.deepcopy(given)
-            transformer._check_table(X, reset=False)
-            return transformer
+            return copy.deepcopy(given)
         transformer = clone(given)
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
@@ -290,7 +288,9 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         return embedded @ self.coef_.T + self.intercept_
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
-        return check_rows(self, X, self._given().categorical_features, reset=reset)
+        encoder = None if reset else self.transformer_._table_encoder
+        declared = self._given().categorical_features
+        return check_rows(self, X, declared, reset=reset, encoder=encoder)
 
     def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray:
         weight = check_sample_weight(

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, Linear
 from sklearn_ssl._pretext.corruptions import draw_mask, swap
@@ -54,9 +55,7 @@ class WithAuxiliaryHead(nn.Module):
         rows = weight.nonzero().squeeze(1)
         if not len(rows):
             return loss
-        view = swap(
-            (numeric, codes), draw_mask((numeric, codes), CORRUPTION_RATE, generator), generator
-        )
+        view = _corrupted((numeric, codes), self.pretext.encoder, generator)
         output = self.head(self.pretext.encoder(view[0][rows], view[1][rows]))
         told = weight[rows] * self.row_losses(output, target[rows])
         return loss + self.supervision_weight * told.mean()
@@ -127,8 +126,14 @@ class Supervise(nn.Module):
         rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
         batch = self.numeric[rows], self.codes[rows]
         views = [
-            swap(batch, draw_mask(batch, CORRUPTION_RATE, generator), generator)
-            for _ in range(N_CONSISTENT_VIEWS)
+            _corrupted(batch, self.embedding.encoder, generator) for _ in range(N_CONSISTENT_VIEWS)
         ]
         outputs = torch.stack([self.outputs(*view) for view in views])
         return outputs.var(dim=0, correction=0).mean()
+
+
+def _corrupted(batch: Batch, encoder: Encoder, generator: torch.Generator) -> Batch:
+    """Rows of which some cells were swapped, as an encoder is to read them."""
+    leads = encoder.rows.schema.leads
+    mask = draw_mask(batch, CORRUPTION_RATE, generator, leads)
+    return swap(batch, mask, generator, leads)

@@ -1,6 +1,6 @@
 """Pretext tasks: a view, a network and an objective; ``forward`` returns the loss of a batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.corruptions import (
     Corruption,
     add_noise,
+    by_cell,
     draw_mask,
     hide,
     split_mask,
@@ -61,7 +62,7 @@ class Denoise(nn.Module):
         self.schema = schema
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        mask = draw_mask(batch, self.rate, generator)
+        mask = draw_mask(batch, self.rate, generator, self.schema.leads)
         losses = self.cell_losses(self.corruption(batch, mask, generator), batch)
         if self.emphasis == 1:  # weights take a twentieth of a small step
             return losses.mean()
@@ -94,13 +95,15 @@ class AddNoise(nn.Module):
 class Mix:
     """Corrupt every chosen cell by one of several corruptions, picked at random."""
 
-    def __init__(self, corruptions: tuple[Corruption, ...]):
+    def __init__(self, corruptions: tuple[Corruption, ...], leads: Sequence[int] = ()):
         self.corruptions = corruptions
+        self.leads = leads
 
     def __call__(self, batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
         pick = torch.randint(
             len(self.corruptions), mask.shape, generator=generator, device=mask.device
         )
+        pick = by_cell(pick, self.leads)
         view = batch
         for number, corruption in enumerate(self.corruptions):
             chosen = mask & (pick == number)
@@ -155,7 +158,8 @@ class Contrast(nn.Module):
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         rate = self.corruption_rate if rate is None else rate
-        return swap(batch, draw_mask(batch, rate, generator), generator)
+        leads = self.encoder.rows.schema.leads
+        return swap(batch, draw_mask(batch, rate, generator, leads), generator, leads)
 
     def project(self, batch: Batch) -> Tensor:
         return self.projection(self.encoder(*batch))
@@ -197,8 +201,9 @@ class PredictMask(nn.Module):
         self.schema = schema
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        mask = draw_mask(batch, self.mask_rate, generator)
-        embedding = self.encoder(*hide(batch, mask, generator))
+        leads = self.schema.leads
+        mask = draw_mask(batch, self.mask_rate, generator, leads)
+        embedding = self.encoder(*hide(batch, mask, generator, leads))
         hidden = mask.to(embedding.dtype)
         mask_loss = F.binary_cross_entropy_with_logits(self.mask_head(embedding), hidden)
         values = cell_losses(self.value_head(embedding), *batch, self.schema)

@@ -19,15 +19,26 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_ssl._table.column import BinaryColumn, CategoryColumn, NumericColumn
+from sklearn_ssl._table.column import CategoryColumn, EmptyColumn
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn
 from sklearn_ssl._table.schema import Schema
 
 Arrays = dict[str, npt.NDArray]
 
 RECORDS: dict[str, type] = {
     record.__name__: record
-    for record in (BinaryColumn, CategoryColumn, NumericColumn, Schema, TableEncoder)
+    for record in (
+        BinaryColumn,
+        CategoryColumn,
+        DatetimeColumn,
+        DurationColumn,
+        EmptyColumn,
+        NumericColumn,
+        Schema,
+        TableEncoder,
+    )
 }
 
 
