@@ -53,6 +53,7 @@ class BaseEmbedder(
 
     module_: Any
     _n_features_out: Any
+    n_iter_: int
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

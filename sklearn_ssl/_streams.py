@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,12 @@ class StreamMixin:
 
         Raises
         ------
+        TypeError
+            If ``buffer_size`` is no integer, or ``batches`` a single table.
+
         ValueError
-            Where there are no rows or a table cannot be read; the estimator remains as it was.
+            If there are no rows, if a table cannot be read, or if it has other columns than the
+            first one; the estimator remains as it was.
 
         Examples
         --------
@@ -89,6 +94,8 @@ class StreamMixin:
         1
         """
         self._validate_params()
+        if isinstance(buffer_size, bool) or not isinstance(buffer_size, Integral):
+            raise TypeError(f"buffer_size must be an integer; got {buffer_size!r}.")
         if buffer_size < 1:
             raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
         with safe_fit(self):
@@ -192,4 +199,9 @@ def epochs_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Any]
     """What opens the stream, and how often it can be read."""
     if callable(stream):
         return stream, max_iter
+    if not isinstance(stream, Iterable):
+        raise TypeError(
+            "A stream must be an iterable of tables, or a callable that returns one; got "
+            f"{type(stream).__name__}."
+        )
     return (lambda: stream), 1 if iter(stream) is stream else max_iter

@@ -24,7 +24,7 @@ DESIGN = {
     "_pretext": ({"_table", "_network"}, {"torch"}),
     "_serialization": (
         {"_version", "_table"},
-        {"numpy", "pandas", "safetensors", "sklearn", "torch"},
+        {"numpy", "pandas", "pyarrow", "safetensors", "sklearn", "torch"},
     ),
     "_training": ({"_serialization"}, {"numpy", "sklearn", "skorch", "torch", "tqdm"}),
     "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),

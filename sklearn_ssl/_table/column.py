@@ -103,7 +103,7 @@ def learn_column(
     kind = kind_of(values)
     is_deliberate = declared_categorical or isinstance(values.dtype, pd.CategoricalDtype)
     if declared_categorical or (from_dtype and (holds_names(values.dtype) or kind == "text")):
-        if not declared_categorical:
+        if not is_deliberate:
             _reject_unsupported(name, values, kind)
         categories = _frequent(name, values, max_categories, min_frequency)
         if kind == "text" and not is_deliberate:
