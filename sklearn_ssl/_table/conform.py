@@ -35,11 +35,13 @@ ALIKE: tuple[frozenset[Kind], ...] = (
 
 def is_settled(column: Column, dtype: Any) -> bool:
     """Whether a dtype alone says that cells are of the kind that they were while fitting."""
-    is_checked = isinstance(column, EmptyColumn) or (
-        isinstance(column, BinaryColumn) and not column.holds_booleans
-    )
-    is_same = dtype == column.dtype and not types.is_object_dtype(dtype)
-    return is_same and not is_checked
+    if isinstance(column, EmptyColumn) or types.is_object_dtype(dtype):
+        return False
+    return dtype == column.dtype and not _may_leave_range(column, dtype)
+
+
+def _may_leave_range(column: Column, dtype: Any) -> bool:
+    return isinstance(column, BinaryColumn) and not types.is_bool_dtype(dtype)
 
 
 def conform(column: Column, values: Any) -> Any:
@@ -70,9 +72,9 @@ def conform(column: Column, values: Any) -> Any:
     if isinstance(column, DatetimeColumn):
         return _conform_times(column, values, "dates", _read_dates)
     if isinstance(column, DurationColumn):
-        return _conform_times(column, values, "durations", pd.to_timedelta)
+        return _conform_times(column, values, "durations", _read_durations)
     values = _conform_numbers(column, values)
-    if isinstance(column, BinaryColumn) and not column.holds_booleans:
+    if isinstance(column, BinaryColumn) and _may_leave_range(column, values.dtype):
         _warn_of_range(column, values)
     return values
 
@@ -106,8 +108,8 @@ def _warn_of_range(column: BinaryColumn, values: Any) -> None:
     if outside.size:
         warnings.warn(
             f"Column {column.name!r} held only 0 and 1 while fitting and was learned as such; "
-            f"it now holds other numbers, such as {spelled(outside[0])}. Fit again on rows that "
-            "are typical: for fit_stream and partial_fit, the first ones must be.",
+            f"it now holds other numbers, such as {spelled(outside[0])}. Fit again on typical "
+            "rows; fit_stream and partial_fit learn what a column is from the first ones.",
             UserWarning,
             stacklevel=2,
         )
@@ -134,6 +136,13 @@ def _read_dates(values: pd.Series) -> pd.Series:
     return pd.to_datetime(values, format="ISO8601")
 
 
+def _read_durations(values: pd.Series) -> pd.Series:
+    """Durations with their units only: numbers without one could be of any."""
+    if values.astype(str).str.fullmatch(r"[-+\d.eE]+").any():
+        raise ValueError("a duration needs a unit")
+    return pd.to_timedelta(values)
+
+
 def _conform_categories(column: CategoryColumn, values: Any) -> Any:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
     now, then = kind_of(values), kind_of(pd.Series(column.categories))
@@ -147,15 +156,18 @@ def _conform_categories(column: CategoryColumn, values: Any) -> Any:
     try:
         found = cells.map(lambda cell: category_of.get(spelled(cell), cell), na_action="ignore")
         n_known = int(found.isin(column.categories).sum())
+        others = cells[~cells.isin(column.categories)]
     except TypeError as error:
         raise TypeError(
             f"Column {column.name!r} holds a value that cannot be a category: {error}."
         ) from error
+    if others.isna().all():
+        return values
     if not n_known:
         remedy = "Convert it first, for instance with .astype(...)"
         raise _other_kind(column.name, then, now, values, remedy, column.categories)
     alike = "the categories that are spelled alike"
-    _warn_of_conversion(column.name, then, now, example_of(values), alike)
+    _warn_of_conversion(column.name, then, now, example_of(others), alike)
     return found
 
 
