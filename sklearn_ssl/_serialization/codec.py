@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_ssl._serialization.cells import CELLS, decode_arrow, encode_arrow
 from sklearn_ssl._table.column import CategoryColumn, EmptyColumn
@@ -257,6 +258,22 @@ def _decode_random_state(content: Any, store: Store) -> np.random.RandomState:
     return generator
 
 
+def _encode_requests(value: MetadataRequest, store: Store, path: str) -> Any:
+    methods = {name: dict(part.requests) for name, part in vars(value).items() if name != "owner"}
+    asked = {name: requests for name, requests in methods.items() if requests}
+    owner = value.owner if isinstance(value.owner, str) else type(value.owner).__name__
+    return {"metadata_request": [owner, encode(asked, store, path)]}
+
+
+def _decode_requests(content: Any, store: Store) -> MetadataRequest:
+    owner, asked = content
+    requests = MetadataRequest(owner=owner)
+    for name, wanted in decode(asked, store).items():
+        for param, alias in wanted.items():
+            getattr(requests, name).add_request(param=param, alias=alias)
+    return requests
+
+
 def encode_state(estimator: Any, store: Store, path: str) -> Any:
     """Parameters and fitted attributes; of the network, which can be rebuilt, only the weights."""
     state = {name: value for name, value in vars(estimator).items() if name != "module_"}
@@ -339,6 +356,7 @@ ENCODERS: dict[Any, Encoder] = {
     tuple(known for known, _, _ in CELLS.values()): _encode_cell,
     np.random.RandomState: _encode_random_state,
     PurePath: lambda value, store, path: {"path": str(value)},
+    MetadataRequest: _encode_requests,
     tuple(RECORDS.values()): _encode_record,
     BaseEstimator: _encode_estimator,
 }
@@ -363,6 +381,7 @@ DECODERS: dict[str, Decoder] = {
     "arrow": lambda content, store: decode_arrow(content),
     "index": _decode_index,
     "interval": _decode_interval,
+    "metadata_request": _decode_requests,
     "multi_index": _decode_multi_index,
     "random_state": _decode_random_state,
     "path": lambda content, store: Path(content),

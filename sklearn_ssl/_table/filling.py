@@ -39,7 +39,8 @@ def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
 
 
 def _aligned(mask: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    if mask.columns.equals(pd.RangeIndex(X.shape[1])) and not mask.columns.equals(X.columns):
+    is_numbered = mask.columns.equals(pd.RangeIndex(X.shape[1]))
+    if is_numbered and not X.columns.isin(mask.columns).any():
         mask = mask.set_axis(X.columns, axis=1)  # an array made a frame, which has no names
     missing, unknown = X.columns.difference(mask.columns), mask.columns.difference(X.columns)
     if len(missing) or len(unknown) or mask.columns.has_duplicates:
