@@ -141,6 +141,9 @@ def outcomes(path: Path, n_rows: int) -> Iterator[tuple[str, str, str]]:
         except Exception as error:
             yield f"{path}, {way}", "unreadable", f"{type(error).__name__}: {error}"
             continue
+        if not len(table):
+            yield f"{path}, {way}", "empty", "The table has no rows."
+            continue
         for estimator in map(clone, ESTIMATORS):
             for entrance, call in calls(estimator, table):
                 where = f"{path}, {way}, {type(estimator).__name__}.{entrance}"

@@ -1,15 +1,19 @@
 """Dates and durations: what a model is given of them, and the way back in every dtype."""
 
 import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from embedders import SMALL, every
 
 from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl._pretext.corruptions import draw_mask, hide, set_to_mean, swap
+from sklearn_ssl._pretext.tasks import Mix
 from sklearn_ssl._table.column import learn_column
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
@@ -148,6 +152,23 @@ def test_a_time_zone_at_fit_is_asked_for_later_and_the_other_way_round():
             learn(then).encode(now)
 
 
+@pytest.mark.parametrize("seen", [TIMES, TIMES[:1], DATES["midnights"]], ids=len)
+def test_time_that_goes_on_is_no_extreme_and_keeps_its_order(seen):
+    later = pd.Series(pd.date_range("2025-01-01", periods=40, freq="YS").as_unit("us"))
+    earlier = pd.Series(pd.date_range("1950-01-01", periods=40, freq="YS").as_unit("us"))
+    column = learn(seen)
+    inside, above, below = (column.encode(times)[:, 0] for times in (seen, later, earlier))
+    assert (np.diff(above) >= 0).all()
+    assert (np.diff(below) >= 0).all()
+    assert inside.max() < above.min()
+    assert below.max() < inside.min()
+    assert np.abs([above, below]).max() < 10
+    # A day later is next to the last one, if the days seen were many.
+    if len(seen) > 1:
+        tomorrow = column.encode(seen[-1:] + pd.Timedelta("1D"))[0, 0]
+        assert tomorrow - inside.max() < 0.2
+
+
 @pytest.mark.parametrize("last", [datetime.date(9999, 12, 31), datetime.date(1, 1, 1)])
 def test_dates_far_away_are_one_step_in_a_heavy_tail(last):
     values = objects([*TIMES.dt.date, last])
@@ -242,6 +263,30 @@ def test_noise_levels_belong_to_columns_whatever_features_they_have(noise, sales
 def test_rebuilt_tables_have_the_dtypes_of_fit(sales):
     autoencoder = DenoisingAutoencoder(**SMALL).fit(sales)
     pd.testing.assert_series_equal(autoencoder.reconstruct(sales).dtypes, sales.dtypes)
+
+
+@pytest.mark.parametrize("name", ["swap", "hide", "mix"])
+def test_the_parts_of_a_date_are_corrupted_together(name, sales):
+    encoder = encoder_of(sales)
+    batch = tuple(torch.from_numpy(part) for part in encoder.transform(sales.ffill().bfill()))
+    leads = encoder.schema_.leads
+    generator = torch.Generator().manual_seed(0)
+    mask = draw_mask(batch, 0.5, generator, leads)
+    corruptions = {
+        "swap": partial(swap, leads=leads),
+        "hide": partial(hide, leads=leads),
+        "mix": Mix((partial(swap, leads=leads), set_to_mean), leads),
+    }
+    numeric, _ = corruptions[name](batch, mask, generator)
+    for position in np.unique(encoder.order_[: encoder.schema_.n_numeric]):
+        features = np.flatnonzero(encoder.order_ == position)
+        chosen = mask[:, features]
+        assert (chosen == chosen[:, :1]).all()
+        rows = {tuple(row) for row in batch[0][:, features].tolist()}
+        cells = numeric[:, features]
+        is_blank = cells.isnan().all(dim=1) | (cells == 0).all(dim=1)
+        assert all(tuple(row) in rows for row in cells[~is_blank].tolist())
+        assert len(features) in {1, 3, 5, 7}
 
 
 def test_weekdays_are_learned_from_dates():

@@ -1,5 +1,6 @@
 """Cells that are predicted: which ones the mask means, and the dtype that takes them."""
 
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -98,6 +99,17 @@ def test_replacements_that_a_dtype_cannot_hold_are_kept_as_they_are():
         assert fill(values, mask, others).tolist() == expected
 
 
+@pytest.mark.parametrize("dtype", [object, "float64", "datetime64[ns]", "category"])
+def test_columns_of_which_nothing_was_learned_keep_their_dtype(dtype):
+    X = pd.DataFrame({"size": np.arange(30.0), "empty": pd.Series([None] * 30, dtype=dtype)})
+    predictor = MaskedFeaturePredictor(**SMALL).fit(X)
+    for later in (X, X.assign(empty=[None, *np.arange(29.0)])):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Column 'empty' held no value")
+            filled = predictor.impute(later)
+        pd.testing.assert_frame_equal(filled, later)
+
+
 def test_masks_are_matched_by_name(shops):
     X, predictor = shops
     mask = pd.DataFrame(False, index=X.index, columns=X.columns)
@@ -105,6 +117,10 @@ def test_masks_are_matched_by_name(shops):
     expected = predictor.predict_masked(X, mask.to_numpy())
     for same in (mask[mask.columns[::-1]], mask.astype("boolean"), pl.from_pandas(mask)):
         pd.testing.assert_frame_equal(predictor.predict_masked(X, same), expected)
+    shuffled = X.sample(frac=1, random_state=0)
+    for same in (mask.loc[shuffled.index], pl.from_pandas(mask.loc[shuffled.index])):
+        found = predictor.predict_masked(shuffled, same)
+        pd.testing.assert_frame_equal(found.sort_index(), expected)
     pd.testing.assert_series_equal(expected["size"], X["size"])
     assert not (expected["town"] == X["town"])[::2].all()
 

@@ -59,7 +59,19 @@ class DatetimeColumn:
         angles = [2 * np.pi * _phase(cycle, _wall_clock(stamps)) for cycle in self.cycles]
         # The factor gives a variance of 1 over a whole cycle, as other numbers have.
         parts = [np.sqrt(2) * part(angle) for angle in angles for part in (np.sin, np.cos)]
-        return np.column_stack([self.elapsed.encode(_seconds(stamps)), *parts])
+        return np.column_stack([self._encode_elapsed(_seconds(stamps)), *parts])
+
+    def _encode_elapsed(self, seconds: FloatArray) -> FloatArray:
+        """Elapsed time, whose distance from the range of ``fit`` counts by its logarithm.
+
+        Time goes on: new rows are later than all that were seen, and a network must not take them
+        for extremes.
+        """
+        cells = self.elapsed.encode(seconds)
+        low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
+        inside = np.clip(cells, low, high)
+        excess = cells - inside
+        return inside + np.sign(excess) * np.log1p(np.abs(excess))
 
     def decode(self, cells: npt.NDArray) -> Any:
         """Return dates from the elapsed time alone, of shape (n_rows,)."""

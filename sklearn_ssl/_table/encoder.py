@@ -226,9 +226,11 @@ def _outside_zero_one(X: Any, columns: list[Column]) -> set[int]:
         return set(positions) & set(X.indices[(X.data < 0) | (X.data > 1)].tolist())
     outside = np.zeros(len(positions), dtype=bool)
     for rows in _blocks(len(X), ROWS_PER_BLOCK):
-        cells = X[rows][:, positions]
-        outside |= ((cells < 0) | (cells > 1)).any(axis=0)
-    return {position for position, is_outside in zip(positions, outside, strict=True) if is_outside}
+        cells = X[rows] if len(positions) == X.shape[1] else X[rows][:, positions]
+        is_outside = (cells < 0) | (cells > 1)
+        if is_outside.any():
+            outside |= is_outside.any(axis=0)
+    return set(np.array(positions)[outside].tolist())
 
 
 def _replaced(X: Any, columns: dict[int, Any]) -> Any:

@@ -23,10 +23,11 @@ def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
     ValueError
         If the shapes, the columns or the indices differ, or if the mask is not boolean.
     """
-    if hasattr(mask, "to_pandas") and not isinstance(mask, pd.DataFrame):
+    has_index = isinstance(mask, pd.DataFrame)
+    if hasattr(mask, "to_pandas") and not has_index:
         mask = mask.to_pandas()
     if isinstance(mask, pd.DataFrame) and isinstance(X, pd.DataFrame):
-        mask = _aligned(mask, X)
+        mask = _aligned(mask, X, has_index)
     cells = np.asarray(mask)
     if cells.dtype.kind == "O" and all(isinstance(cell, bool | np.bool_) for cell in cells.flat):
         cells = cells.astype(bool)  # as nullable booleans are that are all there
@@ -38,7 +39,7 @@ def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
     return cells
 
 
-def _aligned(mask: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
+def _aligned(mask: pd.DataFrame, X: pd.DataFrame, has_index: bool) -> pd.DataFrame:
     is_numbered = mask.columns.equals(pd.RangeIndex(X.shape[1]))
     if is_numbered and not X.columns.isin(mask.columns).any():
         mask = mask.set_axis(X.columns, axis=1)  # an array made a frame, which has no names
@@ -48,7 +49,7 @@ def _aligned(mask: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
             "mask must have the columns of X, each once. It lacks "
             f"{missing.tolist()} and has {unknown.tolist()} besides."
         )
-    if len(mask) == len(X) and not mask.index.equals(X.index):
+    if has_index and len(mask) == len(X) and not mask.index.equals(X.index):
         raise ValueError(
             "mask must have the index of X. If its rows are in the order of those of X, pass "
             "mask.set_axis(X.index)."
@@ -78,6 +79,8 @@ def fill(values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series) -> p
     """
     if not mask.any():
         return values
+    if others[mask].isna().all():  # nothing is known, and no dtype has to give way to it
+        return values.mask(mask & values.notna())
     if values.dtype == others.dtype:
         return values.where(~mask, others)
     if isinstance(values.dtype, pd.CategoricalDtype):
