@@ -309,7 +309,9 @@ class BaseEmbedder(
         # The head serves to train the encoder and is then forgotten: it predicts nothing.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.n_components, target.n_outputs, generator)
-        return WithAuxiliaryHead(self.module_, head, target.losses, self.supervision_weight)
+        return WithAuxiliaryHead(
+            self.module_, head, target.losses, self.supervision_weight, self._schema.leads
+        )
 
     def _learn_scaling(self, table: Batch) -> None:
         """Set the units of the embedding: its mean and standard deviation on training rows."""

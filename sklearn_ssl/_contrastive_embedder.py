@@ -279,6 +279,7 @@ class ContrastiveEmbedder(BaseEmbedder):
             objectives[self.objective],
             self.corruption_rate,
             self.n_corrupted_views,
+            schema.leads,
         )
 
     def score(self, X, y=None) -> float:

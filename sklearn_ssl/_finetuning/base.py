@@ -257,6 +257,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             1 / (self.C_ * len(rows)),
             others if self.consistency_weight else None,
             self.consistency_weight,
+            transformer._schema.leads,
         )
 
     def _options(

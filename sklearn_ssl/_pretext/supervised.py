@@ -1,11 +1,11 @@
 """Tasks that are shown labels: beside a pretext task, and in fine-tuning."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, Linear
 from sklearn_ssl._pretext.corruptions import draw_mask, swap
@@ -38,16 +38,25 @@ class WithAuxiliaryHead(nn.Module):
 
     supervision_weight : float
         Weight of the labeled rows' mean loss against that of the pretext task.
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     def __init__(
-        self, pretext: nn.Module, head: Linear, row_losses: Losses, supervision_weight: float
+        self,
+        pretext: nn.Module,
+        head: Linear,
+        row_losses: Losses,
+        supervision_weight: float,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.pretext: Any = pretext
         self.head = head
         self.row_losses = row_losses
         self.supervision_weight = supervision_weight
+        self.leads = leads
 
     def forward(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
@@ -55,7 +64,7 @@ class WithAuxiliaryHead(nn.Module):
         rows = weight.nonzero().squeeze(1)
         if not len(rows):
             return loss
-        view = _corrupted((numeric, codes), self.pretext.encoder, generator)
+        view = _corrupted((numeric, codes), generator, self.leads)
         output = self.head(self.pretext.encoder(view[0][rows], view[1][rows]))
         told = weight[rows] * self.row_losses(output, target[rows])
         return loss + self.supervision_weight * told.mean()
@@ -83,6 +92,9 @@ class Supervise(nn.Module):
 
     consistency_weight : float
         Weight of the variance of these outputs (the semi-supervised stage of VIME).
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     numeric: Tensor
@@ -96,6 +108,7 @@ class Supervise(nn.Module):
         penalty: float,
         unlabeled: Batch | None = None,
         consistency_weight: float = 0.0,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.embedding = embedding
@@ -103,6 +116,7 @@ class Supervise(nn.Module):
         self.row_losses = row_losses
         self.penalty = penalty
         self.consistency_weight = consistency_weight
+        self.leads = leads
         for name, part in zip(("numeric", "codes"), unlabeled or (None, None), strict=True):
             self.register_buffer(name, part, persistent=False)
 
@@ -125,15 +139,12 @@ class Supervise(nn.Module):
         shape, device = (n_rows,), self.numeric.device
         rows = torch.randint(len(self.numeric), shape, generator=generator, device=device)
         batch = self.numeric[rows], self.codes[rows]
-        views = [
-            _corrupted(batch, self.embedding.encoder, generator) for _ in range(N_CONSISTENT_VIEWS)
-        ]
+        views = [_corrupted(batch, generator, self.leads) for _ in range(N_CONSISTENT_VIEWS)]
         outputs = torch.stack([self.outputs(*view) for view in views])
         return outputs.var(dim=0, correction=0).mean()
 
 
-def _corrupted(batch: Batch, encoder: Encoder, generator: torch.Generator) -> Batch:
-    """Rows of which some cells were swapped, as an encoder is to read them."""
-    leads = encoder.rows.schema.leads
+def _corrupted(batch: Batch, generator: torch.Generator, leads: Sequence[int]) -> Batch:
+    """Rows of which some cells were swapped."""
     mask = draw_mask(batch, CORRUPTION_RATE, generator, leads)
     return swap(batch, mask, generator, leads)

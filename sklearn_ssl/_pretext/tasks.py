@@ -132,6 +132,9 @@ class Contrast(nn.Module):
 
     n_corrupted_views : {1, 2}
         With 1, the row as it is serves as the other view.
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class Contrast(nn.Module):
         objective: Callable[[Tensor, Tensor], Tensor],
         corruption_rate: float,
         n_corrupted_views: int,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.encoder = encoder
@@ -148,6 +152,7 @@ class Contrast(nn.Module):
         self.objective = objective
         self.corruption_rate = corruption_rate
         self.n_corrupted_views = n_corrupted_views
+        self.leads = leads
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
@@ -158,8 +163,8 @@ class Contrast(nn.Module):
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         rate = self.corruption_rate if rate is None else rate
-        leads = self.encoder.rows.schema.leads
-        return swap(batch, draw_mask(batch, rate, generator, leads), generator, leads)
+        mask = draw_mask(batch, rate, generator, self.leads)
+        return swap(batch, mask, generator, self.leads)
 
     def project(self, batch: Batch) -> Tensor:
         return self.projection(self.encoder(*batch))
