@@ -186,6 +186,18 @@ def test_every_dtype_at_fit_meets_every_dtype_later(then, values):
                 assert "'size'" in told
 
 
+DAYS = pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"] * 8))
+DATES_OF_TYPES = {
+    "datetime64": DAYS,
+    "date objects": DAYS.dt.date.astype(object),
+    "Timestamp objects": DAYS.astype(object),
+    "datetime objects": pd.Series([day.to_pydatetime() for day in DAYS], dtype=object),
+    "Arrow date": DAYS.dt.date.astype(arrow(pa.date32())),
+    "period": DAYS.dt.to_period("D"),
+    "category": DAYS.astype("category"),
+}
+
+
 @pytest.mark.parametrize(
     ("then", "now", "expected"),
     [
@@ -215,6 +227,16 @@ def test_categories_that_are_spelled_alike_are_the_same(then, now, expected):
     assert codes.ravel().tolist() == [
         0 if cell is None else spelled[str(cell)] for cell in expected
     ]
+
+
+@pytest.mark.parametrize("then", DATES_OF_TYPES.values(), ids=DATES_OF_TYPES)
+@pytest.mark.parametrize("now", DATES_OF_TYPES.values(), ids=DATES_OF_TYPES)
+def test_dates_as_categories_are_found_in_every_type(then, now):
+    encoder = TableEncoder(categorical_features=["day"], max_categories=256, min_frequency=1).fit(
+        pd.DataFrame({"day": then})
+    )
+    _, codes = encoder.transform(encoder.conform(pd.DataFrame({"day": now})))
+    assert codes.ravel().tolist() == [2, 3, 4] * 8
 
 
 @pytest.mark.parametrize("later", [[7, 8], [1.5], [pd.Timestamp("2026-01-01")], [True]])

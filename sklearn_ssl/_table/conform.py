@@ -146,8 +146,9 @@ def _read_durations(values: pd.Series) -> pd.Series:
 def _conform_categories(column: CategoryColumn, values: Any) -> Any:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
     now, then = kind_of(values), kind_of(pd.Series(column.categories))
-    is_alike = any({now, then} <= alike for alike in ALIKE)
-    if "missing" in {now, then} or now == then or is_alike:
+    is_same = now == then or any({now, then} <= alike for alike in ALIKE)
+    # Dates of one type are not found among those of another one, others are.
+    if "missing" in {now, then} or (is_same and now not in {"dates", "durations"}):
         return values
     if then == "mixed" and now == "names":  # tuples, intervals and the like
         return values
@@ -163,6 +164,8 @@ def _conform_categories(column: CategoryColumn, values: Any) -> Any:
         ) from error
     if others.isna().all():
         return values
+    if is_same:
+        return found
     if not n_known:
         remedy = "Convert it first, for instance with .astype(...)"
         raise _other_kind(column.name, then, now, values, remedy, column.categories)

@@ -126,7 +126,16 @@ def shown(cell: Any) -> str:
 
 
 def spelled(cell: Any) -> str:
-    """A cell as a file of text would have it; whole numbers have no decimal point."""
+    """A cell as a file of text would have it.
+
+    Whole numbers have no decimal point, midnights no time; the type of a cell does not show.
+    """
+    if isinstance(cell, datetime.timedelta | np.timedelta64):
+        return str(pd.Timedelta(cell))
+    if isinstance(cell, datetime.date | np.datetime64):
+        stamp = pd.Timestamp(cell)
+        is_day = stamp == stamp.normalize() and stamp.tz is None
+        return stamp.date().isoformat() if is_day else str(stamp)
     if isinstance(cell, float | np.floating) and math.isfinite(cell) and cell == int(cell):
         return str(int(cell))
     return str(cell)
