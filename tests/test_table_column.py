@@ -412,6 +412,10 @@ def test_column_of_strings_is_read_as_numbers_where_nothing_is_categorical():
 NEITHER = {
     "complex": (series([1j]), "Split it into its real and imaginary parts"),
     "Arrow time": (series([5], pa.time32("s")), "pandas.to_timedelta(column.astype(str))"),
+    "time objects": (
+        series([datetime.time(3), None], object),
+        "pandas.to_timedelta(column.astype(str))",
+    ),
 }
 
 
@@ -430,7 +434,6 @@ def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
         ([b"a", b"b"], r"holds values of types \['bytes'\]"),
         ([(1,), (2,)], r"holds values of types \['tuple'\]"),
         ([np.array([1, 2]), np.array([3])], r"holds values of types \['ndarray'\]"),
-        ([datetime.time(3), None], r"holds values of types \['time'\]"),
         ([1.5, datetime.date(2026, 1, 1)], r"mixes values of types \['date', 'float'\]"),
     ],
 )

@@ -60,7 +60,7 @@ def test_missing_categories_are_filled_whatever_categories_there_are(
 
 
 FILLED = {
-    "text by categories": ("shop", "str", "str"),
+    "text by categories": ("shop", "string", "string"),
     "objects by categories": ("shop", object, object),
     "nullable integers by integers": ("count", "Int64", "Int64"),
     "Arrow integers by integers": ("count", pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.int64())),

@@ -126,20 +126,20 @@ def learn_column(
 
 def _reject_unsupported(name: Any, values: Any, kind: Kind) -> None:
     """Raise for what is neither numbers, text, dates nor durations."""
-    dtype = values.dtype
+    dtype, seen = values.dtype, types_of(values) if kind == "mixed" else []
     if kind == "complex":
         raise ValueError(
             f"Column {name!r} has dtype {dtype}, which is neither numeric, boolean nor "
             "categorical. Split it into its real and imaginary parts, or drop it."
         )
-    if str(dtype).startswith("time") and kind == "names":
+    if seen == ["time"] or (str(dtype).startswith("time") and kind == "names"):
         raise ValueError(
-            f"Column {name!r} has dtype {dtype}, times of the day without a date. Convert it to "
-            "durations, for instance with pandas.to_timedelta(column.astype(str)), or drop it."
+            f"Column {name!r} has dtype {dtype} and holds times of the day without a date. "
+            "Convert it to durations, for instance with pandas.to_timedelta(column.astype(str)), "
+            "or drop it."
         )
     if kind != "mixed":
         return
-    seen = types_of(values)
     verb = "mixes" if len(seen) > 1 else "holds"
     raise ValueError(
         f"Column {name!r} {verb} values of types {seen}. A column must hold either numbers, "
