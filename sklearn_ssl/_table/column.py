@@ -64,7 +64,9 @@ class CategoryColumn:
 
     def _lookup(self, values: Any) -> npt.NDArray[np.int32]:
         try:
-            codes = self.categories.get_indexer(values)
+            # With a dtype, objects stay what they are: neither dates nor several levels.
+            sought = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
+            codes = self.categories.get_indexer(sought)
         except TypeError as error:
             raise TypeError(
                 f"Column {self.name!r} holds a value that cannot be a category: {error}."
@@ -149,20 +151,29 @@ def _reject_unsupported(name: Any, values: Any, kind: Kind) -> None:
 
 def _frequent(name: Any, values: Any, max_categories: int | None, min_frequency: int) -> pd.Index:
     try:
-        counts = pd.Series(values, copy=False).value_counts()
+        counts = _counts(pd.Series(values, copy=False))
     except (TypeError, NotImplementedError) as error:
         raise TypeError(
             f"Column {name!r} holds a value that cannot be a category: {error}."
         ) from error
-    counts = counts[counts >= max(min_frequency, 1)]
+    frequent = [(cell, count) for cell, count in counts if count >= max(min_frequency, 1)]
     # Ties are broken by name: the result must not depend on the order of rows.
-    names = [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))]
+    names = [cell for cell, _ in sorted(frequent, key=lambda item: (-item[1], str(item[0])))]
     names = names[:max_categories]
     # One by one: a list of tuples or of arrays would become another dimension.
     cells = np.empty(len(names), dtype=object)
     for position, category in enumerate(names):
         cells[position] = category
     return pd.Index(cells, dtype=object, tupleize_cols=False)
+
+
+def _counts(values: pd.Series) -> list[tuple[Any, int]]:
+    """Pairs of a category and the number of its rows."""
+    if not pd.api.types.is_object_dtype(values.dtype):
+        return list(values.value_counts().items())
+    # value_counts makes dates of objects, in some versions of pandas.
+    codes, cells = pd.factorize(values.to_numpy())
+    return list(zip(cells, np.bincount(codes[codes >= 0], minlength=len(cells)), strict=True))
 
 
 def _is_zero_one(present: FloatArray) -> bool:

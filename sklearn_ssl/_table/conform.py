@@ -145,7 +145,7 @@ def _read_durations(values: pd.Series) -> pd.Series:
 
 def _conform_categories(column: CategoryColumn, values: Any) -> Any:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
-    now, then = kind_of(values), kind_of(pd.Series(column.categories))
+    now, then = kind_of(values), kind_of(pd.Series(column.categories, dtype=object))
     is_same = now == then or any({now, then} <= alike for alike in ALIKE)
     # Dates of one type are not found among those of another one, others are.
     if "missing" in {now, then} or (is_same and now not in {"dates", "durations"}):
