@@ -114,10 +114,10 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         with safe_fit(self):
             rng = check_random_state(self.random_state)
             model = self._start_shared_model(X, rng, processes)
-            table = model.encode(self._check_table(X, reset=False))
+            table = model.encode(self._check_table(X, model))
             if processes.rank:
                 rng = np.random.RandomState(processes.rank + draw_seed(rng))
-            task, rows = self._add_targets(model.task, table, target, rng)
+            task, rows = self._add_targets(model, table, target, rng)
             training, validation = self._hold_out(rows, rng)
             options = self._options(len(training), validation is not None, processes)
             checkpoints = checkpoints_of(self)
@@ -156,7 +156,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             rng = copy.deepcopy(before.get("rng")) or check_random_state(self.random_state)
             is_first = not hasattr(self, "model_")
             model = self._start_model(X, rng, continued=True)
-            table = model.encode(self._check_table(X, reset=False))
+            table = model.encode(self._check_table(X, model))
             # A stream has no known end, which a schedule would need.
             options = replace(self._options(len(table[0])), max_iter=1, learning_rate="constant")
             result = train(
@@ -202,8 +202,12 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         Raises
         ------
+        TypeError
+            If ``buffer_size`` is no integer, or ``batches`` a single table.
+
         ValueError
-            If there are no rows or a table cannot be read. The estimator remains as it was.
+            If there are no rows, if a table cannot be read, or if it has other columns than the
+            first one. The estimator remains as it was.
 
         Examples
         --------
@@ -216,6 +220,8 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         1
         """
         self._validate_params()
+        if isinstance(buffer_size, bool) or not isinstance(buffer_size, Integral):
+            raise TypeError(f"buffer_size must be an integer; got {buffer_size!r}.")
         if buffer_size < 1:
             raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
         with safe_fit(self):
@@ -224,10 +230,10 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             tables = buffers(open_epoch(), buffer_size)
             first = next(tables, np.empty((0, 1)))  # which the check rejects
             model = self._start_model(first, rng)
-            sample = model.encode(self._check_table(first, reset=False))
+            sample = model.encode(self._check_table(first, model))
 
             def encoded(tables: Iterator[TableLike]) -> Iterator[Batch]:
-                return (model.encode(self._check_table(X, reset=False)) for X in tables)
+                return (model.encode(self._check_table(X, model)) for X in tables)
 
             stream = StreamFit(model.task, rng, n_epochs, self.learning_rate, self._options)
             stream.resume(checkpoints_of(self), sample, buffer_size)
@@ -245,11 +251,11 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
     ) -> TableModel:
         """Learn the columns and draw weights, or copy those of the fitted model."""
         continued = self.warm_start if continued is None else continued
-        continued = continued and hasattr(self, "model_")
-        checked = self._check_table(X, reset=not continued)
-        if continued:
+        if continued and hasattr(self, "model_"):
+            self._check_table(X, self.model_)
             check_same_network(self.model_.blueprint, self._blueprint(self.model_.table_encoder))
             return copy.deepcopy(self.model_)
+        checked = self._check_table(X, None)
         check_layer_sizes(self.hidden_layer_sizes)
         table_encoder = TableEncoder(
             categorical_features=self.categorical_features,
@@ -274,19 +280,21 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _add_targets(
         self,
-        task: PretextTask,
+        model: TableModel,
         table: Batch,
         target: Target | None,
         rng: np.random.RandomState,
     ) -> tuple[PretextTask, tuple[torch.Tensor, ...]]:
         """The task and its rows; with targets, an auxiliary head and what it predicts."""
         if target is None:
-            return task, table
+            return model.task, table
         check_consistent_length(table[0], target.values)
         # The head serves to train the encoder and is then discarded.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.bottleneck_size, target.n_outputs, generator)
-        guided = WithAuxiliaryHead(task, head, target.losses, self.supervision_weight)
+        guided = WithAuxiliaryHead(
+            model.task, head, target.losses, self.supervision_weight, model.schema.leads
+        )
         return guided, (*table, *target.tensors())
 
     def _hold_out(
@@ -383,7 +391,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             the default penalties of linear models.
         """
         check_is_fitted(self)
-        return self.model_.embed(self._check_table(X, reset=False), resolve_device(self.device))
+        return self.model_.embed(self._check_table(X, self.model_), resolve_device(self.device))
 
     def get_feature_names_out(
         self, input_features: npt.ArrayLike | None = None
@@ -406,13 +414,17 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         named = self.model_.names_of_passthrough()
         return np.concatenate([numbered[: len(numbered) - len(named)], np.array(named, object)])
 
-    def _check_table(self, X: TableLike, *, reset: bool) -> Table:
-        return check_rows(self, X, self.categorical_features, reset=reset)
+    def _check_table(self, X: TableLike, model: TableModel | None) -> Table:
+        """A table with the columns of a model, or with columns that are still to be learned."""
+        encoder = None if model is None else model.table_encoder
+        return check_rows(
+            self, X, self.categorical_features, reset=encoder is None, encoder=encoder
+        )
 
     def _encoded(self, X: TableLike) -> tuple[Table, Batch]:
         """A checked table and its cells, for the methods of a fitted estimator."""
         check_is_fitted(self)
-        checked = self._check_table(X, reset=False)
+        checked = self._check_table(X, self.model_)
         return checked, self.model_.encode(checked)
 
     # Files and tags
@@ -456,7 +468,7 @@ def pretrain(
 
 def check_columns(estimator: BaseEmbedder, X: TableLike) -> Table:
     """A table with the columns that a transformer was fitted on."""
-    return estimator._check_table(X, reset=False)
+    return estimator._check_table(X, estimator.model_)
 
 
 def check_same_network(fitted: Blueprint, asked: Blueprint) -> None:

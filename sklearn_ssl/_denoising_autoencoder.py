@@ -338,12 +338,12 @@ class DenoisingAutoencoder(BaseEmbedder):
         Returns
         -------
         error : ndarray of shape (n_samples,)
-            Mean over the row's cells: squared error in standard deviations for numbers,
-            cross-entropy in nats otherwise. Larger is more unusual.
+            Mean over the row's present cells: squared error in standard deviations for numbers
+            and dates, cross-entropy in nats otherwise, and at least as much for a number outside
+            0 and 1 in a column of these. Larger is more unusual. NaN if no cell is present.
         """
         _, table = self._encoded(X)
-        losses = self.model_.cell_losses(table, table, resolve_device(self.device))
-        return losses.mean(dim=1).numpy()
+        return self.model_.row_losses(table, resolve_device(self.device)).numpy()
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of clean rows that the reconstruction explains (D2).

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from torch import Tensor
 
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
+from sklearn_ssl._table.kinds import kind_of
 from sklearn_ssl._table.validation import as_dense
 
 UNLABELLED = -1
@@ -83,9 +84,17 @@ def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Labels as an array, and which rows have one."""
     require_target(y, name)
     if not issparse(y) and np.any(pd.isna(y)):
+        # What helps depends on the dtype: booleans and categories cannot hold -1.
+        is_text = kind_of(pd.Series(np.ravel(y))) in {"text", "mixed"}
+        series = "y" if hasattr(y, "fillna") else "pandas.Series(y)"
+        way = (
+            "astype(object).fillna(-1)"
+            if is_text
+            else ('astype("Int64").fillna(-1).astype("int64")')
+        )
+        remedy = f"{series}.{way}"
         raise ValueError(
-            f"Input y contains NaN. {name} takes -1 for rows without a class: y.fillna(-1), or "
-            "y.astype(object).fillna(-1) for strings."
+            f"Input y contains NaN. {name} takes -1 for rows without a class: {remedy}."
         )
     y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
     if y.ndim == 2 and y.shape[1] == 1:

@@ -14,6 +14,7 @@ from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.blueprints import Masking
 from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
 from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.filling import check_mask, fill
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
@@ -270,7 +271,8 @@ class MaskedFeaturePredictor(BaseEmbedder):
             Rows.
 
         mask : array-like of bool of shape (n_samples, n_features)
-            True where a cell is to be hidden from the model and predicted.
+            True where a cell is to be hidden from the model and predicted. The columns of
+            a DataFrame are matched by name, and its index must be that of ``X``.
 
         Returns
         -------
@@ -278,13 +280,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
             A new table; cells that the mask leaves out are as they were.
         """
         X, table = self._encoded(X)
-        mask = np.asarray(mask)
-        if mask.shape != X.shape or mask.dtype != bool:
-            raise ValueError(
-                f"mask must be a boolean array of the shape of X, {X.shape}; got shape "
-                f"{mask.shape} and dtype {mask.dtype}."
-            )
-        return self._fill(X, table, mask)
+        return self._fill(X, table, check_mask(mask, X))
 
     def impute(self, X: TableLike) -> Table:
         """Replace missing cells by what the model expects from the others.
@@ -322,7 +318,8 @@ class MaskedFeaturePredictor(BaseEmbedder):
             1 is perfect; 0 is no better than each column's own mean or frequencies.
         """
         _, table = self._encoded(X)
-        mask = draw_mask(table, SCORING_RATE, torch.Generator().manual_seed(SCORING_SEED))
+        generator = torch.Generator().manual_seed(SCORING_SEED)
+        mask = draw_mask(table, SCORING_RATE, generator, self.model_.schema.leads)
         hidden = mark_missing(table, mask)
         losses = self.model_.cell_losses(hidden, table, resolve_device(self.device))
         return self.model_.deviance_explained(losses, table, mask)
@@ -334,11 +331,6 @@ class MaskedFeaturePredictor(BaseEmbedder):
         output = model.cell_output(hidden, resolve_device(self.device))
         filled = model.decode(output, index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
-            columns = [
-                X.iloc[:, i]
-                if not mask[:, i].any()
-                else X.iloc[:, i].where(~mask[:, i], filled.iloc[:, i])
-                for i in range(X.shape[1])
-            ]
+            columns = [fill(X.iloc[:, i], mask[:, i], filled.iloc[:, i]) for i in range(X.shape[1])]
             return pd.concat(columns, axis=1)
         return np.where(mask, filled, as_dense(X))

@@ -18,12 +18,19 @@ from sklearn_ssl._network.layers import MAX_ONE_HOT, Batch
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins, learn_quantile_bins
 from sklearn_ssl._network.row_embedder import DeviceRowEmbedder, RowEmbedder, embedding_moments
 from sklearn_ssl._pretext.blueprints import Blueprint, Contrasting, Denoising, Masking
-from sklearn_ssl._pretext.losses import cell_losses, deviance_explained, marginal_output
+from sklearn_ssl._pretext.losses import (
+    cell_losses,
+    deviance_explained,
+    marginal_output,
+    mean_of_present_cells,
+)
 from sklearn_ssl._pretext.tasks import CellTask, PretextTask
 from sklearn_ssl._readout import Readout, ReadoutOptions, gain_of, principal_directions, rotation
-from sklearn_ssl._table.column import BinaryColumn, CategoryColumn, NumericColumn
+from sklearn_ssl._table.column import CategoryColumn, EmptyColumn
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK, TableEncoder
 from sklearn_ssl._table.names import bin_names, written_names
+from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn
 from sklearn_ssl._table.schema import N_RESERVED, Schema
 from sklearn_ssl._table.types import Table
 
@@ -238,6 +245,10 @@ class TableModel:
         """Loss of every cell of ``table``, of shape (n_rows, n_features)."""
         return cell_losses(self.cell_output(corrupted, device), *table, self.schema)
 
+    def row_losses(self, table: Batch, device: str) -> Tensor:
+        """Mean loss of the present cells of each row, NaN if there is none."""
+        return mean_of_present_cells(self.cell_output(table, device), table, self.schema)
+
     def deviance_explained(self, losses: Tensor, table: Batch, mask: Tensor | None = None) -> float:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
@@ -321,7 +332,10 @@ RECORDS: dict[str, type] = {
         BinaryColumn,
         CategoryColumn,
         Contrasting,
+        DatetimeColumn,
         Denoising,
+        DurationColumn,
+        EmptyColumn,
         Masking,
         NumericColumn,
         Readout,

@@ -40,6 +40,11 @@ def epochs_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Tabl
     """What opens the stream, and how often it can be read."""
     if callable(stream):
         return stream, max_iter
+    if not isinstance(stream, Iterable):
+        raise TypeError(
+            "A stream must be an iterable of tables, or a callable that returns one; got "
+            f"{type(stream).__name__}."
+        )
     return (lambda: stream), 1 if iter(stream) is stream else max_iter
 
 

@@ -27,7 +27,10 @@ DESIGN = {
         {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table"},
         {"numpy", "torch"},
     ),
-    "_serialization": ({"_version"}, {"numpy", "pandas", "safetensors", "sklearn", "torch"}),
+    "_serialization": (
+        {"_version"},
+        {"numpy", "pandas", "pyarrow", "safetensors", "sklearn", "torch"},
+    ),
     "_training": (
         {"_compat", "_progress", "_serialization"},
         {"numpy", "sklearn", "skorch", "torch"},

@@ -262,14 +262,10 @@ def test_missing_cells_of_nullable_columns_are_seen(Embedder, kind):
 @pytest.mark.parametrize(
     ("column", "remedy"),
     [
-        (pd.date_range("2026-01-01", periods=150), "Derive numbers from it"),
-        (pd.date_range("2026-01-01", periods=150, tz="Europe/Paris"), "Derive numbers from it"),
-        (pd.to_timedelta(np.arange(150), unit="h"), "total_seconds"),
-        (pd.period_range("2020-01", periods=150, freq="M"), "Derive numbers from it"),
-        (pd.Series(pd.date_range("2026-01-01", periods=150)).astype("timestamp[ns][pyarrow]"), ""),
         (np.ones(150) * 1j, "real and imaginary"),
+        (pd.Series([3] * 150, dtype="time64[us][pyarrow]"), "to_timedelta"),
     ],
-    ids=["dates", "dates with a zone", "durations", "periods", "dates of Arrow", "complex"],
+    ids=["complex", "times of the day"],
 )
 def test_columns_that_are_no_numbers_are_told_with_a_way_out(Embedder, column, remedy):
     frame = pd.DataFrame({"number": X[:, 0], "when": column})

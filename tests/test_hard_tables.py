@@ -90,6 +90,7 @@ def test_hard_tables_end_finite(name, embedder):
     X = TABLES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Column 'id' becomes categories", UserWarning)
         Z = embedder.fit_transform(X)
     assert np.isfinite(Z).all()
     assert np.isfinite(embedder.loss_curve_).all()

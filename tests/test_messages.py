@@ -11,7 +11,12 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from skorch.callbacks import Callback
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    MaskedFeaturePredictor,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +26,7 @@ from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeature
         (lambda X: X.assign(number=np.inf), "infinity .* column 'number'"),
         (lambda X: X.set_axis([*X.columns[:-1], "number"], axis=1), "duplicate column names"),
         (lambda X: X.assign(town=["a", 1] * 40), r"mixes values of types \['int', 'str'\]"),
-        (lambda X: X.assign(day=pd.Timestamp("2026-01-01")), "'day' has dtype datetime64"),
+        (lambda X: X.assign(wave=1j), "'wave' has dtype complex128"),
     ],
 )
 @every
@@ -106,8 +111,8 @@ BAD_ROWS = {
     ),
     "a list in a cell": (
         lambda X: X.assign(species=[["setosa"]] * len(X)),
-        TypeError,
-        "'species' holds a value that cannot be a category",
+        ValueError,
+        r"'species' held text, .* now holds values of types \['list'\], such as \['setosa'\]",
     ),
 }
 
@@ -198,3 +203,29 @@ def test_a_device_that_is_not_there_is_told(Embedder, flowers, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device='cuda' is not available here"):
         Embedder(**SMALL, device="cuda").fit(flowers)
+
+
+LABELS = {
+    "booleans": pd.Series([True, False, None] * 10, dtype="boolean"),
+    "objects of booleans": pd.Series([True, False, None] * 10, dtype=object),
+    "categories of integers": pd.Series([1, 2, None] * 10).astype("Int64").astype("category"),
+    "categories of booleans": pd.Series([True, False, None] * 10, dtype="category"),
+    "nullable integers": pd.Series([1, 2, None] * 10, dtype="Int64"),
+    "floats": pd.Series([1.0, 2.0, None] * 10),
+    "array of floats": np.array([1.0, 2.0, np.nan] * 10),
+    "text": pd.Series(["a", "b", None] * 10),
+    "nullable text": pd.Series(["a", "b", None] * 10, dtype="string"),
+    "categories of text": pd.Series(["a", "b", None] * 10, dtype="category"),
+    "array of objects": np.array(["a", "b", None] * 10, dtype=object),
+}
+
+
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_the_remedy_for_missing_labels_helps(y):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    model = FineTunedClassifier(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
+    with pytest.raises(ValueError, match="takes -1 for rows without a class: ") as caught:
+        model.fit(X, y)
+    remedy = str(caught.value).partition("without a class: ")[2].rstrip(".")
+    marked = eval(remedy, {"y": y, "pandas": pd})
+    assert len(model.fit(X, marked).classes_) == 2

@@ -12,14 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from sklearn_ssl._table.column import (
-    FARTHEST,
-    N_KNOTS,
-    BinaryColumn,
-    CategoryColumn,
-    NumericColumn,
-    learn_column,
-)
+from sklearn_ssl._table.column import CategoryColumn, EmptyColumn, learn_column
+from sklearn_ssl._table.numeric import FARTHEST, N_KNOTS, BinaryColumn, NumericColumn
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, N_RESERVED
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
@@ -185,16 +179,23 @@ def test_codes_without_a_name_are_decoded_as_missing(names, dtype):
 
 
 @pytest.mark.parametrize(
-    "dtype", ["float64", "Int64", "boolean", object, "category", "string", pa.int64(), pa.null()]
-)
+    "dtype",
+    [
+        "float64", "Int64", "boolean", object, "category", "string", pa.int64(), pa.null(),
+        "datetime64[ns]", "datetime64[us, UTC]", "timedelta64[s]", "period[M]", pa.date32(),
+        pa.duration("s"), pa.string(),
+    ],
+)  # fmt: skip
 def test_column_without_a_present_cell_is_encoded_and_stays_missing(dtype):
     values = series([None, None], dtype)
     column = learn(values)
     cells = column.encode(values)
-    if isinstance(column, NumericColumn):
+    if isinstance(column, EmptyColumn):
         assert np.isnan(cells).all()
-        assert column.encode(pd.Series([3.0])).tolist() == [3.0]
-        cells = np.zeros(2, dtype=np.float32)
+        # Nothing is known of the scale of later values, nor has the network seen any.
+        assert np.isnan(column.encode(pd.Series([3.0]))).all()
+    else:
+        assert isinstance(column, CategoryColumn)
     decoded = column.decode(cells)
     assert decoded.dtype == values.dtype
     assert decoded.isna().all()
@@ -408,25 +409,19 @@ def test_column_of_strings_is_read_as_numbers_where_nothing_is_categorical():
         learn(pd.Series(["1", "a"]), from_dtype=False)
 
 
-DERIVE = "Derive numbers from it first, such as the year, the weekday or days elapsed"
-CONVERT = "Convert it to a number first, for instance with .dt.total_seconds()"
-TIMES = {
-    "datetime": (series(["2026-01-01"], "datetime64[ns]"), DERIVE),
-    "with time zone": (series(["2026-01-01"], "datetime64[ns, UTC]"), DERIVE),
-    "period": (series(["2026-01"], "period[M]"), DERIVE),
-    "timedelta": (series([5], "timedelta64[ns]"), CONVERT),
-    "Arrow timestamp": (series([5], pa.timestamp("s")), DERIVE),
-    "Arrow date": (series([datetime.date(2026, 1, 1)], pa.date32()), DERIVE),
-    "Arrow time": (series([5], pa.time32("s")), DERIVE),
-    "Arrow duration": (series([5], pa.duration("s")), CONVERT),
+NEITHER = {
     "complex": (series([1j]), "Split it into its real and imaginary parts"),
+    "Arrow time": (series([5], pa.time32("s")), "pandas.to_timedelta(column.astype(str))"),
+    "time objects": (
+        series([datetime.time(3), None], object),
+        "pandas.to_timedelta(column.astype(str))",
+    ),
 }
 
 
-@pytest.mark.parametrize(("values", "remedy"), TIMES.values(), ids=TIMES)
+@pytest.mark.parametrize(("values", "remedy"), NEITHER.values(), ids=NEITHER)
 def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
-    told = rf"'size' has dtype .*nor categorical\. {re.escape(remedy)}, or drop it\.$"
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=rf"'size' has dtype .*{re.escape(remedy)}, or drop it\.$"):
         learn(values)
 
 
@@ -438,12 +433,35 @@ def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
         ([True, 3, None], r"mixes values of types \['bool', 'int'\]"),
         ([b"a", b"b"], r"holds values of types \['bytes'\]"),
         ([(1,), (2,)], r"holds values of types \['tuple'\]"),
-        ([datetime.date(2026, 1, 1)], r"holds values of types \['date'\]"),
+        ([np.array([1, 2]), np.array([3])], r"holds values of types \['ndarray'\]"),
+        ([1.5, datetime.date(2026, 1, 1)], r"mixes values of types \['date', 'float'\]"),
     ],
 )
-def test_objects_that_are_neither_numbers_nor_strings_are_told(cells, told):
-    remedy = r"numbers or strings: convert it, for instance with \.astype\(str\), or drop it\.$"
+def test_objects_of_no_known_kind_are_reported(cells, told):
+    remedy = r"strings, dates or durations: convert it, .* \.astype\(str\), or drop it\.$"
+    values = pd.Series([None] * len(cells), dtype=object)
+    values[:] = cells
     with pytest.raises(ValueError, match=f"'size' {told}.*{remedy}"):
+        learn(values)
+
+
+@pytest.mark.parametrize("container", [np.array, pd.Series])
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([1.0, pd.NaT, 3.0], [-1, np.nan, 1]),
+        ([Decimal(1), 3, None], [-1, 1, np.nan]),
+        ([Decimal(1), 3.0], [-1, 1]),
+    ],
+)
+def test_numbers_of_several_types_are_numbers(container, cells, expected):
+    values = container(cells, dtype=object)
+    np.testing.assert_allclose(learn(values).encode(values), expected)
+
+
+@pytest.mark.parametrize("cells", [[10**400, 1], [1.0, -(10**400)]])
+def test_integers_beyond_doubles_are_reported_with_their_column(cells):
+    with pytest.raises(ValueError, match=r"too large for dtype\('float64'\) in column 'size'"):
         learn(series(cells, object))
 
 

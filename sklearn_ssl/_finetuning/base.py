@@ -53,7 +53,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         transformer = self._pretrained(X, target, rng)
         problem = state_problem(
             transformer.model_,
-            X,
+            check_columns(transformer, X),
             target,
             draw_folds(target, self.validation_fraction, rng),
             resolve_device(transformer.device),
@@ -84,9 +84,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
         given = self._given()
         if hasattr(given, "model_"):
-            transformer = copy.deepcopy(given)
-            check_columns(transformer, X)
-            return transformer
+            return copy.deepcopy(given)
         transformer = clone(given)
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
@@ -158,6 +156,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             1 / (self.C_ * len(rows)),
             problem.unlabeled if self.consistency_weight else None,
             self.consistency_weight,
+            problem.leads,
         )
 
     def _options(
@@ -196,7 +195,9 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         return outputs
 
     def _check_X(self, X: TableLike, *, reset: bool) -> Table:
-        return check_rows(self, X, self._given().categorical_features, reset=reset)
+        encoder = None if reset else self.transformer_.model_.table_encoder
+        declared = self._given().categorical_features
+        return check_rows(self, X, declared, reset=reset, encoder=encoder)
 
     def _check_weight(
         self, sample_weight: npt.ArrayLike | None, X: Table

@@ -58,6 +58,9 @@ class Problem:
 
     unlabeled : tuple of Tensor or None
         Encoded rows without a label.
+
+    leads : sequence of int
+        Of the schema: which features make up a cell.
     """
 
     embedding: Embedding
@@ -70,6 +73,7 @@ class Problem:
     n_outputs: int
     folds: Sequence[Fold]
     unlabeled: Batch | None
+    leads: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.numeric)
@@ -126,6 +130,7 @@ def state_problem(
         n_outputs=target.n_outputs,
         folds=folds,
         unlabeled=unlabeled if len(unlabeled[0]) else None,
+        leads=model.schema.leads,
     )
 
 

@@ -47,19 +47,20 @@ class Denoising:
         decoder: nn.Module = (
             TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
         )
-        corruption, rate = self._corruption(schema.n_numeric)
+        corruption, rate = self._corruption(schema)
         return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
 
-    def _corruption(self, n_numeric: int) -> tuple[Corruption, Tensor]:
+    def _corruption(self, schema: Schema) -> tuple[Corruption, Tensor]:
         """The corruption, and the share of cells to corrupt of each feature."""
         level = torch.tensor(self.noise_level, dtype=torch.float32)
         if self.noise == "gaussian":
             # Every number is disturbed; the level says by how much.
-            return AddNoise(level[:n_numeric]), (level > 0).float()
+            return AddNoise(level[: schema.n_numeric]), (level > 0).float()
+        swap_cells = partial(swap, leads=schema.leads)
         corruptions: dict[str, Corruption] = {
-            "swap": swap,
+            "swap": swap_cells,
             "masking": set_to_mean,
-            "mix": Mix((swap, set_to_mean, add_noise)),
+            "mix": Mix((swap_cells, set_to_mean, add_noise), schema.leads),
         }
         return corruptions[self.noise], level
 
@@ -91,6 +92,7 @@ class Contrasting:
             objectives[self.objective],
             self.corruption_rate,
             self.n_corrupted_views,
+            schema.leads,
         )
 
 

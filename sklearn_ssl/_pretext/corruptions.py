@@ -1,10 +1,11 @@
 """Corruptions: views of an encoded table, drawn a batch at a time.
 
 Every function takes a batch ``(numeric, codes)``, a mask of cells and a generator, and returns a
-new batch of the same shapes. Cells that the mask leaves out stay as they are.
+new batch of the same shapes. Cells that the mask leaves out stay as they are. A date is a cell with
+several features; ``leads``, those of the schema, then name the first of them for each feature.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,7 +16,12 @@ from sklearn_ssl._table.schema import MISSING
 Corruption = Callable[[Batch, Tensor, torch.Generator], Batch]
 
 
-def draw_mask(batch: Batch, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+def draw_mask(
+    batch: Batch,
+    rate: float | Tensor,
+    generator: torch.Generator,
+    leads: Sequence[int] = (),
+) -> Tensor:
     """Choose cells independently of each other.
 
     Parameters
@@ -29,6 +35,9 @@ def draw_mask(batch: Batch, rate: float | Tensor, generator: torch.Generator) ->
     generator : torch.Generator
         Source of the draws.
 
+    leads : sequence of int of length n_features, default=()
+        For each feature the first one of its cell; empty if each is a cell of its own.
+
     Returns
     -------
     mask : Tensor of shape (n_rows, n_features), bool
@@ -36,7 +45,13 @@ def draw_mask(batch: Batch, rate: float | Tensor, generator: torch.Generator) ->
     """
     numeric, codes = batch
     shape = (len(numeric), numeric.shape[1] + codes.shape[1])
-    return torch.rand(shape, generator=generator, device=numeric.device, dtype=numeric.dtype) < rate
+    drawn = torch.rand(shape, generator=generator, device=numeric.device, dtype=numeric.dtype)
+    return by_cell(drawn, leads) < rate
+
+
+def by_cell(drawn: Tensor, leads: Sequence[int]) -> Tensor:
+    """Let all features of a cell share what was drawn for its first one."""
+    return drawn[..., list(leads)] if leads else drawn
 
 
 def split_mask(batch: Batch, mask: Tensor) -> Batch:
@@ -45,7 +60,9 @@ def split_mask(batch: Batch, mask: Tensor) -> Batch:
     return mask[:, :n_numeric], mask[:, n_numeric:]
 
 
-def swap(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+def swap(
+    batch: Batch, mask: Tensor, generator: torch.Generator, leads: Sequence[int] = ()
+) -> Batch:
     """Replace chosen cells by the same column's cells of other rows of the batch.
 
     Each column is shifted by a distance of its own, which draws from the column's empirical
@@ -55,6 +72,7 @@ def swap(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
     if n_rows < 2:
         return batch
     shift = torch.randint(1, n_rows, (n_features,), generator=generator, device=mask.device)
+    shift = by_cell(shift, leads)
     # A cell that is not chosen is its own donor, and the rows follow each other twice: that takes
     # half the time of remainders and of choosing between cells.
     own = torch.arange(n_rows, device=mask.device)[:, None]
@@ -89,11 +107,13 @@ def add_noise(
     return torch.where(chosen, numeric + sigma * noise, numeric), codes
 
 
-def hide(batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
+def hide(
+    batch: Batch, mask: Tensor, generator: torch.Generator, leads: Sequence[int] = ()
+) -> Batch:
     """Hide chosen cells, half of them behind another row's cell and half as missing.
 
     DIFFERS FROM VIME: it hides all of them behind other rows' cells. A network that has never
     seen a blank could not fill one in.
     """
-    marked = mask & draw_mask(batch, 0.5, generator)
-    return mark_missing(swap(batch, mask & ~marked, generator), marked)
+    marked = mask & draw_mask(batch, 0.5, generator, leads)
+    return mark_missing(swap(batch, mask & ~marked, generator, leads), marked)

@@ -1,12 +1,14 @@
 """Losses: pure functions of tensors."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._table.schema import MISSING, Schema
 
 Losses = Callable[[Tensor, Tensor], Tensor]
 """Loss of each row from the outputs of a head and the targets."""
@@ -77,6 +79,59 @@ def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
     absent = absent.index_select(1, nullable)
     entropy = F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
     return losses.index_add(1, nullable, entropy)
+
+
+def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tensor:
+    """Mean loss of the present cells of each row, NaN if there is none.
+
+    A cell counts once, whatever number of features it has.
+
+    Parameters
+    ----------
+    output : Tensor of shape (n_rows, schema.width)
+        Output of a decoder.
+
+    batch : tuple of Tensor
+        Encoded numbers and categories.
+
+    schema : Schema
+        The features.
+
+    Returns
+    -------
+    loss : Tensor of shape (n_rows,)
+    """
+    numeric, codes = batch
+    losses = cell_losses(output, numeric, codes, schema)
+    losses[:, : schema.n_numeric] += excess_losses(output, numeric, schema)
+    present = torch.cat([~numeric.isnan(), codes != MISSING], dim=1)
+    weight = present / torch.tensor(features_per_cell(schema), device=losses.device)
+    return (losses * weight).sum(dim=1) / weight.sum(dim=1)
+
+
+def excess_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
+    """What numbers outside 0 and 1 cost in columns of zeros and ones, beyond their cross-entropy.
+
+    The cross-entropy takes them for the nearer of both. They are made to cost more than either:
+    the difference between the two, and the square of the distance.
+    """
+    logit = output[:, : schema.n_numeric]
+    truth = numeric.nan_to_num(0.0)
+    excess = truth - truth.clamp(0, 1)
+    # softplus(logit) is the loss of a zero and softplus(-logit) that of a one.
+    as_nearer = torch.where(excess > 0, F.softplus(-logit), F.softplus(logit))
+    as_farther = torch.where(excess > 0, F.softplus(logit), F.softplus(-logit))
+    cost = (as_farther - as_nearer).clamp_min(0) + excess.square()
+    binary = torch.tensor(schema.binary, dtype=torch.bool, device=output.device)
+    return torch.where(binary & (excess != 0), cost, torch.zeros_like(cost))
+
+
+def features_per_cell(schema: Schema) -> list[int]:
+    """Number of features that a feature's cell has, for each feature."""
+    if not schema.leads:
+        return [1] * schema.n_features
+    count = Counter(schema.leads)
+    return [count[lead] for lead in schema.leads]
 
 
 def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:

@@ -1,5 +1,7 @@
 """Tasks that use labels: beside a pretext task, and in fine-tuning."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -38,16 +40,25 @@ class WithAuxiliaryHead(PretextTask):
 
     supervision_weight : float
         Weight of the labeled rows' mean loss against that of the pretext task.
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     def __init__(
-        self, pretext: PretextTask, head: Linear, row_losses: Losses, supervision_weight: float
+        self,
+        pretext: PretextTask,
+        head: Linear,
+        row_losses: Losses,
+        supervision_weight: float,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.pretext = pretext
         self.head = head
         self.row_losses = row_losses
         self.supervision_weight = supervision_weight
+        self.leads = leads
 
     def forward(self, batch: LabeledBatch, generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
@@ -55,7 +66,7 @@ class WithAuxiliaryHead(PretextTask):
         rows = weight.nonzero().squeeze(1)
         if not len(rows):
             return loss
-        corrupted = corrupt((numeric, codes), generator)
+        corrupted = corrupt((numeric, codes), generator, self.leads)
         output = self.head(self.pretext.encoder(corrupted[0][rows], corrupted[1][rows]))
         supervised = weight[rows] * self.row_losses(output, target[rows])
         return loss + self.supervision_weight * supervised.mean()
@@ -83,6 +94,9 @@ class Supervise(nn.Module):
 
     consistency_weight : float
         Weight of the variance of these outputs (the semi-supervised stage of VIME).
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     numeric: Tensor | None
@@ -96,6 +110,7 @@ class Supervise(nn.Module):
         penalty: float,
         unlabeled: Batch | None = None,
         consistency_weight: float = 0.0,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.embedding = embedding
@@ -103,6 +118,7 @@ class Supervise(nn.Module):
         self.row_losses = row_losses
         self.penalty = penalty
         self.consistency_weight = consistency_weight
+        self.leads = leads
         # As buffers, the rows go to the device of the network; they are no weights to keep.
         for name, part in zip(("numeric", "codes"), unlabeled or (None, None), strict=True):
             self.register_buffer(name, part, persistent=False)
@@ -125,14 +141,15 @@ class Supervise(nn.Module):
 
     def disagreement(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Variance of the outputs for corrupted copies of the same rows."""
-        copies = [corrupt(batch, generator) for _ in range(N_CONSISTENT_COPIES)]
+        copies = [corrupt(batch, generator, self.leads) for _ in range(N_CONSISTENT_COPIES)]
         outputs = torch.stack([self.outputs(*copy) for copy in copies])
         return outputs.var(dim=0, correction=0).mean()
 
 
-def corrupt(batch: Batch, generator: torch.Generator) -> Batch:
+def corrupt(batch: Batch, generator: torch.Generator, leads: Sequence[int]) -> Batch:
     """Swap the share of cells that a head is not shown."""
-    return swap(batch, draw_mask(batch, CORRUPTION_RATE, generator), generator)
+    mask = draw_mask(batch, CORRUPTION_RATE, generator, leads)
+    return swap(batch, mask, generator, leads)
 
 
 def draw_rows(batch: Batch, n_rows: int, generator: torch.Generator) -> Batch:

@@ -1,6 +1,6 @@
 """Pretext tasks: a corruption, a network and an objective; ``forward`` returns a batch's loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.corruptions import (
     Corruption,
     add_noise,
+    by_cell,
     draw_mask,
     hide,
     split_mask,
@@ -93,7 +94,7 @@ class Denoise(CellTask):
         self.schema = schema
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        mask = draw_mask(batch, self.rate, generator)
+        mask = draw_mask(batch, self.rate, generator, self.schema.leads)
         losses = self.cell_losses(self.corruption(batch, mask, generator), batch)
         if self.emphasis == 1:  # weights take a twentieth of a small step
             return losses.mean()
@@ -125,13 +126,15 @@ class AddNoise(nn.Module):
 class Mix:
     """Corrupt every chosen cell by one of several corruptions, picked at random."""
 
-    def __init__(self, corruptions: tuple[Corruption, ...]):
+    def __init__(self, corruptions: tuple[Corruption, ...], leads: Sequence[int] = ()):
         self.corruptions = corruptions
+        self.leads = leads
 
     def __call__(self, batch: Batch, mask: Tensor, generator: torch.Generator) -> Batch:
         pick = torch.randint(
             len(self.corruptions), mask.shape, generator=generator, device=mask.device
         )
+        pick = by_cell(pick, self.leads)
         mixed = batch
         for number, corruption in enumerate(self.corruptions):
             chosen = mask & (pick == number)
@@ -160,6 +163,9 @@ class Contrast(PretextTask):
 
     n_corrupted_views : {1, 2}
         With 1, the row as it is serves as the other view.
+
+    leads : sequence of int, default=()
+        Of the schema: which features make up a cell.
     """
 
     def __init__(
@@ -169,6 +175,7 @@ class Contrast(PretextTask):
         objective: Callable[[Tensor, Tensor], Tensor],
         corruption_rate: float,
         n_corrupted_views: int,
+        leads: Sequence[int] = (),
     ):
         super().__init__()
         self.encoder = encoder
@@ -176,6 +183,7 @@ class Contrast(PretextTask):
         self.objective = objective
         self.corruption_rate = corruption_rate
         self.n_corrupted_views = n_corrupted_views
+        self.leads = leads
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
@@ -186,7 +194,8 @@ class Contrast(PretextTask):
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         rate = self.corruption_rate if rate is None else rate
-        return swap(batch, draw_mask(batch, rate, generator), generator)
+        mask = draw_mask(batch, rate, generator, self.leads)
+        return swap(batch, mask, generator, self.leads)
 
     def project(self, batch: Batch) -> Tensor:
         return self.projection(self.encoder(*batch))
@@ -228,8 +237,9 @@ class PredictMask(CellTask):
         self.schema = schema
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        mask = draw_mask(batch, self.mask_rate, generator)
-        embedding = self.encoder(*hide(batch, mask, generator))
+        leads = self.schema.leads
+        mask = draw_mask(batch, self.mask_rate, generator, leads)
+        embedding = self.encoder(*hide(batch, mask, generator, leads))
         hidden = mask.to(embedding.dtype)
         mask_loss = F.binary_cross_entropy_with_logits(self.mask_head(embedding), hidden)
         values = cell_losses(self.value_head(embedding), *batch, self.schema)

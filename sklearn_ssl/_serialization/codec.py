@@ -19,6 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from sklearn_ssl._serialization.cells import CELLS, decode_arrow, encode_arrow
 
 Arrays = dict[str, npt.NDArray]
 
@@ -87,7 +90,8 @@ def encode(value: Any, store: Store, path: str) -> Any:
             return encoder(value, store, path)
     raise ValueError(
         f"{path} holds a value of type {type(value).__name__}, which cannot be written as plain "
-        "data. Replace it by plain values, for instance with set_params, and save again."
+        "data. Replace a parameter by plain values with set_params; convert a column with such "
+        "cells, for instance with .astype(str), and fit again."
     )
 
 
@@ -116,7 +120,17 @@ def _encode_float(value: float, store: Store, path: str) -> Any:
 
 
 def _encode_scalar(value: np.generic, store: Store, path: str) -> Any:
-    return {"scalar": [value.dtype.str, encode(value.item(), store, path)]}
+    is_time = value.dtype.kind in "mM"  # whose items lose their unit
+    item = int(value.view(np.int64)) if is_time else value.item()
+    return {"scalar": [value.dtype.str, encode(item, store, path)]}
+
+
+def _decode_scalar(content: Any, store: Store) -> np.generic:
+    dtype = np.dtype(content[0])
+    item = decode(content[1], store)
+    if dtype.kind in "mM":
+        return np.array(item, dtype=np.int64).view(dtype)[()]
+    return dtype.type(item)
 
 
 def _encode_array(value: npt.NDArray, store: Store, path: str) -> Any:
@@ -149,13 +163,18 @@ def _encode_dtype(value: Any, store: Store, path: str) -> Any:
         return {"string": [value.storage, value.na_value is pd.NA]}
     if isinstance(value, np.dtype):
         return {"numpy_dtype": value.str}
+    if isinstance(value, pd.ArrowDtype) and (arrow := encode_arrow(value)) is not None:
+        return {"arrow": arrow}
     name = str(value)
     try:
         is_same = _decode_dtype(name, store) == value
     except TypeError:
         is_same = False
     if not is_same:
-        raise ValueError(f"{path} is the dtype {value}, which has no name to save it by.")
+        raise ValueError(
+            f"{path} is the dtype {value}, which has no name to save it by. Convert the column, "
+            "for instance with .astype(str), and fit again."
+        )
     return {"dtype": name}
 
 
@@ -170,12 +189,46 @@ def _decode_string(content: Any, store: Store) -> Any:
 
 def _encode_index(value: pd.Index, store: Store, path: str) -> Any:
     cells = encode(list(value), store, path)
+    if isinstance(value, pd.MultiIndex):
+        return {"multi_index": [cells, encode(list(value.names), store, path)]}
     return {"index": [cells, encode(value.dtype, store, path), encode(value.name, store, path)]}
 
 
 def _decode_index(content: Any, store: Store) -> pd.Index:
     cells, dtype, name = (decode(part, store) for part in content)
-    return pd.Index(cells, dtype=dtype, name=name)
+    if not pd.api.types.is_object_dtype(dtype):
+        return pd.Index(cells, dtype=dtype, name=name)
+    # One by one: a list of tuples would become an index of several levels.
+    objects = np.empty(len(cells), dtype=object)
+    for position, cell in enumerate(cells):
+        objects[position] = cell
+    return pd.Index(objects, dtype=object, name=name, tupleize_cols=False)
+
+
+def _decode_multi_index(content: Any, store: Store) -> pd.MultiIndex:
+    cells, names = (decode(part, store) for part in content)
+    return pd.MultiIndex.from_tuples(cells, names=names)
+
+
+def _encode_cell(value: Any, store: Store, path: str) -> Any:
+    kind, write = next(
+        (kind, write) for kind, (known, write, _) in CELLS.items() if isinstance(value, known)
+    )
+    return {kind: write(value)}
+
+
+def _encode_interval(value: pd.Interval, store: Store, path: str) -> Any:
+    ends = [encode(end, store, path) for end in (value.left, value.right)]
+    return {"interval": [*ends, value.closed]}
+
+
+def _decode_interval(content: Any, store: Store) -> pd.Interval:
+    left, right, closed = content
+    return pd.Interval(decode(left, store), decode(right, store), closed)
+
+
+def _reader(read: Callable[[Any], Any]) -> "Decoder":
+    return lambda content, store: read(content)
 
 
 def _encode_record(value: Any, store: Store, path: str) -> Any:
@@ -200,6 +253,22 @@ def _decode_random_state(content: Any, store: Store) -> np.random.RandomState:
     generator = np.random.RandomState(0)
     generator.set_state(decode(content, store))
     return generator
+
+
+def _encode_requests(value: MetadataRequest, store: Store, path: str) -> Any:
+    methods = {name: dict(part.requests) for name, part in vars(value).items() if name != "owner"}
+    asked = {name: requests for name, requests in methods.items() if requests}
+    owner = value.owner if isinstance(value.owner, str) else type(value.owner).__name__
+    return {"metadata_request": [owner, encode(asked, store, path)]}
+
+
+def _decode_requests(content: Any, store: Store) -> MetadataRequest:
+    owner, asked = content
+    requests = MetadataRequest(owner=owner)
+    for name, wanted in decode(asked, store).items():
+        for param, alias in wanted.items():
+            getattr(requests, name).add_request(param=param, alias=alias)
+    return requests
 
 
 def _encode_estimator(value: Any, store: Store, path: str) -> Any:
@@ -237,6 +306,7 @@ def _encode_dict(value: dict, store: Store, path: str) -> Any:
 
 
 Encoder = Callable[[Any, Store, str], Any]
+Decoder = Callable[[Any, Store], Any]
 
 ENCODERS: dict[Any, Encoder] = {
     np.generic: _encode_scalar,
@@ -249,14 +319,18 @@ ENCODERS: dict[Any, Encoder] = {
     torch.Tensor: _encode_tensor,
     np.dtype | pd.api.extensions.ExtensionDtype: _encode_dtype,
     pd.Index: _encode_index,
+    pd.Interval: _encode_interval,
+    tuple(known for known, _, _ in CELLS.values()): _encode_cell,
     np.random.RandomState: _encode_random_state,
     PurePath: lambda value, store, path: {"path": str(value)},
+    MetadataRequest: _encode_requests,
     BaseEstimator: _encode_estimator,
 }
 
-DECODERS: dict[str, Callable[[Any, Store], Any]] = {
+DECODERS: dict[str, Decoder] = {
+    **{kind: _reader(read) for kind, (_, _, read) in CELLS.items()},
     "float": lambda content, store: float(content),
-    "scalar": lambda content, store: np.dtype(content[0]).type(decode(content[1], store)),
+    "scalar": _decode_scalar,
     "tuple": lambda content, store: tuple(decode(content, store)),
     "dict": lambda content, store: {
         decode(key, store): decode(item, store) for key, item in content
@@ -270,7 +344,11 @@ DECODERS: dict[str, Callable[[Any, Store], Any]] = {
     "string": _decode_string,
     "dtype": _decode_dtype,
     "numpy_dtype": lambda content, store: np.dtype(content),
+    "arrow": lambda content, store: decode_arrow(content),
     "index": _decode_index,
+    "interval": _decode_interval,
+    "metadata_request": _decode_requests,
+    "multi_index": _decode_multi_index,
     "random_state": _decode_random_state,
     "path": lambda content, store: Path(content),
     "record": _decode_record,

@@ -12,10 +12,34 @@ from sklearn_ssl._compat import num_samples
 
 
 def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
-    """Regroup the rows of tables into tables of ``size`` rows and a last one of at most as many."""
+    """Regroup the rows of tables into tables of ``size`` rows and a last one of at most as many.
+
+    Raises
+    ------
+    TypeError
+        If ``tables`` is a table, or holds something else.
+
+    ValueError
+        If a table has other columns than the first one.
+    """
+    if _is_table(tables):
+        raise TypeError(
+            "A stream must be an iterable of tables, and it is a single table, of type "
+            f"{type(tables).__name__}. Use fit, or pass [X]."
+        )
     held: list[Any] = []
     n_held = 0
-    for table in tables:
+    first: Any = None
+    for number, table in enumerate(tables, start=1):
+        table = np.asarray(table) if isinstance(table, list | tuple) else table
+        if not _is_table(table):
+            raise TypeError(
+                f"Part {number} of the stream must be a DataFrame, an array, a sparse matrix or a "
+                f"record batch with rows and columns; got {type(table).__name__}."
+            )
+        names = _columns_of(table)
+        first = names if first is None else first
+        _check_same(first, names, number)
         start, n_rows = 0, num_samples(table)
         while start < n_rows:
             part = _slice(table, start, min(size - n_held, n_rows - start))
@@ -26,6 +50,44 @@ def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
                 held, n_held = [], 0
     if held:
         yield _concatenate(held)
+
+
+def _is_table(part: Any) -> bool:
+    return hasattr(part, "to_pandas") or len(getattr(part, "shape", ())) == 2
+
+
+def _columns_of(table: Any) -> list[Any] | int:
+    """Names of the columns, or their number if they have none."""
+    if isinstance(table, pd.DataFrame):
+        return table.columns.tolist()
+    if hasattr(table, "to_pandas"):
+        # The columns of Arrow are arrays, those of Polars are names.
+        return list(getattr(table, "column_names", None) or table.columns)
+    return table.shape[1]
+
+
+def _check_same(first: list[Any] | int, names: list[Any] | int, number: int) -> None:
+    """Parts joined in spite of other columns would be half empty."""
+    if names == first:
+        return
+    if isinstance(first, int) or isinstance(names, int):
+        raise ValueError(
+            f"Part {number} of the stream has {_described(names)}, and the first part has "
+            f"{_described(first)}. All parts must have the same columns."
+        )
+    missing = [name for name in first if name not in names]
+    unseen = [name for name in names if name not in first]
+    how = (
+        f"it lacks {missing} and has {unseen} besides" if missing or unseen else "in another order"
+    )
+    raise ValueError(
+        f"The feature names of part {number} of the stream should match those of the first part: "
+        f"{how}. Rename the columns, or choose them by part[{first}]."
+    )
+
+
+def _described(names: list[Any] | int) -> str:
+    return f"{names} columns without names" if isinstance(names, int) else f"the columns {names}"
 
 
 def _slice(table: Any, start: int, n_rows: int) -> Any:
@@ -43,6 +105,8 @@ def _concatenate(parts: list[Any]) -> Any:
         return parts[0]
     if not isinstance(parts[0], pd.DataFrame):
         return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+    # pandas compares attributes, of which arrays have no one answer.
+    parts = [part if not part.attrs else _without_attributes(part) for part in parts]
     frame = pd.concat(parts, ignore_index=True)
     for name in frame.columns:
         columns = [part[name] for part in parts if name in part]
@@ -50,4 +114,10 @@ def _concatenate(parts: list[Any]) -> Any:
         # Categories that differ from part to part would be merged into numbers or objects.
         if is_category and not isinstance(frame[name].dtype, pd.CategoricalDtype):
             frame[name] = union_categoricals(columns, ignore_order=True)
+    return frame
+
+
+def _without_attributes(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.copy(deep=False)
+    frame.attrs = {}
     return frame

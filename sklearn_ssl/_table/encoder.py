@@ -8,13 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._compat import num_samples
-from sklearn_ssl._table.column import (
-    BinaryColumn,
-    CategoryColumn,
-    NumericColumn,
-    learn_column,
-    standardize,
-)
+from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn, learn_column
+from sklearn_ssl._table.conform import conform, is_settled
+from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, standardize
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.validation import as_dense, categorical_positions
 
@@ -50,7 +46,8 @@ class TableEncoder:
         The features of the encoded table.
 
     order_ : ndarray of shape (n_features,)
-        Position in the table of each feature of the schema.
+        Position in the table of each feature of the schema. Dates have several features, which
+        stand side by side.
     """
 
     def __init__(self, *, categorical_features, max_categories, min_frequency):
@@ -62,7 +59,7 @@ class TableEncoder:
         """Learn kinds, units, categories and missingness of the columns of a checked table."""
         declared = categorical_positions(X, self.categorical_features)
         self.is_frame_ = isinstance(X, pd.DataFrame)
-        self.columns_: list[Any] = [
+        self.columns_: list[Column] = [
             learn_column(
                 name,
                 values,
@@ -73,17 +70,26 @@ class TableEncoder:
             )
             for position, (name, values) in enumerate(_columns(X))
         ]
-        numeric = [i for i, c in enumerate(self.columns_) if not isinstance(c, CategoryColumn)]
+        numeric = {
+            i: column
+            for i, column in enumerate(self.columns_)
+            if not isinstance(column, CategoryColumn)
+        }
         # Equal cardinalities side by side: their cross-entropies are then one operation.
         categorical = sorted(
-            (i for i, c in enumerate(self.columns_) if isinstance(c, CategoryColumn)),
-            key=lambda i: self.columns_[i].n_codes,
+            (column.n_codes, i)
+            for i, column in enumerate(self.columns_)
+            if isinstance(column, CategoryColumn)
         )
-        self.order_ = np.array(numeric + categorical, dtype=np.intp)
+        widths = [column.n_features for column in numeric.values()]
+        positions = [*np.repeat(list(numeric), widths), *(i for _, i in categorical)]
+        self.order_ = np.array(positions, dtype=np.intp)
+        has_dates = len(self.order_) > len(self.columns_)
         self.schema_ = Schema(
-            binary=tuple(isinstance(self.columns_[i], BinaryColumn) for i in numeric),
-            nullable=tuple(self.columns_[i].nullable for i in numeric),
-            cardinalities=tuple(self.columns_[i].n_codes for i in categorical),
+            binary=_by_feature(widths, [isinstance(c, BinaryColumn) for c in numeric.values()]),
+            nullable=_by_feature(widths, [c.nullable for c in numeric.values()]),
+            cardinalities=tuple(n_codes for n_codes, _ in categorical),
+            leads=tuple(self._first_features()[self.order_].tolist()) if has_dates else (),
         )
         return self
 
@@ -102,17 +108,26 @@ class TableEncoder:
         numeric = np.empty((n_rows, n_numeric), dtype=np.float32)
         codes = np.empty((n_rows, self.schema_.n_categorical), dtype=np.int32)
         written = self._encode_at_once(X, numeric)
-        rest = [feature for feature in range(len(self.order_)) if feature not in written]
+        rest = [
+            (position, feature)
+            for position, feature in enumerate(self._first_features())
+            if feature not in written
+        ]
         for rows in _blocks(n_rows if rest else 0, ROWS_PER_BLOCK):
             block = list(_columns(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]))
-            for feature in rest:
-                position = self.order_[feature]
-                cells = self.columns_[position].encode(block[position][1])
-                if feature < n_numeric:
-                    numeric[rows, feature] = cells
-                else:
+            for position, feature in rest:
+                column = self.columns_[position]
+                cells = column.encode(block[position][1])
+                if isinstance(column, CategoryColumn):
                     codes[rows, feature - n_numeric] = cells
+                else:
+                    features = slice(feature, feature + column.n_features)
+                    numeric[rows, features] = cells.reshape(len(cells), -1)
         return numeric, codes
+
+    def _first_features(self) -> npt.NDArray[np.intp]:
+        """First feature of each column of the table."""
+        return np.unique(self.order_, return_index=True)[1]
 
     def _encode_at_once(self, X: Any, numeric: npt.NDArray[np.float32]) -> frozenset[int]:
         """Write the numbers of an array that need other units only; return their features.
@@ -139,16 +154,100 @@ class TableEncoder:
     def inverse_transform(self, numeric: npt.NDArray, codes: npt.NDArray, index=None) -> Any:
         """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
         encoded = [*numeric.T, *codes.T]
-        feature_of = np.argsort(self.order_)
-        decoded = [c.decode(encoded[feature_of[i]]) for i, c in enumerate(self.columns_)]
+        # The first feature of a column says what it holds; others of a date follow from it.
+        decoded = [
+            column.decode(encoded[feature])
+            for column, feature in zip(self.columns_, self._first_features(), strict=True)
+        ]
         if self.is_frame_:
             names = pd.Index([c.name for c in self.columns_])
             frame = pd.concat(dict(enumerate(decoded)), axis=1)
             frame.columns = names
             return frame if index is None else frame.set_axis(index, axis=0)
-        if all(isinstance(c, NumericColumn | BinaryColumn) for c in self.columns_):
+        if all(isinstance(c, NumericColumn | BinaryColumn | EmptyColumn) for c in self.columns_):
             return np.column_stack(decoded).astype(np.float64)
-        return np.column_stack(decoded)
+        kinds = {np.asarray(values).dtype.kind for values in decoded}
+        # NumPy would read dates beside anything else as integers.
+        alike = decoded if len(kinds) == 1 else [np.asarray(d, dtype=object) for d in decoded]
+        return np.column_stack(alike)
+
+    def conform(self, X: Any) -> Any:
+        """Check that a later table holds what the table of ``fit`` did, column by column.
+
+        Returns
+        -------
+        X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+            The same table, or a copy in which columns of another kind were converted, which is
+            warned of.
+
+        Raises
+        ------
+        ValueError
+            If a column holds what cannot be converted.
+        """
+        converted = {}
+        for position in self._unsettled(X):
+            values = X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
+            conformed = conform(self.columns_[position], values)
+            if conformed is not values:
+                converted[position] = conformed
+        return _replaced(X, converted) if converted else X
+
+    def _unsettled(self, X: Any) -> list[int]:
+        """Positions of the columns of which not the dtype, only the cells can tell."""
+        if isinstance(X, pd.DataFrame):
+            columns = zip(self.columns_, X.dtypes, strict=True)
+            return [i for i, (c, dtype) in enumerate(columns) if not is_settled(c, dtype)]
+        if X.dtype.kind not in "biuf":
+            return list(range(len(self.columns_)))
+        outside = _outside_zero_one(X, self.columns_)
+        return [
+            i
+            for i, column in enumerate(self.columns_)
+            if i in outside or not isinstance(column, NumericColumn | BinaryColumn)
+        ]
+
+
+def _by_feature(widths: list[int], flags: list[bool]) -> tuple[bool, ...]:
+    """What is so of a column is so of its first feature only."""
+    return tuple(
+        flag and not feature
+        for width, flag in zip(widths, flags, strict=True)
+        for feature in range(width)
+    )
+
+
+def _outside_zero_one(X: Any, columns: list[Column]) -> set[int]:
+    """Positions of columns of 0 and 1 with other cells in a table of numbers."""
+    positions = [i for i, column in enumerate(columns) if isinstance(column, BinaryColumn)]
+    if not positions:
+        return set()
+    if hasattr(X, "indices"):
+        return set(positions) & set(X.indices[(X.data < 0) | (X.data > 1)].tolist())
+    outside = np.zeros(len(positions), dtype=bool)
+    for rows in _blocks(len(X), ROWS_PER_BLOCK):
+        cells = X[rows] if len(positions) == X.shape[1] else X[rows][:, positions]
+        is_outside = (cells < 0) | (cells > 1)
+        if is_outside.any():
+            outside |= is_outside.any(axis=0)
+    return set(np.array(positions)[outside].tolist())
+
+
+def _replaced(X: Any, columns: dict[int, Any]) -> Any:
+    """A copy of a table with some of its columns replaced."""
+    if isinstance(X, pd.DataFrame):
+        X = X.copy(deep=False)
+        for position, values in columns.items():
+            X.isetitem(position, values)
+        return X
+    X = as_dense(X).astype(object)
+    for position, values in columns.items():
+        X[:, position] = np.asarray(values, dtype=object)
+    return X
+
+
+def _column(X: Any, position: int) -> npt.NDArray:
+    return as_dense(X[:, [position]])[:, 0]
 
 
 def _blocks(n_rows: int, size: int) -> Iterator[slice]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ssl._table.column import CategoryColumn
+from sklearn_ssl._table.dates import DatetimeColumn
 from sklearn_ssl._table.encoder import TableEncoder
 
 
@@ -53,8 +54,16 @@ def bin_names(encoder: TableEncoder, features: Iterable[int], starts: Iterable[f
 
 def feature_names(encoder: TableEncoder) -> list[str]:
     """Names of the features of the schema; columns of arrays are called ``x0``, ``x1``, ..."""
-    columns = [encoder.columns_[position] for position in encoder.order_]
-    return [f"x{c.name}" if not encoder.is_frame_ else str(c.name) for c in columns]
+    positions = dict.fromkeys(encoder.order_.tolist())
+    return [name for position in positions for name in _names_of(encoder, position)]
+
+
+def _names_of(encoder: TableEncoder, position: int) -> list[str]:
+    """Names of the features of a column; those of a date are its cyclic parts."""
+    column = encoder.columns_[position]
+    name = str(column.name) if encoder.is_frame_ else f"x{column.name}"
+    cycles = column.cycles if isinstance(column, DatetimeColumn) else ()
+    return [name, *(f"{name} {cycle} {part}" for cycle in cycles for part in ("sin", "cos"))]
 
 
 def _code_names(column: CategoryColumn) -> list[str]:
@@ -62,6 +71,10 @@ def _code_names(column: CategoryColumn) -> list[str]:
 
 
 def _in_own_scale(encoder: TableEncoder, feature: int, start: float) -> str:
-    column = encoder.columns_[encoder.order_[feature]]
-    (value,) = pd.Series(column.decode(np.array([start])))
+    """An encoded number as the column has it; cyclic parts have no other scale."""
+    position = encoder.order_[feature]
+    is_first = feature == 0 or encoder.order_[feature - 1] != position
+    if not is_first:
+        return f"{start:.4g}"
+    (value,) = pd.Series(encoder.columns_[position].decode(np.array([start])))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,8 +1,9 @@
 """The vocabulary of an encoded table: what its columns stand for.
 
 An encoded table is a pair ``(numeric, codes)``. ``numeric`` holds one float per numeric feature,
-NaN where the cell is missing; ``codes`` holds one integer per categorical feature. One cell is
-one entry of one of the two, so that whatever corrupts a table moves a whole cell at a time.
+NaN where the cell is missing; ``codes`` holds one integer per categorical feature. A cell of the
+table is one entry of one of the two, or several of ``numeric`` if it is a date; whatever corrupts a
+table moves a whole cell at a time.
 """
 
 from dataclasses import dataclass
@@ -33,11 +34,16 @@ class Schema:
     cardinalities : tuple of int of length n_categorical
         Number of codes of each categorical feature, the reserved ones included, in ascending
         order, so that features of equal cardinality stand side by side.
+
+    leads : tuple of int of length n_features, or ()
+        For each feature the first one of its column of the table; numeric features come first.
+        Empty if every column has a single feature.
     """
 
     binary: tuple[bool, ...]
     nullable: tuple[bool, ...]
     cardinalities: tuple[int, ...]
+    leads: tuple[int, ...] = ()
 
     @property
     def n_numeric(self) -> int:

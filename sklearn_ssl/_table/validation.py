@@ -9,11 +9,39 @@ from sklearn.utils import check_array
 from sklearn_ssl._compat import validate_data
 
 
-def check_rows(estimator: Any, X: Any, categorical_features: Any, *, reset: bool) -> Any:
-    """Check a table, and its columns against those that an estimator was fitted on."""
+def check_rows(
+    estimator: Any, X: Any, categorical_features: Any, *, reset: bool, encoder: Any = None
+) -> Any:
+    """Check a table, and its columns against those that an estimator was fitted on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Remembers the columns, and is named in the errors.
+
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        The table that the user passed.
+
+    categorical_features : "from_dtype", None or array-like
+        Columns that are declared categorical.
+
+    reset : bool
+        Whether the columns are those to remember, or to be compared.
+
+    encoder : TableEncoder or None, default=None
+        Says what the columns held while fitting; None if that is still to be learned.
+
+    Returns
+    -------
+    X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+        The table; columns of another kind than while fitting are converted.
+    """
     declares = not (categorical_features is None or isinstance(categorical_features, str))
-    X = check_table(X, has_categories=declares, estimator=estimator)
-    return validate_data(estimator, X, reset=reset, skip_check_array=True)
+    # After a fit on a frame, an array of objects can hold text and dates, too.
+    has_objects = declares or (encoder is not None and encoder.is_frame_)
+    X = check_table(X, has_categories=has_objects, estimator=estimator)
+    X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X if encoder is None else encoder.conform(X)
 
 
 def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
@@ -38,8 +66,7 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
     X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
         The same table, not copied where that can be helped.
     """
-    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
-        X = X.to_pandas()
+    X = _to_memory(X)
     if not isinstance(X, pd.DataFrame):
         X = check_array(
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
@@ -47,6 +74,9 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
         if X.dtype.kind not in "biuf" and not has_categories:
             X = _check_numbers(X)
         return X
+    if X.attrs:  # pandas compares them when it joins columns, and arrays have no one answer
+        X = X.copy(deep=False)
+        X.attrs = {}
     name = type(estimator).__name__
     for count, what in zip(X.shape, ("sample", "feature"), strict=True):
         if count == 0:
@@ -60,6 +90,19 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
             f"{name} tells columns apart by their names, but X has duplicate column names: "
             f"{duplicated}. Rename or drop them."
         )
+    return X
+
+
+def _to_memory(X: Any) -> Any:
+    """Tables of other libraries as a DataFrame of pandas; anything else as it is."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "to_pandas"):
+        return X.to_pandas()
+    if hasattr(X, "partitions") and hasattr(X, "compute"):  # Dask, whose arrays lose dtypes
+        return X.compute()
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect() instead.")
     return X
 
 

@@ -1,0 +1,318 @@
+"""Columns of dates and of durations: numbers that a network can use, and the way back.
+
+A date becomes its elapsed time, which alone is decoded again, and the sine and cosine of those
+cycles that vary while fitting: the time of day, the weekday and the day of the year. The choice of
+parts follows skrub's ``DatetimeEncoder``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sklearn_ssl._table.kinds import IN_WORDS, Kind, example_of, is_missing, kind_of
+from sklearn_ssl._table.numeric import FloatArray, NumericColumn, learn_numbers
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+"""Times are counted in microseconds."""
+
+STEPS = (DAY, 3600 * SECOND, 60 * SECOND, SECOND)
+"""Steps that decoded times are rounded to if all times seen while fitting were multiples."""
+
+CYCLES = ("time of day", "weekday", "day of year")
+
+LIMITS = {"ns": (-(2**63) // 1000 + 1, (2**63 - 1) // 1000)}
+"""Microseconds that a unit can hold, if they are fewer than an integer can."""
+
+
+@dataclass(frozen=True)
+class DatetimeColumn:
+    """Dates: the elapsed time in standard deviations from its mean, and cyclic parts.
+
+    ``stamp_dtype`` is the dtype in which all cells are read; it has the time zone, if there is
+    one. ``step`` is the largest of ``STEPS`` that divides all times seen, or 1. ``holds_dates``
+    says whether the cells were :class:`datetime.date` objects.
+    """
+
+    name: Any
+    dtype: Any
+    stamp_dtype: Any
+    elapsed: NumericColumn
+    cycles: tuple[str, ...]
+    step: int
+    holds_dates: bool
+
+    @property
+    def nullable(self) -> bool:
+        return self.elapsed.nullable
+
+    @property
+    def n_features(self) -> int:
+        return 1 + 2 * len(self.cycles)
+
+    def encode(self, values: Any) -> FloatArray:
+        """Return an array of shape (n_rows, n_features), NaN where missing."""
+        stamps = read_stamps(values, self.name, self.stamp_dtype)
+        angles = [2 * np.pi * _phase(cycle, _wall_clock(stamps)) for cycle in self.cycles]
+        # The factor gives a variance of 1 over a whole cycle, as other numbers have.
+        parts = [np.sqrt(2) * part(angle) for angle in angles for part in (np.sin, np.cos)]
+        return np.column_stack([self._encode_elapsed(_seconds(stamps)), *parts])
+
+    def _encode_elapsed(self, seconds: FloatArray) -> FloatArray:
+        """Elapsed time, whose distance from the range of ``fit`` counts by its logarithm.
+
+        Time goes on: new rows are later than all that were seen, and a network must not take them
+        for extremes.
+        """
+        cells = self.elapsed.encode(seconds)
+        low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
+        inside = np.clip(cells, low, high)
+        excess = cells - inside
+        return inside + np.sign(excess) * np.log1p(np.abs(excess))
+
+    def decode(self, cells: npt.NDArray) -> Any:
+        """Return dates from the elapsed time alone, of shape (n_rows,)."""
+        seconds = self.elapsed.decode(cells)
+        times = _microseconds(seconds, self.dtype)
+        stamps = pd.Series(times.astype("datetime64[us]"))
+        timezone = getattr(self.stamp_dtype, "tz", None)
+        if timezone is not None:
+            stamps = stamps.dt.tz_localize("UTC").dt.tz_convert(timezone)
+        return self._restore(_rounded(stamps, self.step))
+
+    def _restore(self, stamps: pd.Series) -> pd.Series:
+        """Dates in the dtype of the column."""
+        if isinstance(self.dtype, pd.PeriodDtype):
+            return stamps.dt.to_period(self.dtype.freq).astype(self.dtype)
+        if self.holds_dates:
+            return stamps.dt.date.astype(object)
+        return stamps.astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class DurationColumn:
+    """Durations, encoded as their seconds in standard deviations from the mean."""
+
+    name: Any
+    dtype: Any
+    elapsed: NumericColumn
+    step: int
+
+    n_features = 1
+
+    @property
+    def nullable(self) -> bool:
+        return self.elapsed.nullable
+
+    def encode(self, values: Any) -> FloatArray:
+        return self.elapsed.encode(_seconds(read_durations(values, self.name)))
+
+    def decode(self, cells: npt.NDArray) -> Any:
+        times = _microseconds(self.elapsed.decode(cells), self.dtype)
+        rounded = np.where(_is_nat(times), times, _nearest(times, self.step))
+        return pd.Series(rounded.astype("timedelta64[us]")).astype(self.dtype)
+
+
+def learn_dates(name: Any, values: Any) -> DatetimeColumn:
+    """Learn the units, the cycles and the step of a column with at least one date."""
+    values = _with_dtype_of_periods(values)
+    stamps = read_stamps(values, name, None)
+    wall = _wall_clock(stamps)
+    present = wall[~_is_nat(wall)]
+    starts = present
+    if isinstance(values.dtype, pd.PeriodDtype):  # months differ in the hour of their middle
+        starts = _wall_clock(values.dropna().dt.start_time)
+    # pandas has no dtype of datetime.date objects: infer_dtype looks at the first of them.
+    is_object = pd.api.types.is_object_dtype(values.dtype)
+    return DatetimeColumn(
+        name,
+        values.dtype,
+        stamps.dtype,
+        _learn_elapsed(name, stamps),
+        tuple(cycle for cycle in CYCLES if np.ptp(_phase(cycle, starts)) > 0),
+        _step_of(present),
+        bool(is_object and pd.api.types.infer_dtype(values, skipna=True) == "date"),
+    )
+
+
+def learn_durations(name: Any, values: Any) -> DurationColumn:
+    """Learn the units and the step of a column with at least one duration."""
+    durations = read_durations(values, name)
+    times = _counted(durations)
+    step = _step_of(times[~_is_nat(times)])
+    return DurationColumn(name, values.dtype, _learn_elapsed(name, durations), step)
+
+
+def read_stamps(values: Any, name: Any, dtype: Any) -> pd.Series:
+    """Dates of any type as timestamps; those of a time zone in the one of ``dtype``.
+
+    Raises
+    ------
+    ValueError
+        If dates have a time zone and ``dtype`` has none, or the other way round; or if they are
+        out of bounds.
+    """
+    kind = kind_of(values)
+    if kind == "missing":
+        return pd.Series(pd.NaT, index=range(len(values)), dtype=dtype or "datetime64[us]")
+    _require("dates", kind, name, values)
+    try:
+        stamps = _to_stamps(pd.Series(values, copy=False))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} holds dates that cannot be read together: {error}. Convert it first, "
+            "for instance with pandas.to_datetime(..., utc=True)."
+        ) from error
+    stamps = stamps.reset_index(drop=True)
+    if dtype is None:
+        return stamps
+    has_zone, expects_zone = (getattr(part, "tz", None) for part in (stamps.dtype, dtype))
+    if (has_zone is None) != (expects_zone is None):
+        then, now = (
+            f"the time zone {zone}" if zone else "no time zone" for zone in (expects_zone, has_zone)
+        )
+        argument = repr(str(expects_zone)) if expects_zone else None
+        raise ValueError(
+            f"Column {name!r} held dates with {then} while fitting and now holds dates with {now}. "
+            f"Convert it first, for instance with .dt.tz_localize({argument})."
+        )
+    return stamps if expects_zone is None else stamps.dt.tz_convert(expects_zone)
+
+
+def read_durations(values: Any, name: Any) -> pd.Series:
+    """Durations of any type as timedeltas."""
+    kind = kind_of(values)
+    if kind == "missing":
+        return pd.Series(pd.NaT, index=range(len(values)), dtype="timedelta64[us]")
+    _require("durations", kind, name, values)
+    durations = pd.Series(values, copy=False).reset_index(drop=True)
+    try:
+        if durations.dtype.kind == "m":
+            return durations.astype("timedelta64[us]")
+        return pd.to_timedelta(durations.astype(object))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Column {name!r} holds durations that cannot be read: {error}."
+        ) from error
+
+
+def _require(expected: Kind, kind: Kind, name: Any, values: Any) -> None:
+    if kind != expected:  # pandas would read numbers as nanoseconds
+        raise ValueError(
+            f"Column {name!r} must hold {expected}, but it holds {IN_WORDS[kind]}, such as "
+            f"{example_of(values)}."
+        )
+
+
+def _to_stamps(values: pd.Series) -> pd.Series:
+    values = _with_dtype_of_periods(values)
+    dtype: Any = values.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        # A start would become the end of the period before it by the least rounding.
+        start, end = values.dt.start_time, values.dt.end_time
+        return start + (end - start) / 2
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _to_stamps(values.astype(dtype.categories.dtype))
+    if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
+        return values
+    if dtype.kind == "M":  # an Arrow dtype, of which dates have no time zone
+        timezone = getattr(dtype.pyarrow_dtype, "tz", None)
+        return values.astype(pd.DatetimeTZDtype("us", timezone) if timezone else "datetime64[us]")
+    try:
+        return pd.to_datetime(values)
+    except pd.errors.OutOfBoundsDatetime:  # older versions of pandas read nanoseconds
+        cells = values.astype(object).mask(is_missing(values), None)
+        return pd.Series(np.array(cells.tolist(), dtype="datetime64[us]"))
+
+
+def _with_dtype_of_periods(values: Any) -> Any:
+    """Objects that are periods as a column of periods; anything else as it is."""
+    if not pd.api.types.is_object_dtype(values.dtype):
+        return values
+    inferred = pd.Series(values, copy=False).infer_objects()
+    return inferred if isinstance(inferred.dtype, pd.PeriodDtype) else values
+
+
+def _wall_clock(stamps: pd.Series) -> npt.NDArray[np.int64]:
+    """Microseconds since the epoch that clocks on the wall show."""
+    return _counted(stamps.dt.tz_localize(None))
+
+
+def _seconds(times: pd.Series) -> FloatArray:
+    """Seconds of durations, or of dates since the epoch; NaN where missing."""
+    is_aware = getattr(times.dtype, "tz", None) is not None
+    counted = _counted(times.dt.tz_convert(None) if is_aware else times)
+    return np.where(_is_nat(counted), np.nan, counted / SECOND)
+
+
+def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
+    """Microseconds of dates without a time zone, or of durations; NaT as the least integer."""
+    cells = times.to_numpy()
+    if _unit(cells.dtype) != "ns":
+        kind = "datetime" if cells.dtype.kind == "M" else "timedelta"
+        return cells.astype(f"{kind}64[us]").view(np.int64)
+    nanoseconds = cells.view(np.int64)  # NumPy's conversion of the least of them overflows
+    return np.where(_is_nat(nanoseconds), nanoseconds, nanoseconds // 1000)
+
+
+def _microseconds(seconds: FloatArray, dtype: Any) -> npt.NDArray[np.int64]:
+    """Integers of microseconds that a dtype can hold; NaT, the least integer, where missing."""
+    low, high = LIMITS.get(getattr(dtype, "unit", None) or _unit(dtype), (-(2**62), 2**62))
+    counted = np.clip(np.nan_to_num(seconds) * SECOND, low, high)
+    whole = np.clip(np.rint(counted).astype(np.int64), low, high)
+    return np.where(np.isnan(seconds), np.iinfo(np.int64).min, whole)
+
+
+def _unit(dtype: Any) -> str:
+    is_numpy = isinstance(dtype, np.dtype) and dtype.kind in "mM"
+    return np.datetime_data(dtype)[0] if is_numpy else ""
+
+
+def _is_nat(times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    return times == np.iinfo(np.int64).min
+
+
+def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
+    """Share of a cycle that has passed, in [0, 1); NaN where missing."""
+    days = wall // DAY
+    if cycle == "time of day":
+        phase = (wall - days * DAY) / DAY
+    elif cycle == "weekday":
+        phase = (days + 3) % 7 / 7  # the epoch began on a Thursday
+    else:
+        dates = days.astype("datetime64[D]")
+        first = dates.astype("datetime64[Y]").astype("datetime64[D]")
+        phase = (dates - first).astype(np.int64) / 366
+    return np.where(_is_nat(wall), np.nan, phase)
+
+
+def _learn_elapsed(name: Any, times: pd.Series) -> NumericColumn:
+    seconds = _seconds(times)
+    present = seconds[~np.isnan(seconds)]
+    return learn_numbers(name, None, present, len(present) < len(seconds))
+
+
+def _step_of(times: npt.NDArray[np.int64]) -> int:
+    return next((step for step in STEPS if not (times % step).any()), 1)
+
+
+def _nearest(times: npt.NDArray[np.int64], step: int) -> npt.NDArray[np.int64]:
+    return (times + step // 2) // step * step
+
+
+def _rounded(stamps: pd.Series, step: int) -> pd.Series:
+    """Dates rounded to a multiple of the step on the clock of their time zone."""
+    if step == 1:
+        return stamps
+    wall = _wall_clock(stamps)
+    rounded = pd.Series(
+        np.where(_is_nat(wall), wall, _nearest(wall, step)).astype("datetime64[us]")
+    )
+    timezone = getattr(stamps.dtype, "tz", None)
+    if timezone is None:
+        return rounded
+    is_summer = np.zeros(len(rounded), dtype=bool)
+    return rounded.dt.tz_localize(timezone, ambiguous=is_summer, nonexistent="shift_forward")

@@ -1,0 +1,119 @@
+"""Cells of a table replaced by others: which ones, and in which dtype."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+
+def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
+    """Return a mask of the cells of ``X`` as an array.
+
+    Parameters
+    ----------
+    mask : array-like of bool of shape (n_samples, n_features)
+        The columns of a DataFrame are matched by name if ``X`` is one, too.
+
+    X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+        The checked table.
+
+    Raises
+    ------
+    ValueError
+        If the shapes, the columns or the indices differ, or if the mask is not boolean.
+    """
+    has_index = isinstance(mask, pd.DataFrame)
+    if hasattr(mask, "to_pandas") and not has_index:
+        mask = mask.to_pandas()
+    if isinstance(mask, pd.DataFrame) and isinstance(X, pd.DataFrame):
+        mask = _aligned(mask, X, has_index)
+    cells = np.asarray(mask)
+    if cells.dtype.kind == "O" and all(isinstance(cell, bool | np.bool_) for cell in cells.flat):
+        cells = cells.astype(bool)  # as nullable booleans are that are all there
+    if cells.shape != X.shape or cells.dtype != bool:
+        raise ValueError(
+            f"mask must be a boolean array of the shape of X, {X.shape}; got shape "
+            f"{cells.shape} and dtype {cells.dtype}."
+        )
+    return cells
+
+
+def _aligned(mask: pd.DataFrame, X: pd.DataFrame, has_index: bool) -> pd.DataFrame:
+    is_numbered = mask.columns.equals(pd.RangeIndex(X.shape[1]))
+    if is_numbered and not X.columns.isin(mask.columns).any():
+        mask = mask.set_axis(X.columns, axis=1)  # an array made a frame, which has no names
+    missing, unknown = X.columns.difference(mask.columns), mask.columns.difference(X.columns)
+    if len(missing) or len(unknown) or mask.columns.has_duplicates:
+        raise ValueError(
+            "mask must have the columns of X, each once. It lacks "
+            f"{missing.tolist()} and has {unknown.tolist()} besides."
+        )
+    if has_index and len(mask) == len(X) and not mask.index.equals(X.index):
+        raise ValueError(
+            "mask must have the index of X. If its rows are in the order of those of X, pass "
+            "mask.set_axis(X.index)."
+        )
+    return mask[X.columns]
+
+
+def fill(values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series) -> pd.Series:
+    """Replace masked cells by those of another column, in the dtype of ``values`` if possible.
+
+    Parameters
+    ----------
+    values : Series of shape (n_rows,)
+        The column, whose other cells stay.
+
+    mask : ndarray of shape (n_rows,), bool
+        Cells to replace.
+
+    others : Series of shape (n_rows,)
+        The replacements, of the dtype that the column had while fitting.
+
+    Returns
+    -------
+    filled : Series of shape (n_rows,)
+        Categories that ``values`` lacks are added. A dtype that cannot hold the replacements
+        gives way to theirs, or to objects.
+    """
+    if not mask.any():
+        return values
+    if others[mask].isna().all():  # nothing is known, and no dtype has to give way to it
+        return values.mask(mask & values.notna())
+    if values.dtype == others.dtype:
+        return values.where(~mask, others)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _fill_categories(values, mask, others)
+    if values.dtype.kind == "f" and pd.api.types.is_numeric_dtype(others.dtype):
+        return values.where(~mask, others.astype(values.dtype))
+    present = values[~mask]
+    for dtype in (values.dtype, others.dtype, object):
+        try:
+            kept, new = present.astype(dtype), others[mask].astype(dtype)
+        except (ArithmeticError, TypeError, ValueError):
+            continue
+        if dtype is object or (_are_same(kept, present) and _are_same(new, others[mask])):
+            break
+    filled = pd.Series(np.empty(len(values), dtype=object), index=values.index, name=values.name)
+    filled[~mask], filled[mask] = kept.astype(object), new.astype(object)
+    return filled.astype(dtype)
+
+
+def _are_same(converted: pd.Series, original: pd.Series) -> bool:
+    """Whether a conversion has kept all cells."""
+    try:
+        return converted.tolist() == original.tolist()
+    except (TypeError, ValueError):
+        return False
+
+
+def _fill_categories(
+    values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series
+) -> pd.Series:
+    others = others.astype(object)
+    known = values.cat.categories
+    new = [c for c in others[mask].dropna().unique() if c not in known]
+    categories = pd.Index([*known, *new], dtype=known.dtype if not new else None)
+    dtype = pd.CategoricalDtype(categories, ordered=values.cat.ordered)
+    return values.astype(object).where(~mask, others).astype(dtype)
