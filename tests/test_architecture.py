@@ -14,7 +14,7 @@ PACKAGE = Path(sklearn_ssl.__file__).parent
 # exact, so that a permission that nobody uses fails, too.
 DESIGN = {
     "_version": (set(), set()),
-    "_compat": (set(), {"sklearn"}),
+    "_compat": (set(), {"sklearn", "torch"}),
     "_progress": (set(), {"tqdm"}),
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),

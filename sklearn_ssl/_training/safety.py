@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from torch import Tensor
@@ -19,16 +19,18 @@ OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_a
 
 
 @contextmanager
-def safe_fit(estimator: Any) -> Iterator[None]:
-    """Train in any mode of the caller's; give back the attributes where something fails midway.
+def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
+    """Train in any mode of the caller's; give back the attributes if something fails midway.
 
-    Where torch finds no memory, the error is a MemoryError, as it is where NumPy finds none.
+    If torch finds no memory, the error is a MemoryError, as it is if NumPy finds none.
     """
+    # A shallow copy is enough, since a fit replaces attributes and does not write into them.
     before = estimator.__dict__.copy()
     try:
         with with_gradients():
             yield
     except BaseException as error:
+        # Interruptions count, too: Ctrl+C must not leave an estimator that is half fitted.
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
         if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
@@ -55,7 +57,7 @@ def split(
 
 
 def warn_of_outcome(result: TrainingResult) -> None:
-    """Warn where training was interrupted or diverged."""
+    """Warn if training was interrupted or diverged."""
     messages = {
         "interrupted": "Training was interrupted; the best weights so far are kept.",
         "diverged": (
