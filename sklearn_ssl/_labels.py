@@ -1,9 +1,10 @@
-"""Targets: labels as the user has them, and what a head has to tell."""
+"""Targets: labels as the user has them, and what a head has to predict."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from scipy.sparse import issparse
@@ -16,13 +17,26 @@ from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squa
 from sklearn_ssl._table.kinds import kind_of
 from sklearn_ssl._table.validation import as_dense
 
-UNLABELLED = -1
+UNLABELED = -1
 """Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
+
+
+Labels: TypeAlias = npt.NDArray[np.generic]
+"""Labels of any dtype, of shape (n_rows,) or (n_rows, n_labels)."""
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+class HasSupervisionWeight(Protocol):
+    """A transformer that uses labels during pretraining."""
+
+    supervision_weight: float
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a head has to tell of each row.
+    """What a head has to predict for each row.
 
     Attributes
     ----------
@@ -40,7 +54,7 @@ class Target:
     """
 
     values: Tensor
-    weight: np.ndarray
+    weight: FloatArray
     losses: Losses
     n_outputs: int
 
@@ -50,22 +64,24 @@ class Target:
         return self.values, torch.from_numpy(self.weight / mean).float()
 
 
-def require_target(y: Any, name: str) -> None:
-    """Raise where ``fit`` was called as that of a transformer."""
+def require_target(y: npt.ArrayLike | None, name: str) -> npt.ArrayLike:
+    """Return ``y``, or raise if ``fit`` was called as that of a transformer."""
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    return y
 
 
-def read_target(y: Any, transformer: Any) -> Target:
+def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> Target:
     """What ``y`` asks of a transformer that is shown labels; errors say that it is.
 
-    Classes and numbers are told apart as :func:`sklearn.utils.multiclass.type_of_target` does.
+    Classes and numbers are distinguished as :func:`sklearn.utils.multiclass.type_of_target` does.
     """
     weight = transformer.supervision_weight
     name = f"{type(transformer).__name__} with supervision_weight={weight:g}"
-    require_target(y, name)
+    y = require_target(y, name)
     options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "accept_sparse": "csr"}
     values = as_dense(check_array(y, dtype=None, input_name="y", **options))
+    # Floats can be classes or numbers, and only numbers mark unlabeled rows by NaN.
     if values.dtype.kind == "f":
         known = values[~np.isnan(values)]
         if not len(known) or type_of_target(known) == "continuous":
@@ -80,43 +96,49 @@ def read_target(y: Any, transformer: Any) -> Target:
     return index_classes(values, is_labeled.astype(np.float64), name)[0]
 
 
-def check_classes(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
     """Labels as an array, and which rows have one."""
-    require_target(y, name)
-    if not issparse(y) and np.any(pd.isna(y)):
+    y = require_target(y, name)
+    # The types of pandas know fewer tables than its functions take.
+    if not issparse(y) and np.any(pd.isna(y)):  # type: ignore[arg-type]
         # What helps depends on the dtype: booleans and categories cannot hold -1.
         is_text = kind_of(pd.Series(np.ravel(y))) in {"text", "mixed"}
         series = "y" if hasattr(y, "fillna") else "pandas.Series(y)"
-        way = (
-            "astype(object).fillna(-1)"
-            if is_text
-            else ('astype("Int64").fillna(-1).astype("int64")')
-        )
-        remedy = f"{series}.{way}"
+        of_text = "astype(object).fillna(-1)"
+        of_numbers = 'astype("Int64").fillna(-1).astype("int64")'
+        way = of_text if is_text else of_numbers
         raise ValueError(
-            f"Input y contains NaN. {name} takes -1 for rows without a class: {remedy}."
+            f"Input y contains NaN. {name} takes -1 for rows without a class: {series}.{way}."
         )
-    y = as_dense(check_array(y, dtype=None, ensure_2d=False, accept_sparse="csr", input_name="y"))
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    if y.dtype.kind not in "biufO":  # strings, which no -1 stands beside
-        is_labeled = np.ones(len(y), dtype=bool)
-    else:
-        is_labeled = np.any((y != UNLABELLED).reshape(len(y), -1), axis=1)
-        if y.ndim == 1 and y.dtype.kind != "O" and set(np.unique(y)) == {-1, 1}:
-            is_labeled[:] = True
+    options = {"ensure_2d": False, "accept_sparse": "csr", "input_name": "y"}
+    labels = as_dense(check_array(y, dtype=None, **options))
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
+    is_labeled = _have_label(labels)
     if not is_labeled.any():
         raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
-    check_classification_targets(y[is_labeled])
-    if y.ndim == 2 and type_of_target(y[is_labeled]) != "multilabel-indicator":
+    check_classification_targets(labels[is_labeled])
+    if labels.ndim == 2 and type_of_target(labels[is_labeled]) != "multilabel-indicator":
         raise ValueError(
             f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
-            f"indicates labels; got y of shape {y.shape} with other values."
+            f"indicates labels; got y of shape {labels.shape} with other values."
         )
-    return y, is_labeled
+    return labels, is_labeled
 
 
-def index_classes(y: np.ndarray, weight: np.ndarray, name: str) -> tuple[Target, np.ndarray]:
+def _have_label(labels: Labels) -> Mask:
+    """Which rows have a label that is not the one of unlabeled rows."""
+    if labels.dtype.kind not in "biufO":
+        # An array of strings holds no -1.
+        return np.ones(len(labels), dtype=bool)
+    is_labeled: Mask = np.any((labels != UNLABELED).reshape(len(labels), -1), axis=1)
+    # Classes -1 and 1 are those of two classes all labeled, as scikit-learn's checks have them.
+    if labels.ndim == 1 and labels.dtype.kind != "O" and set(np.unique(labels)) == {-1, 1}:
+        is_labeled[:] = True
+    return is_labeled
+
+
+def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Labels]:
     """The target that stands for checked classes, and the classes of rows with a weight."""
     if y.ndim == 2:
         labels = torch.from_numpy(y.astype(np.float32))
@@ -129,26 +151,29 @@ def index_classes(y: np.ndarray, weight: np.ndarray, name: str) -> tuple[Target,
             f"{name} needs labeled rows of at least 2 classes, but y has 1 class: "
             f"{classes.tolist()}. Rows with y=-1 are unlabeled."
         )
+    # Rows without a weight get class 0, which their weight makes irrelevant.
     indices = torch.zeros(len(y), dtype=torch.int64)
     indices[torch.from_numpy(is_used)] = torch.from_numpy(encoder.transform(y[is_used]))
     if len(classes) > 2:
         return Target(indices, weight, class_losses, len(classes)), classes
+    # Two classes need a single output.
     return Target(indices[:, None].float(), weight, label_losses, 1), classes
 
 
-def check_numbers(y: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]:
     """Numbers as an array, and which rows have one."""
-    require_target(y, name)
-    y = check_array(
-        y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
-    )
-    y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-    return y, ~np.isnan(y.reshape(len(y), -1)).all(axis=1)
+    y = require_target(y, name)
+    options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
+    numbers: FloatArray = check_array(y, dtype=np.float64, **options)
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = column_or_1d(numbers, warn=True)
+    is_labeled: Mask = np.logical_not(np.isnan(numbers.reshape(len(numbers), -1)).all(axis=1))
+    return numbers, is_labeled
 
 
 def scale_numbers(
-    y: np.ndarray, weight: np.ndarray, name: str
-) -> tuple[Target, np.ndarray, np.ndarray]:
+    y: FloatArray, weight: FloatArray, name: str
+) -> tuple[Target, FloatArray, FloatArray]:
     """The target that stands for checked numbers, and the center and scale that it was given."""
     numbers = y.reshape(len(y), -1)
     used = numbers[weight > 0]
@@ -158,6 +183,7 @@ def scale_numbers(
             "with y=NaN are unlabeled."
         )
     center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
+    # A constant target is all center; its rounding errors must not be scaled up.
     scale[scale <= 1e-12 * np.abs(center)] = 1.0
     units = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
     return Target(units, weight, squared_losses, units.shape[1]), center, scale

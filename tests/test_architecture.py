@@ -22,10 +22,10 @@ DESIGN = {
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table"}, {"numpy", "torch"}),
     "_pretext": ({"_network", "_table"}, {"torch"}),
-    "_readout": ({"_table"}, {"numpy", "scipy"}),
+    "_readout": ({"_table"}, {"numpy", "scipy", "torch"}),
     "_model": (
         {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table"},
-        {"numpy", "torch"},
+        {"numpy", "pandas", "torch"},
     ),
     "_serialization": (
         {"_version"},
@@ -37,7 +37,7 @@ DESIGN = {
     ),
     "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
     "_parameters": ({"_compat", "_training"}, {"numpy"}),
-    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy"}),
+    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
     "_base": (
         {
             "_compat",
@@ -55,13 +55,16 @@ DESIGN = {
         },
         {"numpy", "sklearn", "torch"},
     ),
-    "_contrastive_embedder": ({"_base", "_compat", "_pretext", "_table", "_training"}, {"torch"}),
+    "_contrastive_embedder": (
+        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
+        {"numpy", "torch"},
+    ),
     "_denoising_autoencoder": (
-        {"_base", "_compat", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "sklearn"},
     ),
     "_masked_feature_predictor": (
-        {"_base", "_compat", "_network", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "pandas", "torch"},
     ),
     "_finetuning": (

@@ -1,16 +1,26 @@
 """A pretrained encoder continued under labels, as a classifier."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags, check_consistent_length, compute_sample_weight
 
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
 from sklearn_ssl._labels import check_classes, index_classes
+from sklearn_ssl._parameters import RandomState
+from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
+
+ClassWeight: TypeAlias = Mapping[object, float] | Sequence[Mapping[int, float]] | str | None
+"""What scikit-learn takes: weights of the classes, a dictionary for each label, or a rule."""
 
 
 class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
@@ -151,7 +161,10 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from typing import Self, TypeAlias
+
+    import numpy as np
+    import numpy.typing as npt
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
     >>> X, y = load_iris(return_X_y=True)
@@ -162,6 +175,8 @@ FrozenEstimator or None, default=None
     True
     """
 
+    classes_: npt.NDArray[np.generic]
+
     _parameter_constraints = {
         **BaseFineTuned._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
@@ -171,24 +186,24 @@ FrozenEstimator or None, default=None
 
     def __init__(
         self,
-        transformer=None,
+        transformer: BaseEmbedder | FrozenEstimator | None = None,
         *,
-        mode="gradual",
-        encoder_rate=1.0,
-        class_weight=None,
-        consistency_weight=0.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=1e-3,
-        weight_decay=1e-5,
-        max_iter=50,
-        early_stopping=True,
-        validation_fraction=0.2,
-        n_iter_no_change=10,
-        tol=1e-4,
-        random_state=None,
-        verbose=False,
-    ):
+        mode: str = "gradual",
+        encoder_rate: float = 1.0,
+        class_weight: ClassWeight = None,
+        consistency_weight: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 1e-3,
+        weight_decay: float = 1e-5,
+        max_iter: int = 50,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.transformer = transformer
         self.mode = mode
         self.encoder_rate = encoder_rate
@@ -207,7 +222,9 @@ FrozenEstimator or None, default=None
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
         """Learn classes from the labeled rows.
 
         Parameters
@@ -229,23 +246,24 @@ FrozenEstimator or None, default=None
         Raises
         ------
         ValueError
-            Where the table cannot be read, or fewer than two classes are labeled.
+            If the table cannot be read, or fewer than two classes are labeled.
         """
         with safe_fit(self):
-            X = self._check_X(X, reset=True)
+            table = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labeled = check_classes(y, name)
-            check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X) * is_labeled
-            target, self.classes_ = index_classes(y, weight, name)
+            values, is_labeled = check_classes(y, name)
+            check_consistent_length(table, values)
+            weight = self._check_weight(sample_weight, table) * is_labeled
+            target, self.classes_ = index_classes(values, weight, name)
             if self.class_weight is not None:
-                weight[is_labeled] *= compute_sample_weight(self.class_weight, y[is_labeled])
+                # Balanced weights are counted over the labeled rows alone.
+                weight[is_labeled] *= compute_sample_weight(self.class_weight, values[is_labeled])
                 target = replace(target, weight=weight)
-            self._is_multilabel = y.ndim == 2
-            self._learn(X, target)
+            self._is_multilabel = values.ndim == 2
+            self._learn(table, target)
         return self
 
-    def decision_function(self, X) -> np.ndarray:
+    def decision_function(self, X: TableLike) -> FloatArray:
         """Outputs of the head: log-odds up to a constant of the row.
 
         Parameters
@@ -261,7 +279,7 @@ FrozenEstimator or None, default=None
         output = self._output(X)
         return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: TableLike) -> FloatArray:
         """Probabilities of the classes.
 
         Parameters
@@ -276,13 +294,17 @@ FrozenEstimator or None, default=None
             every column is the probability of one label.
         """
         scores = self.decision_function(X)
+        probabilities: FloatArray
         if self._is_multilabel:
-            return expit(scores)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
+            probabilities = expit(scores)
+        elif scores.ndim == 1:
+            # Of a rare class, 1 - expit(scores) would lose digits.
+            probabilities = np.column_stack([expit(-scores), expit(scores)])
+        else:
+            probabilities = softmax(scores, axis=1)
+        return probabilities
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: TableLike) -> npt.NDArray[np.generic]:
         """Most probable classes.
 
         Parameters
@@ -298,11 +320,11 @@ FrozenEstimator or None, default=None
         scores = self.decision_function(X)
         if self._is_multilabel:
             return (scores > 0).astype(np.int64)
-        return self.classes_[
-            (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        ]
+        chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        classes: npt.NDArray[np.generic] = self.classes_[chosen]
+        return classes
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

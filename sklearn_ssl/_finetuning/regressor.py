@@ -1,12 +1,18 @@
 """A pretrained encoder continued under targets, as a regressor."""
 
-import numpy as np
+from typing import Self
+
+import numpy.typing as npt
 from sklearn.base import RegressorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length
 
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
 from sklearn_ssl._labels import check_numbers, scale_numbers
+from sklearn_ssl._parameters import RandomState
+from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
 
 
@@ -116,7 +122,9 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from typing import Self
+
+    import numpy.typing as npt
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
     >>> X, y = load_diabetes(return_X_y=True)
@@ -133,23 +141,23 @@ FrozenEstimator or None, default=None
 
     def __init__(
         self,
-        transformer=None,
+        transformer: BaseEmbedder | FrozenEstimator | None = None,
         *,
-        mode="gradual",
-        encoder_rate=1.0,
-        consistency_weight=0.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=1e-3,
-        weight_decay=1e-5,
-        max_iter=50,
-        early_stopping=True,
-        validation_fraction=0.2,
-        n_iter_no_change=10,
-        tol=1e-4,
-        random_state=None,
-        verbose=False,
-    ):
+        mode: str = "gradual",
+        encoder_rate: float = 1.0,
+        consistency_weight: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 1e-3,
+        weight_decay: float = 1e-5,
+        max_iter: int = 50,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.transformer = transformer
         self.mode = mode
         self.encoder_rate = encoder_rate
@@ -167,7 +175,9 @@ FrozenEstimator or None, default=None
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
         """Learn targets from the labeled rows.
 
         Parameters
@@ -189,22 +199,23 @@ FrozenEstimator or None, default=None
         Raises
         ------
         ValueError
-            Where the table cannot be read, or a target is never known.
+            If the table cannot be read, or a target is never known.
         """
         with safe_fit(self):
-            X = self._check_X(X, reset=True)
+            table = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labeled = check_numbers(y, name)
-            check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X)
-            target, center, scale = scale_numbers(y, weight * is_labeled, name)
-            self._is_1d = y.ndim == 1
-            self._learn(X, target)
+            values, is_labeled = check_numbers(y, name)
+            check_consistent_length(table, values)
+            weight = self._check_weight(sample_weight, table)
+            target, center, scale = scale_numbers(values, weight * is_labeled, name)
+            self._is_1d = values.ndim == 1
+            self._learn(table, target)
+            # The head was fitted to standardized targets.
             self.coef_ *= scale[:, None]
             self.intercept_ = self.intercept_ * scale + center
         return self
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: TableLike) -> FloatArray:
         """Predict targets.
 
         Parameters

@@ -88,7 +88,9 @@ class OnAllRows:
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         # Held-out rows can differ in number, and are for each process alone.
         if torch.is_grad_enabled():
-            a, b = _RowsOfAll.apply(a), _RowsOfAll.apply(b)
+            # torch has no types for ``apply``.
+            a = _RowsOfAll.apply(a)  # type: ignore[no-untyped-call]
+            b = _RowsOfAll.apply(b)  # type: ignore[no-untyped-call]
         return self.objective(a, b)
 
 
