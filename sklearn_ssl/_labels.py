@@ -8,10 +8,11 @@ import pandas as pd
 import torch
 from scipy.sparse import issparse
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
 
+from sklearn_ssl._compat import safe_indexing
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
 from sklearn_ssl._table.validation import as_dense
 
@@ -152,3 +153,70 @@ def scale_numbers(
     scale[scale <= 1e-12 * np.abs(center)] = 1.0
     units = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
     return Target(units, weight, squared_losses, units.shape[1]), center, scale
+
+
+def labeled_rows(y: Any, *, is_mark: bool | None = None) -> np.ndarray:
+    """Find the rows with a label, by the marks that the estimators of this library know.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        Classes or numbers. NaN, None and NA always mark unlabeled rows.
+
+    is_mark : bool or None, default=None
+        Whether -1 marks unlabeled rows, too. With None, it does unless ``y`` has missing values,
+        fractions or other negative numbers, or consists of -1 and 1 alone.
+
+    Returns
+    -------
+    is_labeled : ndarray of shape (n_rows,)
+        A row is unlabeled if all of its outputs are.
+    """
+    if issparse(y):
+        return np.ones(y.shape[0], dtype=bool)
+    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    is_missing = np.asarray(pd.isna(values))
+    if is_mark is None:
+        is_mark = not is_missing.any() and _can_mark(values)
+    is_unlabeled = is_missing | (values == UNLABELLED) if is_mark else is_missing
+    return ~np.asarray(is_unlabeled).reshape(len(values), -1).all(axis=1)
+
+
+def _can_mark(values: np.ndarray) -> bool:
+    """Whether -1 can be a mark among values of which none is missing."""
+    if values.dtype.kind not in "ifO":
+        return False
+    distinct = set(values.ravel().tolist())
+    numbers = [float(value) for value in distinct if isinstance(value, (int, float))]
+    is_whole = all(number.is_integer() for number in numbers)
+    return is_whole and min(numbers, default=0) >= UNLABELLED and set(numbers) != {-1, 1}
+
+
+def rows_to_score(
+    X: Any, y: Any, sample_weight: Any, classes: Any, name: str
+) -> tuple[Any, Any, Any]:
+    """Leave out the rows without a label, which would count as wrong in a score.
+
+    ``classes`` are those that an estimator has learned, or None for numbers. A search scores
+    training rows, too, so that unlabeled ones are no error unless there is nothing else.
+    """
+    X, y, sample_weight = indexable(X, y, sample_weight)
+    known = [UNLABELLED] if classes is None else np.asarray(classes).tolist()
+    is_labeled = labeled_rows(y, is_mark=UNLABELLED not in known)
+    rows = np.flatnonzero(is_labeled)
+    if is_labeled.all():
+        return X, y, sample_weight
+    if not len(rows):
+        raise ValueError(
+            f"{name} cannot be scored without labels, and all {len(is_labeled)} rows are marked "
+            "by -1, NaN or None. In cross-validation, pass cv=LabeledFold() of "
+            "sklearn_ssl.model_selection, which tests on labeled rows alone."
+        )
+    weight = None if sample_weight is None else safe_indexing(sample_weight, rows)
+    return safe_indexing(X, rows), plain_labels(safe_indexing(y, rows)), weight
+
+
+def plain_labels(labels: Any) -> np.ndarray:
+    """Labels of labeled rows, without the dtype that only marks of other rows had required."""
+    values = labels.to_numpy() if hasattr(labels, "to_numpy") else np.asarray(labels)
+    return values if values.ndim > 1 else pd.Series(values).infer_objects().to_numpy()

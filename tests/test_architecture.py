@@ -27,7 +27,10 @@ DESIGN = {
         {"numpy", "pandas", "safetensors", "sklearn", "torch"},
     ),
     "_training": ({"_serialization"}, {"numpy", "sklearn", "skorch", "torch", "tqdm"}),
-    "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
+    "_labels": (
+        {"_compat", "_pretext", "_table"},
+        {"numpy", "pandas", "scipy", "sklearn", "torch"},
+    ),
     "_parameters": ({"_compat", "_training"}, {"numpy"}),
     "_streams": ({"_network", "_table", "_training"}, {"numpy", "sklearn"}),
     "_base": (
@@ -78,6 +81,7 @@ DESIGN = {
     "distributed": ({"_base", "_training"}, {"numpy", "sklearn"}),
     "__init__": (TRANSFORMERS | {"_finetuning", "_show_versions", "_version"}, set()),
     "__main__": ({"_show_versions", "_version"}, set()),
+    "model_selection": ({"_compat", "_labels"}, {"numpy", "pandas", "sklearn"}),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
         {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},

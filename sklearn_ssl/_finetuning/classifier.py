@@ -4,10 +4,11 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_classes, index_classes
+from sklearn_ssl._labels import check_classes, index_classes, rows_to_score
 from sklearn_ssl._training.safety import safe_fit
 
 
@@ -299,6 +300,34 @@ FrozenEstimator or None, default=None
         return self.classes_[
             (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         ]
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, with -1, NaN or None for the rows without, which are left out.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of rows with the right class, or with all the right labels.
+
+        Raises
+        ------
+        ValueError
+            If no row has a label.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        return super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,10 +3,11 @@
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_numbers, scale_numbers
+from sklearn_ssl._labels import check_numbers, rows_to_score, scale_numbers
 from sklearn_ssl._training.safety import safe_fit
 
 
@@ -219,3 +220,31 @@ FrozenEstimator or None, default=None
         """
         output = self._output(X)
         return output[:, 0] if self._is_1d else output
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """R2 on the rows that have a target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, with NaN for the rows without, which are left out.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of the variance that is explained, at most 1.
+
+        Raises
+        ------
+        ValueError
+            If no row has a target.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        return super().score(*rows_to_score(X, y, sample_weight, None, name))
