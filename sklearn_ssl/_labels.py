@@ -179,7 +179,8 @@ def labeled_rows(y: Any, *, is_mark: bool | None = None) -> np.ndarray:
     if is_mark is None:
         is_mark = not is_missing.any() and _can_mark(values)
     is_unlabeled = is_missing | (values == UNLABELLED) if is_mark else is_missing
-    return ~np.asarray(is_unlabeled).reshape(len(values), -1).all(axis=1)
+    has_label: np.ndarray = np.any(~is_unlabeled.reshape(len(values), -1), axis=1)
+    return has_label
 
 
 def _can_mark(values: np.ndarray) -> bool:

@@ -256,6 +256,33 @@ def test_pretraining_that_candidates_share_is_cached(transformer, as_frame, tmp_
     assert (uncached.predict_proba(table) == search.predict_proba(table)).all()
 
 
+@pytest.mark.parametrize("supervision_weight", [0.0, 1.0])
+@pytest.mark.parametrize("seeds", [(0, None), (None, 0)], ids=["transformer", "classifier"])
+def test_pretraining_that_candidates_of_fine_tuning_share_is_cached(
+    supervision_weight, seeds, tmp_path, monkeypatch
+):
+    counted = []
+
+    def fit(self, X, target, *, fit=DenoisingAutoencoder._fit):
+        counted.append(self)
+        return fit(self, X, target)
+
+    monkeypatch.setattr(DenoisingAutoencoder, "_fit", fit)
+    options = SMALL | {"random_state": seeds[0], "supervision_weight": supervision_weight}
+    classifier = FineTunedClassifier(
+        DenoisingAutoencoder(**options),
+        random_state=seeds[1],
+        max_iter=2,
+        memory=str(tmp_path),
+    )
+    grid = {"mode": ["frozen", "full"], "encoder_rate": [0.5, 1.0]}
+    search = GridSearchCV(classifier, grid, cv=LabeledFold(3)).fit(X, few)
+    assert len(counted) == 4  # one for each fold, and one for the refit
+    if seeds[1] is not None:
+        uncached = clone(search.best_estimator_).set_params(memory=None).fit(X, few)
+        assert (uncached.predict_proba(X) == search.predict_proba(X)).all()
+
+
 # Rows without a label are no test
 
 

@@ -11,7 +11,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_memory
 from torch import Tensor
 
 from sklearn_ssl._base import BaseEmbedder
@@ -69,6 +69,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         "mode": [StrOptions({"frozen", "full", "gradual"})],
         "encoder_rate": [Interval(Real, 0, None, closed="neither")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
+        "memory": [str, HasMethods("cache"), None],
         **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     }
@@ -118,7 +119,11 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
         transformer._validate_params()
-        return transformer._fit(X, target if transformer.supervision_weight else None)
+        shown = target if transformer.supervision_weight else None
+        # Equal tensors have different hashes, equal arrays the same one.
+        key = shown and (shown.values.numpy(), shown.weight, shown.losses)
+        pretrain = check_memory(self.memory).cache(pretrained, ignore=["target"])
+        return pretrain(transformer, X, key, target=shown)
 
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
@@ -311,6 +316,11 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def pretrained(transformer: BaseEmbedder, X: Any, key: Any, target: Target | None) -> BaseEmbedder:
+    """Fit a transformer; ``key`` stands for the target where joblib looks up what it has kept."""
+    return transformer._fit(X, target)
 
 
 def _embed(transformer: BaseEmbedder, parts: tuple[Tensor, ...]) -> Tensor:

@@ -69,6 +69,11 @@ FrozenEstimator or None, default=None
     random_state : int, RandomState instance or None, default=None
         Source of folds, shuffling and views, and of a transformer that has none of its own.
 
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
+        of a search that share the transformer and its rows then pretrain once. Needs an integer
+        ``random_state``, here or in the transformer.
+
     verbose : bool, default=False
         Whether to show a progress bar on a terminal.
 
@@ -149,6 +154,7 @@ FrozenEstimator or None, default=None
         n_iter_no_change=10,
         tol=1e-4,
         random_state=None,
+        memory=None,
         verbose=False,
     ):
         self.transformer = transformer
@@ -165,6 +171,7 @@ FrozenEstimator or None, default=None
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.random_state = random_state
+        self.memory = memory
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
