@@ -77,11 +77,18 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
-    "persistence": (TRANSFORMERS | {"_finetuning", "_serialization"}, {"sklearn"}),
-    "distributed": ({"_base", "_training"}, {"numpy", "sklearn"}),
-    "__init__": (TRANSFORMERS | {"_finetuning", "_show_versions", "_version"}, set()),
-    "__main__": ({"_show_versions", "_version"}, set()),
+    "_row_selection": ({"_compat"}, {"numpy", "sklearn"}),
     "model_selection": ({"_compat", "_labels"}, {"numpy", "pandas", "sklearn"}),
+    "persistence": (
+        TRANSFORMERS | {"_finetuning", "_serialization", "model_selection"},
+        {"sklearn"},
+    ),
+    "distributed": ({"_base", "_training"}, {"numpy", "sklearn"}),
+    "__init__": (
+        TRANSFORMERS | {"_finetuning", "_row_selection", "_show_versions", "_version"},
+        set(),
+    ),
+    "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
         {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
