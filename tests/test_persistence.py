@@ -183,7 +183,7 @@ def test_pickle_and_copy_take_what_files_do_not(mixed, tmp_path):
     fitted.set_params(callbacks=None, n_components=5)
     with pytest.raises(ValueError, match="changed after it was fitted"):
         save(fitted, tmp_path / "m")
-    with pytest.raises(ValueError, match="not a LogisticRegression. skops writes it"):
+    with pytest.raises(ValueError, match="not a LogisticRegression"):
         save(LogisticRegression(), tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
