@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--load", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    rows = []
     for n_processes in options.load:
+        rows = []
         for width, batch_size in SIZES:
             with load(n_processes):
                 seconds = take_turns(
@@ -81,15 +81,15 @@ def main() -> None:
             best = min(seconds["one"], seconds["all"])
             rows.append(
                 {
-                    "other processes": n_processes,
                     "width": width,
                     "batch": batch_size,
                     "all threads / one": seconds["all"] / seconds["one"],
                     "chosen / best": seconds["chosen"] / best,
                 }
             )
-    print(f"\nFits of {STEPS} steps, {options.threads} threads at most\n")
-    show(rows)
+        print(f"\nFits of {STEPS} steps beside {n_processes} other processes, ", end="")
+        print(f"{options.threads} threads at most\n")
+        show(rows)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import num_samples, safe_indexing
 
-MOST_CANDIDATES = 50_000
+MOST_CANDIDATES = 20_000
 """Representatives are chosen among this many rows; more would look the same."""
 
 MOST_REPRESENTATIVES = 1_000
 """By then a row at random is about as good, and drawing the next representative takes longer."""
 
-N_TRIALS = 8
+N_TRIALS = 7
 """Draws of which the best becomes the next representative; as many for any number of rows."""
 
 ROWS_PER_BLOCK = 10_000
@@ -63,7 +63,7 @@ def select_rows(transformer, X, n_rows, *, random_state=None) -> np.ndarray:
 
     Notes
     -----
-    Of more than 50,000 rows, a random sample of that size is considered. After the first 1,000
+    Of more than 20,000 rows, a random sample of that size is considered. After the first 1,000
     representatives, the rest follows at random.
 
     Examples
