@@ -8,6 +8,8 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.neighbors import NearestNeighbors
 
+from sklearn_ssl._row_selection import N_TRIALS
+
 N_NEIGHBORS = 20
 """Neighbors whose mean distance says how typical a row is, as in TypiClust."""
 
@@ -40,9 +42,9 @@ def at_random(points: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.n
 
 
 def by_seeding(points: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows in the order in which greedy k-means++ draws them."""
+    """Rows in the order in which greedy k-means++ draws them, as ``select_rows`` does."""
     seed = int(rng.integers(2**31))
-    return kmeans_plusplus(points, n_rows, random_state=seed)[1]
+    return kmeans_plusplus(points, n_rows, random_state=seed, n_local_trials=N_TRIALS)[1]
 
 
 def farthest_first(points: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
