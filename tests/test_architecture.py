@@ -35,7 +35,10 @@ DESIGN = {
         {"_compat", "_progress", "_serialization"},
         {"numpy", "sklearn", "skorch", "torch"},
     ),
-    "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
+    "_labels": (
+        {"_compat", "_pretext", "_table"},
+        {"numpy", "pandas", "scipy", "sklearn", "torch"},
+    ),
     "_parameters": ({"_compat", "_training"}, {"numpy"}),
     "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy"}),
     "_base": (
@@ -68,9 +71,9 @@ DESIGN = {
         {
             "_base",
             "_compat",
-            "_denoising_autoencoder",
             "_display",
             "_labels",
+            "_masked_feature_predictor",
             "_model",
             "_network",
             "_parameters",
@@ -80,6 +83,7 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
+    "model_selection": ({"_compat", "_labels"}, {"numpy", "pandas", "sklearn"}),
     "persistence": (
         {
             "_contrastive_embedder",
@@ -88,22 +92,25 @@ DESIGN = {
             "_masked_feature_predictor",
             "_model",
             "_serialization",
+            "model_selection",
         },
         {"sklearn"},
     ),
     "distributed": ({"_base", "_table", "_training"}, set()),
+    "__main__": ({"_show_versions", "_version"}, set()),
+    "_row_selection": ({"_compat"}, {"numpy", "sklearn"}),
     "__init__": (
         {
             "_contrastive_embedder",
             "_denoising_autoencoder",
             "_finetuning",
             "_masked_feature_predictor",
+            "_row_selection",
             "_show_versions",
             "_version",
         },
         set(),
     ),
-    "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
         {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},

@@ -6,10 +6,11 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_classes, index_classes
+from sklearn_ssl._labels import check_classes, index_classes, rows_to_score
 from sklearn_ssl._training.safety import safe_fit
 
 
@@ -29,7 +30,7 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
 FrozenEstimator or None, default=None
         A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
         rows given, the unlabeled ones too; it is shown labels only where its own
-        ``supervision_weight`` is positive. None stands for ``DenoisingAutoencoder()``. Where the
+        ``supervision_weight`` is positive. None stands for ``MaskedFeaturePredictor()``. Where the
         classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
@@ -80,6 +81,11 @@ FrozenEstimator or None, default=None
 
     random_state : int, RandomState instance or None, default=None
         Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
+        of a search that share the transformer and its rows then pretrain once. Needs an integer
+        ``random_state``, here or in the transformer.
 
     verbose : bool, default=False
         Whether to show a progress bar on a terminal.
@@ -187,6 +193,7 @@ FrozenEstimator or None, default=None
         n_iter_no_change=10,
         tol=1e-4,
         random_state=None,
+        memory=None,
         verbose=False,
     ):
         self.transformer = transformer
@@ -204,6 +211,7 @@ FrozenEstimator or None, default=None
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.random_state = random_state
+        self.memory = memory
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -216,7 +224,7 @@ FrozenEstimator or None, default=None
             Labeled and unlabeled rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Classes, -1 for unlabeled rows; or an indicator matrix of labels.
+            Classes; -1, NaN, None or NA for unlabeled rows. Or an indicator matrix of labels.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the rows in the labeled loss.
@@ -301,6 +309,34 @@ FrozenEstimator or None, default=None
         return self.classes_[
             (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         ]
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, with -1, NaN or None for the rows without, which are left out.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of rows with the right class, or with all the right labels.
+
+        Raises
+        ------
+        ValueError
+            If no row has a label.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        return super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
