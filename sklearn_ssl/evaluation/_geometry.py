@@ -191,8 +191,16 @@ def linear_cka(Z1, Z2):
     1.0
     """
     Z1, Z2 = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
-    scale = np.linalg.norm(Z1.T @ Z1) * np.linalg.norm(Z2.T @ Z2)
-    return float(np.linalg.norm(Z1.T @ Z2) ** 2 / scale) if scale > 0 else 0.0
+    scale = _product_norm(Z1, Z1) * _product_norm(Z2, Z2)
+    return _product_norm(Z1, Z2) ** 2 / scale if scale > 0 else 0.0
+
+
+def _product_norm(Z1: np.ndarray, Z2: np.ndarray) -> float:
+    """Frobenius norm of ``Z1.T @ Z2``."""
+    if max(Z1.shape[1], Z2.shape[1]) <= len(Z1):
+        return float(np.linalg.norm(Z1.T @ Z2))
+    # Products of rows say the same and are smaller if features are more than rows.
+    return float(np.sqrt(max(np.sum((Z1 @ Z1.T) * (Z2 @ Z2.T)), 0.0)))
 
 
 @validate_params(
