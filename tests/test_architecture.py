@@ -80,7 +80,7 @@ DESIGN = {
     "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "tqdm", "umap"},
     ),
 }
 

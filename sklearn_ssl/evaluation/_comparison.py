@@ -17,7 +17,6 @@ from sklearn_ssl.evaluation._estimators import (
     check_names_are_free,
     draw_seeds,
     embed,
-    is_supervised,
     pretrain,
     seeded_clone,
 )
@@ -323,7 +322,7 @@ default=None
     raw features              4
     Name: width, dtype: int64
     >>> comparison.differences()["verdict"].unique().tolist()
-    ['behind']
+    ['cannot be decided with this many labels']
     """
     named = _resolve_estimators(estimators, params)
     check_judged(named, semi_supervised)
@@ -335,7 +334,7 @@ default=None
         *(Entrant(each, False) for each in judge(named, resolved, semi_supervised)),
         Entrant(judge_raw(table.X, resolved), True),
         *(
-            Entrant(Judged(name, model, resolved), True)
+            Entrant(Judged(name, model, resolved, predicts=True), True)
             for name, model in models_on_raw_columns(table.X, has_classes).items()
         ),
     ]
@@ -398,7 +397,7 @@ def _measure(
 ) -> dict[str, Any]:
     """Everything about one estimator on one split."""
     judged = entrant.judged
-    measure = _measure_model if is_supervised(judged.estimator) else _measure_features
+    measure = _measure_model if judged.predicts else _measure_features
     return {
         "estimator": judged.name,
         "split": number,

@@ -317,7 +317,7 @@ def _project(Z: np.ndarray, method: str, seed: int) -> Plane:
     if method == "umap":
         points = _import_umap()(random_state=seed, n_jobs=1).fit_transform(Z)
         return Plane(points, ("UMAP, first dimension", "UMAP, second dimension"))
-    pca = PCA(n_components=2, random_state=seed).fit(Z)
+    pca = PCA(n_components=2, random_state=seed).set_output(transform="default").fit(Z)
     names = (
         f"{which} principal component ({share:.0%} of the variance)".replace("%", " %")
         for which, share in zip(("First", "Second"), pca.explained_variance_ratio_, strict=True)

@@ -257,10 +257,20 @@ def neighborhood_preservation(X, Z, *, n_neighbors=10):
         raise ValueError(
             f"n_neighbors must be less than the number of rows, {len(X)}; got {n_neighbors}."
         )
-    before, after = (
-        NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors_graph() for rows in (X, Z)
-    )
-    return float(before.multiply(after).sum() / before.sum())
+    return share_kept(nearest_rows(X, n_neighbors), nearest_rows(Z, n_neighbors))
+
+
+def nearest_rows(Z: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Numbers of each row's nearest other rows, the nearest one first."""
+    fitted = NearestNeighbors(n_neighbors=n_neighbors).fit(Z)
+    return fitted.kneighbors(return_distance=False)
+
+
+def share_kept(before: np.ndarray, after: np.ndarray) -> float:
+    """Mean share of each row's neighbors that are still among them."""
+    # A pair of a row and its neighbor is one number, so that one search finds all pairs.
+    offsets = np.arange(len(before))[:, None] * len(before)
+    return float(np.isin(before + offsets, after + offsets).mean())
 
 
 def _check_pair(Z1: Any, Z2: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -185,9 +185,9 @@ default=None
     >>> curve.groupby(["estimator", "n_labels"])["score"].mean().round(2)
     estimator     n_labels
     PCA           6           0.74
-                  60          0.91
-    raw features  6           0.84
-                  60          0.95
+                  60          0.97
+    raw features  6           0.83
+                  60          0.96
     Name: score, dtype: float64
     """
     table = read_table(X, y, X_unlabeled)

@@ -298,7 +298,7 @@ or None, default=None
         if n_labels is None:
             is_measured = own["bound"] == "equal"
             chosen = own[is_measured] if is_measured.any() else own
-            return next(chosen.iloc[[(len(chosen) - 1) // 2]].itertuples())
+            return next(chosen.iloc[[len(chosen) // 2]].itertuples())
         chosen = own[own["n_labels"] == n_labels]
         if chosen.empty:
             raise ValueError(

@@ -10,7 +10,6 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl.evaluation._measures import log_loss_of
@@ -43,12 +42,8 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
 
     Labeled rows are split into as many as five folds, in which classes are spread evenly. A class
     of one row is never held out, as no model could know it. The search begins at the strongest
-    penalty and ends where the loss begins to rise: the fits beyond would be the slowest.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None, default=None
-        Source of the folds.
+    penalty and ends where the loss begins to rise: the fits beyond would be the slowest. Nothing is
+    drawn at random: the rows of a class go to the folds in turn.
 
     Attributes
     ----------
@@ -62,14 +57,11 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         Fitted on all rows.
     """
 
-    def __init__(self, random_state=None):
-        self.random_state = random_state
-
     def fit(self, X: Any, y: Any) -> "LogisticProbe":
         """Choose the penalty, and fit on all rows with it."""
         y = np.asarray(y)
         rows, basis = _narrow(X)
-        folds = draw_folds(y, N_FOLDS, check_random_state(self.random_state))
+        folds = assign_folds(y)
         scale = _mean_squared_length(rows)
         self.C_ = _choose_strength(rows, y, folds) / scale
         self.model_ = _logistic_regression(self.C_).fit(rows, y)
@@ -98,16 +90,13 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         return self.model_.predict(X)
 
 
-def draw_folds(y: np.ndarray, n_folds: int, rng: np.random.RandomState) -> np.ndarray:
+def assign_folds(y: np.ndarray) -> np.ndarray:
     """Number of the fold that each row is held out in, -1 for the only row of its class."""
-    order = rng.permutation(len(y))
-    codes, _ = pd.factorize(y[order])
-    # Rows of a class lie in different folds; the next class goes on where the last one ended.
-    by_class = np.argsort(codes, kind="stable")
+    codes, _ = pd.factorize(y)
     folds = np.empty(len(y), dtype=int)
-    folds[order[by_class]] = np.arange(len(y)) % n_folds
-    counts = np.bincount(codes)[codes]
-    folds[order[counts == 1]] = -1
+    # Rows of a class lie in different folds; the next class goes on where the last one ended.
+    folds[np.argsort(codes, kind="stable")] = np.arange(len(y)) % N_FOLDS
+    folds[np.bincount(codes)[codes] == 1] = -1
     return folds
 
 
@@ -153,4 +142,5 @@ def _narrow(X: Any) -> tuple[Any, np.ndarray | None]:
 
 def _mean_squared_length(rows: Any) -> float:
     squares = rows.multiply(rows).sum() if issparse(rows) else np.square(rows).sum()
-    return max(float(squares) / rows.shape[0], np.finfo(np.float64).tiny)
+    # Features that are all zero have nothing to penalize.
+    return float(squares) / rows.shape[0] or 1.0

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -159,7 +159,7 @@ def _is_number(dtype: Any) -> bool:
     """Whether a column of pandas or polars holds numbers or flags."""
     if hasattr(dtype, "is_numeric"):
         return dtype.is_numeric() or str(dtype) == "Boolean"
-    return is_numeric_dtype(dtype)
+    return is_numeric_dtype(dtype) or is_bool_dtype(dtype)
 
 
 def _is_time(dtype: Any) -> bool:

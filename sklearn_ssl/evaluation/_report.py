@@ -22,7 +22,8 @@ from sklearn_ssl.evaluation._estimators import check_estimators, check_transform
 from sklearn_ssl.evaluation._geometry import (
     alignment,
     linear_cka,
-    neighborhood_preservation,
+    nearest_rows,
+    share_kept,
     uniformity,
 )
 from sklearn_ssl.evaluation._html import html_table
@@ -37,7 +38,7 @@ EXPLANATION = (
     "disturbed copies; uniformity: lower is more even; neighbors_kept, cka_with_raw:",
     "1 is like the raw features.",
 )
-NEIGHBOURHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
+NEIGHBORHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 class RepresentationReport:
@@ -271,10 +272,12 @@ def _measures(
 
 def _neighbors(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
     # Beyond half of the rows most neighbors are kept by chance.
-    sizes = [k for k in NEIGHBOURHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    # The largest neighborhood holds the others, so that distances are measured once.
+    nearest = {name: nearest_rows(Z, sizes[-1]) for name, Z in rows.items()}
     kept = {
-        name: [neighborhood_preservation(rows[reference], Z, n_neighbors=k) for k in sizes]
-        for name, Z in rows.items()
+        name: [share_kept(nearest[reference][:, :k], places[:, :k]) for k in sizes]
+        for name, places in nearest.items()
     }
     return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))
 

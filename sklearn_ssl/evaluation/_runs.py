@@ -29,6 +29,9 @@ class Judged:
     probe : Probe
         What reads a transformer's features.
 
+    predicts : bool
+        Whether the estimator predicts by itself, without a probe.
+
     sees_unlabeled : bool
         Whether an estimator that predicts is fitted on the unlabeled rows, too.
     """
@@ -36,6 +39,7 @@ class Judged:
     name: str
     estimator: Any
     probe: Probe
+    predicts: bool = False
     sees_unlabeled: bool = False
 
 
@@ -65,7 +69,8 @@ def judge(
 ) -> list[Judged]:
     """Estimators of the user, each with the probe that they share."""
     return [
-        Judged(name, estimator, probe, name in semi_supervised) for name, estimator in named.items()
+        Judged(name, estimator, probe, is_supervised(estimator), name in semi_supervised)
+        for name, estimator in named.items()
     ]
 
 
@@ -76,7 +81,7 @@ def judge_raw(X: Any, probe: Probe) -> Judged:
 
 def make_reader(judged: Judged, table: LabeledTable, split: Split, seed: int) -> Reader:
     """Pretrain a transformer on the rows that the split allows; leave others as they are."""
-    if is_supervised(judged.estimator):
+    if judged.predicts:
         return Reader(
             judged.estimator, lambda rows: safe_indexing(table.X, rows), judged.sees_unlabeled
         )

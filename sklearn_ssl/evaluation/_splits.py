@@ -75,8 +75,9 @@ def read_table(X: Any, y: Any, X_unlabeled: Any = None) -> LabeledTable:
     target = read_target(y)
     if target.has_classes and len(pd.unique(target.known)) < 2:
         raise ValueError(
-            f"y has labels of one class only, {target.known[0]!r}, in {len(target.known)} labeled "
-            "rows. Scores need two classes; rows with -1 or a missing value are unlabeled."
+            f"y has labels of one class only, {target.known.tolist()[0]!r}, in "
+            f"{len(target.known)} labeled rows. Scores need two classes; rows with -1 or a missing "
+            "value are unlabeled."
         )
     if X_unlabeled is None:
         return LabeledTable(X, target, num_samples(X))

@@ -115,10 +115,10 @@ def _stack_column(first: pd.Series, second: pd.Series, name: Any) -> pd.Series:
 
 
 def _with_gaps(dtype: Any) -> Any:
-    """The type itself, or floats and objects for types that cannot be missing."""
-    if isinstance(dtype, np.dtype) and dtype.kind in "iu":
-        return np.float64
-    return object if isinstance(dtype, np.dtype) and dtype.kind == "b" else dtype
+    """The type itself, or one with room for missing cells if it has none."""
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biu":
+        return dtype
+    return pd.BooleanDtype() if dtype.kind == "b" else np.float64
 
 
 def _fit_together(first: Any, second: Any) -> bool:
