@@ -15,6 +15,7 @@ from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, make_axes, named_styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
 
+CHARACTERS_PER_INCH = 12
 MOST_BANDS = 3
 """Bands that can be told apart where they overlap; more estimators get error bars."""
 
@@ -272,9 +273,21 @@ or None, default=None
             index="estimator", columns="n_labels", values="score", sort=False
         )
         means.columns = [f"{size:,} labels" for size in means.columns]
-        return html_table(means, f"Mean {self.score_name.lower()}", self._sentences())
+        return html_table(means, f"Mean {self.score_name.lower()}", self.describe())
 
-    def _sentences(self, baseline: str = RAW) -> list[str]:
+    def describe(self, baseline=RAW) -> list[str]:
+        """Say in sentences what :func:`labels_saved` measures.
+
+        Parameters
+        ----------
+        baseline : str, default="raw features"
+            Name of the estimator to compare with.
+
+        Returns
+        -------
+        sentences : list of str
+            One per other estimator and number of labels; none if the baseline is not in the curve.
+        """
         if baseline not in set(self.curve["estimator"]):
             return []
         measured = self._measured(baseline)
@@ -359,25 +372,29 @@ or None, default=None
         start = (row.n_labels, row.score)
         self.arrow_ = ax.annotate("", (end, row.score), start, arrowprops=style, zorder=4)
         sentence = describe_saving(row, baseline, measured)
-        ax.set_title(fill(sentence, 62), fontsize="medium", loc="left")
+        inches = ax.get_position().width * self.figure_.get_figwidth()
+        lines = fill(sentence, int(inches * CHARACTERS_PER_INCH))
+        ax.set_title(lines, fontsize="medium", loc="left")
 
     def _name_curves(self, curve: pd.DataFrame) -> None:
         """Names at the ends of the curves, and what is around them."""
-        n_runs = curve.groupby(["estimator", "n_labels"]).size().max()
-        note = f"bands: standard deviation of {n_runs} runs; gray bar: the interval"
-        self.ax_.annotate(
-            note, (0.99, 0.02), xycoords="axes fraction", ha="right", fontsize="x-small", color=GREY
-        )
         ends = {name: line.get_ydata()[-1] for name, line in self.lines_.items()}
         highest = max(ends, key=lambda name: ends[name])
         for name, line in self.lines_.items():
+            above = name == highest
             self.ax_.annotate(
                 name,
                 (line.get_xdata()[-1], ends[name]),
-                (6, 4 if name == highest else -4),
+                (0, 12 if above else -18),
                 textcoords="offset points",
-                va="bottom" if name == highest else "top",
+                ha="right",
+                va="bottom" if above else "top",
                 color=line.get_color(),
                 fontweight="bold",
                 fontsize="small",
             )
+        n_runs = curve.groupby(["estimator", "n_labels"]).size().max()
+        self.ax_.set_xlabel(
+            f"{self.ax_.get_xlabel()}\n"
+            f"bands: standard deviation of {n_runs} runs; gray bar: the interval"
+        )

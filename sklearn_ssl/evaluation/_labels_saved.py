@@ -110,7 +110,7 @@ def describe_saving(row: Any, baseline: str, measured: Any) -> str:
         Numbers of labels that the baseline was measured with.
     """
     fewest, most = min(measured), max(measured)
-    start = f"With {row.n_labels:,} labels, {row.estimator} is"
+    start = f"With {row.n_labels:,} labels, {row.estimator} {_is_or_are(row.estimator)}"
     interval = _in_words(row, fewest, most)
     if row.bound == "at least":
         sentence = (
@@ -123,12 +123,17 @@ def describe_saving(row: Any, baseline: str, measured: Any) -> str:
             f"{fewest:,}."
         )
     else:
-        verb = "are" if baseline.endswith("s") else "is"
+        verb = _is_or_are(baseline)
         sentence = f"{start} where {baseline} {verb} with {row.baseline_labels:,}{interval}."
     # The ends themselves are numbers of labels that the test rejects.
     if row.low < row.n_labels < row.high:
         sentence += " Whether labels are saved cannot be decided."
     return sentence
+
+
+def _is_or_are(name: str) -> str:
+    """The verb for a name, such as that of the raw features."""
+    return "are" if name.endswith("features") else "is"
 
 
 def _in_words(row: Any, fewest: int, most: int) -> str:

@@ -350,7 +350,7 @@ def test_other_savings_can_be_drawn(measured):
     assert "80 labels" in display.plot_saving(n_labels=80).ax_.get_title(loc="left")
     assert display.plot_saving("half", 40, ax=display.ax_).arrow_.xyann[0] == 40
     reverse = display.plot_saving("raw features", baseline="half").ax_.get_title(loc="left")
-    assert reverse.startswith("With 40 labels, raw features is where half is with 2")
+    assert reverse.startswith("With 80 labels, raw features are where half is with 39")
     with pytest.raises(ValueError, match=r"estimator must be one of \['half'\]; got 'PCA'"):
         display.plot_saving("PCA")
     with pytest.raises(ValueError, match=r"n_labels must be one of \[10, 20, 40, 80\]"):
