@@ -102,8 +102,8 @@ def draw(curves, output):
 # The conclusion
 # --------------
 # Estimators share splits and labeled rows, so that they are compared draw by draw. Draws in a split
-# have their test rows in common, and splits share training rows. The interval allows for both. If it
-# holds the number of labels itself, the measurement does not decide whether any are saved.
+# have their test rows in common, and splits share training rows. The interval allows for both. If
+# it holds the number of labels itself, it is not decided whether any are saved.
 
 
 def conclude(name, curve):

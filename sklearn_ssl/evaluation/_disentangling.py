@@ -35,8 +35,8 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     """Disentanglement, completeness and informativeness of a representation.
 
     A model learns each factor from all features. How much it relies on each feature makes a matrix
-    of importances, scaled to a sum of one per factor. Features are disentangled where their rows
-    of it point at one factor, and complete where columns point at one feature.
+    of importances, scaled to a sum of one per factor. Features are disentangled if their rows
+    of it point at one factor, and complete if columns point at one feature.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     Raises
     ------
     ValueError
-        Where there are fewer than two factors.
+        If there are fewer than two factors.
 
     See Also
     --------
@@ -136,7 +136,7 @@ def completeness_of(importances: np.ndarray) -> float:
 
 
 def _concentration(importances: np.ndarray) -> np.ndarray:
-    """1 where a row has one entry that is not zero, 0 where all are equal or zero."""
+    """1 for a row with one entry that is not zero, 0 if all are equal or zero."""
     total = importances.sum(axis=1, keepdims=True)
     n_columns = importances.shape[1]
     if n_columns == 1:
@@ -212,7 +212,7 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
     Raises
     ------
     ValueError
-        Where there are fewer than two factors.
+        If there are fewer than two factors.
 
     See Also
     --------

@@ -49,7 +49,7 @@ class EmbeddingDisplay:
     Parameters
     ----------
     points : ndarray of shape (n_samples, 2)
-        Where the rows are.
+        Coordinates of the rows.
 
     y : array-like of shape (n_samples,) or None, default=None
         Classes or quantities to color the points by. Rows without a label are gray: NaN, None and
@@ -149,7 +149,7 @@ class EmbeddingDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where the estimator is not fitted.
+            If the estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
@@ -225,7 +225,7 @@ class EmbeddingDisplay:
         Raises
         ------
         ImportError
-            Where ``method="umap"`` and umap-learn is not installed.
+            If ``method="umap"`` and umap-learn is not installed.
         """
         rng = check_random_state(random_state)
         embedding, y = _draw_rows(embedding, y, max_samples, rng)

@@ -80,7 +80,7 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
         for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0])
         if name.rpartition("__")[2] == "random_state" and value is None
     }
-    # A FrozenEstimator has nothing to set, and returns nothing where it is asked to.
+    # A FrozenEstimator has nothing to set, and returns nothing if it is asked to.
     return copy.set_params(**unset) if unset else copy
 
 

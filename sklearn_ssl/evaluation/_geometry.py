@@ -42,7 +42,7 @@ def alignment(Z1, Z2, *, exponent=2.0):
     Raises
     ------
     ValueError
-        Where the shapes differ.
+        If the shapes differ.
 
     See Also
     --------
@@ -138,7 +138,7 @@ def effective_rank(Z, *, center=False):
     Returns
     -------
     rank : float
-        In [1, min(n_samples, n_features)], or 0 where ``Z`` is all zeros.
+        In [1, min(n_samples, n_features)], or 0 if ``Z`` is all zeros.
 
     References
     ----------
@@ -161,7 +161,7 @@ def effective_rank(Z, *, center=False):
 def linear_cka(Z1, Z2):
     """Similarity of two embeddings of the same rows, whatever their axes (linear CKA).
 
-    It does not change where an embedding is shifted, rotated or scaled as a whole.
+    It does not change if an embedding is shifted, rotated or scaled as a whole.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def linear_cka(Z1, Z2):
     Returns
     -------
     similarity : float
-        In [0, 1]. 0 where one of the embeddings does not vary. It is biased upwards where rows
+        In [0, 1]. 0 if one of the embeddings does not vary. It is biased upwards if rows
         are not many times as many as features.
 
     References
@@ -234,7 +234,7 @@ def neighborhood_preservation(X, Z, *, n_neighbors=10):
     Raises
     ------
     ValueError
-        Where there are not more rows than neighbors.
+        If there are not more rows than neighbors.
 
     See Also
     --------

@@ -17,7 +17,7 @@ from sklearn_ssl.evaluation._targets import read_target
 
 CHARACTERS_PER_INCH = 12
 MOST_BANDS = 3
-"""Bands that can be told apart where they overlap; more estimators get error bars."""
+"""Bands that can be distinguished when they overlap; more estimators get error bars."""
 
 
 class LabelEfficiencyDisplay:

@@ -152,7 +152,7 @@ class RepresentationReport:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where an estimator is not fitted.
+            If an estimator is not fitted.
         """
         named = check_estimators(estimators)
         for name, estimator in named.items():
