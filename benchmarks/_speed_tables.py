@@ -24,7 +24,7 @@ def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
         model.fit(X[:2000])
         sides = {"transform": lambda model=model: model.transform(X)}
         for precision in (torch.float32, torch.float64):
-            sides[str(precision)] = products(model.module_.encoder, n_rows, precision)
+            sides[str(precision)] = products(model.model_.task.encoder, n_rows, precision)
         seconds = take_turns(sides, repeats, "cpu" if threads == 1 else "wall")
         peak = in_new_process(peak_of_transform(n_rows, n_columns, settings), threads)
         rows.append(
