@@ -4,6 +4,7 @@ import os
 from numbers import Integral, Real
 from typing import TypeAlias
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,9 @@ RandomState: TypeAlias = int | np.random.RandomState
 """A seed, or what draws the seeds."""
 
 Folder: TypeAlias = str | os.PathLike[str]
+
+Memory: TypeAlias = str | joblib.Memory
+"""Where to keep what was computed: a folder, or an object that does so."""
 
 Constraints: TypeAlias = dict[str, list[object]]
 """What each parameter may be, in scikit-learn's terms: any of the entries of its list."""

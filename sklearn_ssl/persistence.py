@@ -19,6 +19,7 @@ from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import RECORDS
 from sklearn_ssl._serialization.codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._serialization.container import read_file, write_file
+from sklearn_ssl.model_selection import LabeledRowsOnly
 
 ESTIMATORS: dict[str, type] = {
     estimator.__name__: estimator
@@ -34,7 +35,7 @@ ESTIMATORS: dict[str, type] = {
 
 TRUSTED_TYPES = tuple(
     f"{estimator.__module__}.{estimator.__name__}"
-    for name, estimator in ESTIMATORS.items()
+    for estimator in (*ESTIMATORS.values(), LabeledRowsOnly)
     if estimator is not FrozenEstimator
 )
 """Types to trust where a fitted :class:`~sklearn.pipeline.Pipeline` is loaded by skops."""
@@ -89,8 +90,15 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.transform(X) == transformer.transform(X)).all())
     True
     """
+    name = type(estimator).__name__
+    if name not in ESTIMATORS:
+        raise ValueError(
+            f"save writes the estimators of sklearn_ssl, not a {name}. skops writes it into one "
+            'file: skops.io.dump(estimator, "model.skops"), and reads it by '
+            'skops.io.load("model.skops", trusted=sklearn_ssl.persistence.TRUSTED_TYPES).'
+        )
     store = Store(records=RECORDS, estimators=ESTIMATORS)
-    document = encode(estimator, store, type(estimator).__name__)
+    document = encode(estimator, store, name)
     write_file(Path(path), "estimator", document, store.arrays)
 
 

@@ -35,8 +35,11 @@ DESIGN = {
         {"_compat", "_progress", "_serialization"},
         {"numpy", "sklearn", "skorch", "torch"},
     ),
-    "_labels": ({"_pretext", "_table"}, {"numpy", "pandas", "scipy", "sklearn", "torch"}),
-    "_parameters": ({"_compat", "_training"}, {"numpy"}),
+    "_labels": (
+        {"_compat", "_pretext", "_table"},
+        {"numpy", "pandas", "scipy", "sklearn", "torch"},
+    ),
+    "_parameters": ({"_compat", "_training"}, {"joblib", "numpy"}),
     "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
     "_base": (
         {
@@ -71,9 +74,9 @@ DESIGN = {
         {
             "_base",
             "_compat",
-            "_denoising_autoencoder",
             "_display",
             "_labels",
+            "_masked_feature_predictor",
             "_model",
             "_network",
             "_parameters",
@@ -83,6 +86,7 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
+    "model_selection": ({"_compat", "_labels", "_table"}, {"numpy", "pandas", "sklearn"}),
     "persistence": (
         {
             "_contrastive_embedder",
@@ -91,25 +95,28 @@ DESIGN = {
             "_masked_feature_predictor",
             "_model",
             "_serialization",
+            "model_selection",
         },
         {"sklearn"},
     ),
     "distributed": ({"_base", "_table", "_training"}, set()),
+    "__main__": ({"_show_versions", "_version"}, set()),
+    "_row_selection": ({"_compat", "_table"}, {"numpy", "sklearn"}),
     "__init__": (
         {
             "_contrastive_embedder",
             "_denoising_autoencoder",
             "_finetuning",
             "_masked_feature_predictor",
+            "_row_selection",
             "_show_versions",
             "_version",
         },
         set(),
     ),
-    "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "tqdm", "umap"},
     ),
 }
 

@@ -381,24 +381,52 @@ def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns()
         FineTunedClassifier(DenoisingAutoencoder).fit(frame, y)
 
 
+MARKED = {
+    "minus one": np.array([0, 1, -1] * 50),
+    "float": pd.Series([0, 1, np.nan] * 50),
+    "nullable integer": pd.Series([0, 1, None] * 50, dtype="Int64"),
+    "nullable boolean": pd.Series([False, True, None] * 50, dtype="boolean"),
+    "objects that are booleans": pd.Series([False, True, None] * 50),
+    "strings": pd.Series(["a", "b", None] * 50),
+    "objects": np.array(["a", "b", None] * 50, dtype=object),
+    "objects and -1": np.array(["a", "b", -1] * 50, dtype=object),
+    "categories": pd.Series(["a", "b", None] * 50, dtype="category"),
+    "categories of integers": pd.Series([3, 7, None] * 50).astype("Int64").astype("category"),
+    "-1 and 1 as classes": pd.Series([-1, 1, None] * 50),
+}
+
+
+@pytest.mark.parametrize("y", MARKED.values(), ids=MARKED)
+def test_missing_classes_mark_unlabeled_rows_in_any_dtype(y):
+    X, _ = load_iris(return_X_y=True)
+    classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, y)
+    expected = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, MARKED["minus one"])
+    assert len(classifier.classes_) == 2
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
+    assert set(classifier.predict(X)) <= set(classifier.classes_)
+
+
 @pytest.mark.parametrize(
-    "y",
+    ("y", "message"),
     [
-        pd.Series([0, 1, np.nan] * 50),
-        pd.Series([0, 1, None] * 50, dtype="Int64"),
-        pd.Series(["a", "b", None] * 50),
-        np.array(["a", "b", None] * 50, dtype=object),
-        pd.Series(["a", "b", None] * 50, dtype="category"),
+        (np.array(["a", "b", "-1"] * 50), "holds the string '-1'.*by the integer"),
+        (pd.Series([0, 1, -1, None, 2, 1] * 25), "in two ways, by -1 and as missing"),
+        (np.full(150, np.nan), "y is missing in all of them"),
+        (np.full(150, -1), "y=-1 in all of them"),
+        (pd.Series([4, 4, 4] + [None] * 147), "at least 2 classes, but y has 1 class"),
+        (np.array([4] * 3 + [-1] * 147), "at least 2 classes, but y has 1 class"),
     ],
 )
-def test_classes_that_are_missing_are_to_be_marked(y):
+def test_marks_that_are_not_understood_raise(y, message):
     X, _ = load_iris(return_X_y=True)
-    with pytest.raises(ValueError, match=r"y contains NaN.*takes -1.*y\.fillna\(-1\)"):
+    with pytest.raises(ValueError, match=message):
         FineTunedClassifier(TINY).fit(X, y)
-    strings = pd.Series(y).dtype.kind not in "fi"
-    marked = pd.Series(y).astype(object if strings else float).fillna(-1)
-    classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0)
-    assert len(classifier.fit(X, marked).classes_) == 2
+
+
+def test_three_labels_of_class_1_are_reported():
+    X, _ = load_iris(return_X_y=True)
+    with pytest.warns(UserWarning, match="3 rows of class 1 against 147 of class -1"):
+        FineTunedClassifier(TINY, mode="frozen").fit(X, np.array([1] * 3 + [-1] * 147))
 
 
 class _Interrupt(Callback):

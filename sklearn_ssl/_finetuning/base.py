@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from numbers import Real
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +11,16 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_ssl._base import BaseEmbedder, check_columns, pretrain
 from sklearn_ssl._compat import HasMethods, Interval, StrOptions, check_sample_weight, num_samples
-from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._finetuning.problem import Problem, draw_folds, state_problem
 from sklearn_ssl._finetuning.validation import ValidationCallback
 from sklearn_ssl._labels import Target
-from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, RandomState
+from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, Memory, RandomState
 from sklearn_ssl._pretext.supervised import Supervise
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import check_rows
@@ -40,6 +41,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         "mode": [StrOptions({"frozen", "full", "gradual"})],
         "encoder_rate": [Interval(Real, 0, None, closed="neither")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
+        "memory": [str, HasMethods("cache"), None],
         **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     }
@@ -60,6 +62,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     n_iter_no_change: int
     tol: float
     random_state: RandomState | None
+    memory: Memory | None
     verbose: bool
 
     # What a fit leaves
@@ -116,11 +119,15 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         transformer = clone(given)
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
-        return pretrain(transformer, X, target if transformer.supervision_weight else None)
+        shown = target if transformer.supervision_weight else None
+        # Equal tensors have different hashes, equal arrays the same one.
+        key = shown and (shown.values.numpy(), shown.weight, shown.losses)
+        fit_once = check_memory(self.memory).cache(pretrain_by_key, ignore=["target"])
+        return cast(BaseEmbedder, fit_once(transformer, X, key, target=shown))
 
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
-        given: object = DenoisingAutoencoder() if self.transformer is None else self.transformer
+        given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
         given = given.estimator if isinstance(given, FrozenEstimator) else given
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
@@ -253,3 +260,10 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def pretrain_by_key(
+    transformer: BaseEmbedder, X: Table, key: object, target: Target | None
+) -> BaseEmbedder:
+    """Fit a transformer; joblib finds what it has kept by ``key``, which stands for the target."""
+    return pretrain(transformer, X, target)

@@ -10,12 +10,13 @@ from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_consistent_length, compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_classes, index_classes
-from sklearn_ssl._parameters import RandomState
+from sklearn_ssl._labels import check_classes, index_classes, rows_to_score
+from sklearn_ssl._parameters import Memory, RandomState
 from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
 
@@ -39,7 +40,7 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
 FrozenEstimator or None, default=None
         A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
         rows given, the unlabeled ones too; it is shown labels only where its own
-        ``supervision_weight`` is positive. None stands for ``DenoisingAutoencoder()``. Where the
+        ``supervision_weight`` is positive. None stands for ``MaskedFeaturePredictor()``. Where the
         classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
@@ -90,6 +91,11 @@ FrozenEstimator or None, default=None
 
     random_state : int, RandomState instance or None, default=None
         Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
+        of a search that share the transformer and its rows then pretrain once. Needs an integer
+        ``random_state``, here or in the transformer.
 
     verbose : bool, default=False
         Whether to show a progress bar on a terminal.
@@ -202,6 +208,7 @@ FrozenEstimator or None, default=None
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         random_state: RandomState | None = None,
+        memory: Memory | None = None,
         verbose: bool = False,
     ) -> None:
         self.transformer = transformer
@@ -219,6 +226,7 @@ FrozenEstimator or None, default=None
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.random_state = random_state
+        self.memory = memory
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -233,7 +241,7 @@ FrozenEstimator or None, default=None
             Labeled and unlabeled rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Classes, -1 for unlabeled rows; or an indicator matrix of labels.
+            Classes; -1, NaN, None or NA for unlabeled rows. Or an indicator matrix of labels.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the rows in the labeled loss.
@@ -323,6 +331,37 @@ FrozenEstimator or None, default=None
         chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         classes: npt.NDArray[np.generic] = self.classes_[chosen]
         return classes
+
+    def score(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """Accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, with -1, NaN or None for the rows without, which are left out.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of rows with the right class, or with all the right labels.
+
+        Raises
+        ------
+        ValueError
+            If no row has a label.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        score: float = super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
+        return score
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -6,12 +6,13 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_numbers, scale_numbers
-from sklearn_ssl._parameters import RandomState
+from sklearn_ssl._labels import check_numbers, rows_to_score, scale_numbers
+from sklearn_ssl._parameters import Memory, RandomState
 from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
 
@@ -28,7 +29,7 @@ class FineTunedRegressor(RegressorMixin, BaseFineTuned):
 FrozenEstimator or None, default=None
         A fitted one is copied; an unfitted one is cloned and fitted on all rows given. It is
         shown targets only where its own ``supervision_weight`` is positive. None stands for
-        ``DenoisingAutoencoder()``.
+        ``MaskedFeaturePredictor()``.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it; "full" trains both
@@ -73,6 +74,11 @@ FrozenEstimator or None, default=None
 
     random_state : int, RandomState instance or None, default=None
         Source of folds, shuffling and views, and of a transformer that has none of its own.
+
+    memory : str, object with the joblib.Memory interface or None, default=None
+        Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
+        of a search that share the transformer and its rows then pretrain once. Needs an integer
+        ``random_state``, here or in the transformer.
 
     verbose : bool, default=False
         Whether to show a progress bar on a terminal.
@@ -156,6 +162,7 @@ FrozenEstimator or None, default=None
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         random_state: RandomState | None = None,
+        memory: Memory | None = None,
         verbose: bool = False,
     ) -> None:
         self.transformer = transformer
@@ -172,6 +179,7 @@ FrozenEstimator or None, default=None
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.random_state = random_state
+        self.memory = memory
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -230,3 +238,34 @@ FrozenEstimator or None, default=None
         """
         output = self._output(X)
         return output[:, 0] if self._is_1d else output
+
+    def score(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """R2 on the rows that have a target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, with NaN for the rows without, which are left out.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of the variance that is explained, at most 1.
+
+        Raises
+        ------
+        ValueError
+            If no row has a target.
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        score: float = super().score(*rows_to_score(X, y, sample_weight, None, name))
+        return score

@@ -25,6 +25,7 @@ from sklearn_ssl._training.callbacks import (
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
 from sklearn_ssl._training.options import TrainingOptions
 from sklearn_ssl._training.processes import OneProcess
+from sklearn_ssl._training.threads import threads_for
 
 OptimizerState: TypeAlias = dict[str, object]
 """What ``state_dict`` of an optimizer returns."""
@@ -251,7 +252,7 @@ def train(
     best, stop = callbacks["best"], callbacks["stop"]
     n_left = 0 if stop.is_due() else options.max_iter - len(net.history)
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), threads_for(pretext, options.batch_size, options.device):
             net.fit_loop(dataset, epochs=n_left)
     except StopTraining:
         pass

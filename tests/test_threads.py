@@ -1,0 +1,85 @@
+"""Threads of a fit: as many as its steps are worth, and the user's setting outside it."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from sklearn_ssl import DenoisingAutoencoder
+from sklearn_ssl._training import threads
+from sklearn_ssl._training.threads import n_threads_for, threads_for
+
+X = np.random.default_rng(0).normal(size=(64, 3))
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+class Watch(Callback):
+    """Notes the threads of each epoch, and fails in one of them."""
+
+    def __init__(self, fails=False):
+        self.fails = fails
+        self.seen = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(torch.get_num_threads())
+        if self.fails:
+            raise RuntimeError("as planned")
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_weights", "n_available", "n_threads"),
+    [
+        (256, 3 * 256**2, 16, 1),
+        (256, 3 * 1024**2, 16, 1),
+        (1024, 3 * 1024**2, 2, 2),
+        (1024, 3 * 1024**2, 16, 6),
+        (1024, 3 * 1024**2, 1, 1),
+        (0, 0, 2, 1),
+    ],
+)
+def test_the_number_grows_with_the_matrices_up_to_the_user_s(
+    n_rows, n_weights, n_available, n_threads
+):
+    assert n_threads_for(n_rows, n_weights, n_available) == n_threads
+
+
+@pytest.mark.parametrize("products", [2**40, 1])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_fit_restores_the_setting_of_the_user(products, fails, four_threads, monkeypatch):
+    monkeypatch.setattr(threads, "PRODUCTS_PER_THREAD", products)
+    watch = Watch(fails)
+    model = DenoisingAutoencoder(
+        2, hidden_layer_sizes=(8,), max_iter=2, callbacks=[watch], device="cpu"
+    )
+    if fails:
+        with pytest.raises(RuntimeError, match="as planned"):
+            model.fit(X)
+    else:
+        model.fit(X)
+    assert set(watch.seen) == {1 if products > 1 else 4}
+    assert torch.get_num_threads() == 4
+
+
+def test_the_threads_of_other_devices_stay(four_threads):
+    with threads_for(nn.Linear(2, 2), 8, "cuda") as n_threads:
+        assert n_threads == torch.get_num_threads() == 4
+
+
+def test_small_fits_are_the_same_with_any_number_of_threads(four_threads):
+    table = np.random.default_rng(0).normal(size=(600, 20))
+    states = []
+    for n_threads in (1, 2, 4):
+        torch.set_num_threads(n_threads)
+        model = DenoisingAutoencoder(max_iter=1, batch_size=256, random_state=0, device="cpu")
+        weights = model.fit(table).model_.task.encoder.state_dict().values()
+        states.append([weight.clone() for weight in weights])
+    for others in states[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(states[0], others, strict=True))
