@@ -56,6 +56,8 @@ def test_every_method_has_a_page():
 @pytest.mark.parametrize(("method", "page"), PAGES_OF_METHODS.items())
 def test_the_page_of_a_method_has_a_session_with_it_and_stands_in_the_guide(method, page):
     sessions = "\n".join(SESSIONS[page])
-    assert re.search(rf"^(>>>|\.\.\.) .*\b{method}\(", sessions, re.MULTILINE), f"no session on {page} uses {method}"
+    assert re.search(rf"^(>>>|\.\.\.) .*\b{method}\(", sessions, re.MULTILINE), (
+        f"no session on {page} uses {method}"
+    )
     listed = (DOCS / "guide/index.md").read_text(encoding="utf-8").split()
     assert Path(page).stem in listed

@@ -38,10 +38,10 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
-        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
-        rows given, the unlabeled ones too; it is shown labels only where its own
-        ``supervision_weight`` is positive. None stands for ``MaskedFeaturePredictor()``. Where the
-        classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all rows
+        given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
+        positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
+        as in cross-validation, wrap a fitted transformer in
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
@@ -57,8 +57,9 @@ FrozenEstimator or None, default=None
         :func:`sklearn.utils.class_weight.compute_sample_weight`.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_.
-        Without unlabeled rows, and in mode "frozen", it has no effect.
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_. The
+        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
+        and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.

@@ -27,21 +27,24 @@ class FineTunedRegressor(RegressorMixin, BaseFineTuned):
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
-        A fitted one is copied; an unfitted one is cloned and fitted on all rows given. It is
-        shown targets only where its own ``supervision_weight`` is positive. None stands for
-        ``MaskedFeaturePredictor()``.
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all rows
+        given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
+        positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
+        as in cross-validation, wrap a fitted transformer in
+        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it; "full" trains both
-        together from a head at zero; "frozen" trains the head alone.
+        together from a head at zero; "frozen" trains the head alone, a linear probe.
 
     encoder_rate : float, default=1.0
         Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
         keep the encoder closer to where it was.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs, in standard deviations of the targets, over three
-        corrupted views of unlabeled rows.
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows. The
+        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
+        and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
