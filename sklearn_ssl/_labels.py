@@ -64,6 +64,7 @@ class Target:
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """Values, and weights with a mean of 1 over the labeled rows."""
+        # A mean of 1 keeps the size of the loss, and with it that of the steps.
         mean = self.weight[self.weight > 0].mean()
         return self.values, torch.from_numpy(self.weight / mean).float()
 
@@ -90,6 +91,7 @@ def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> T
         if not len(known) or type_of_target(known) == "continuous":
             values, is_labeled = check_numbers(values, name)
             return scale_numbers(values, is_labeled.astype(np.float64), name)[0]
+        # NaN among classes is ambiguous: it could as well be a class of its own.
         if len(known) < values.size:
             raise ValueError(
                 f"{name} takes whole numbers for classes, and y holds NaN beside them. Mark "

@@ -32,6 +32,7 @@ def arrow_type(pyarrow: ModuleType, name: str) -> "pa.DataType":
     ValueError
         If the name stands for none of those that a column can have.
     """
+    # PyArrow reads the names of plain types; those with parameters are rebuilt from these.
     decimal = DECIMAL.fullmatch(name)
     if decimal is not None:
         width, precision, scale = (int(number) for number in decimal.groups())
@@ -61,6 +62,7 @@ def encode_arrow(dtype: pd.ArrowDtype) -> str | None:
 
 def decode_arrow(name: str) -> pd.ArrowDtype:
     """Return the dtype of Arrow that a name stands for."""
+    # Whoever saved such a column had PyArrow; others do not need it.
     import pyarrow as pa
 
     return pd.ArrowDtype(arrow_type(pa, name))
@@ -84,6 +86,7 @@ def _read_timestamp(content: tuple[int, TimeUnit, str | None]) -> pd.Timestamp:
 
 
 def _write_timedelta(cell: pd.Timedelta | datetime.timedelta) -> JSON:
+    # The unit is kept: it decides the dtype of a column of such cells.
     elapsed = pd.Timedelta(cell)
     return [int(elapsed.to_timedelta64().view(np.int64)), elapsed.unit]
 

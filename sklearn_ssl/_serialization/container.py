@@ -90,6 +90,7 @@ def read_file(path: Path, kind: str) -> tuple[JSON, Arrays]:
         raise ValueError(
             f"The file {str(path)!r} was not written by sklearn_ssl, or holds no {kind}."
         )
+    # The header comes from a file, which can hold anything under these names.
     version = metadata.get("version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ValueError(

@@ -44,6 +44,7 @@ def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
 
 def draw_seed(rng: np.random.RandomState) -> int:
     """Draw the seed of a generator of torch."""
+    # The next number must be a seed, too: it is that of the validation rows.
     return int(rng.randint(2**31 - 2))
 
 
@@ -52,6 +53,7 @@ def split(
 ) -> tuple[TableDataset, TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
     chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
+    # Positions and not copies: the table need not fit into memory twice.
     training, held_out = (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
     return training, held_out
 
