@@ -51,7 +51,7 @@ def epoch(
 def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
     batch_size, device = estimator.batch_size, estimator.device
     estimator.fit(X[:batch_size])
-    numeric, codes = estimator._encode(X)
+    numeric, codes = estimator.model_.encode(X)
     epochs = max(1, steps // -(-len(X) // batch_size))
     losses: dict[str, list[float]] = {}
 
@@ -59,7 +59,7 @@ def compare(name, estimator, X, steps, repeats, clock) -> dict[str, object]:
         losses["ours"] = run_ours(estimator, (numeric, codes), epochs, batch_size)
 
     def network():
-        return copy.deepcopy(estimator.module_).to(device)
+        return copy.deepcopy(estimator.model_.task).to(device)
 
     def bare():
         losses["bare"] = LOOPS[name](network(), numeric.to(device), epochs, batch_size)
@@ -95,7 +95,7 @@ def run_ours(
         verbose=False,
         processes=processes or OneProcess(),
     )
-    pretext, dataset = copy.deepcopy(estimator.module_), TableDataset(*table)
+    pretext, dataset = copy.deepcopy(estimator.model_.task), TableDataset(*table)
     return train(pretext, dataset, None, options, SEED).loss_curve
 
 

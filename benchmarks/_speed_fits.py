@@ -54,7 +54,7 @@ def memory(n_rows: int, n_columns: int) -> None:
         ("ContrastiveEmbedder", 1, 256, False),
         ("ContrastiveEmbedder", 1, 4096, False),
     ):
-        settings = {"hidden_layer_sizes": (64,), "n_components": 16, "batch_size": batch_size}
+        settings = {"hidden_layer_sizes": (64,), "bottleneck_size": 16, "batch_size": batch_size}
         settings["early_stopping"] = stops
         answer = in_new_process(peak_of_fit(estimator, n_rows, n_columns, epochs, settings))
         rows.append(

@@ -31,6 +31,6 @@ def peers(n_rows: int, n_columns: int, n_epochs: int, repeats: int, names: list[
 
 def ours(X, n_epochs):
     for name, estimator in ESTIMATORS.items():
-        settings = {"hidden_layer_sizes": HIDDEN, "n_components": WIDTH, "batch_size": BATCH}
+        settings = {"hidden_layer_sizes": HIDDEN, "bottleneck_size": WIDTH, "batch_size": BATCH}
         model = estimator(**settings, max_iter=n_epochs, random_state=0, device="cpu")
         yield name, lambda model=model: model.fit(X)

@@ -19,12 +19,16 @@ def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
     torch.set_num_threads(threads)
     X = numbers(n_rows, n_columns)
     rows = []
-    for settings in ({}, {"output": "bottleneck", "passthrough": False}):
+    for settings in (
+        {},
+        {"output": "layers"},
+        {"output": "bottleneck", "passthrough": False},
+    ):
         model = DenoisingAutoencoder(max_iter=1, random_state=0, device="cpu", **settings)
         model.fit(X[:2000])
         sides = {"transform": lambda model=model: model.transform(X)}
         for precision in (torch.float32, torch.float64):
-            sides[str(precision)] = products(model.module_.encoder, n_rows, precision)
+            sides[str(precision)] = products(model.model_.embedding(), n_rows, precision)
         seconds = take_turns(sides, repeats, "cpu" if threads == 1 else "wall")
         peak = in_new_process(peak_of_transform(n_rows, n_columns, settings), threads)
         rows.append(
@@ -43,9 +47,12 @@ def transform(n_rows: int, n_columns: int, repeats: int, threads: int) -> None:
     show(rows)
 
 
-def products(encoder, n_rows: int, precision: torch.dtype, block: int = 512):
-    """The encoder's matrix products alone, in blocks that stay in the cache."""
-    weights = [p.detach().to(precision) for p in encoder.parameters() if p.ndim == 2 and len(p)]
+def products(embedding, n_rows: int, precision: torch.dtype, block: int = 512):
+    """The matrix products alone of encoder and readout, in blocks that stay in the cache."""
+    weights = [p.detach() for p in embedding.encoder.parameters() if p.ndim == 2 and len(p)]
+    if embedding.directions is not None:
+        weights.append(embedding.directions.T.contiguous())
+    weights = [weight.to(precision) for weight in weights]
     places = [
         (torch.randn(block, w.shape[1], dtype=precision), w.T, torch.empty(block, len(w)).to(w))
         for w in weights

@@ -41,7 +41,7 @@ def ways(n_rows: int, n_columns: int, batch_size: int, repeats: int, threads: in
     X, rows = numbers(n_rows, n_columns), []
     for name, estimator in ESTIMATORS.items():
         model = estimator(max_iter=1, random_state=0, batch_size=batch_size, device="cpu")
-        table = model.fit(X[:batch_size])._encode(X)
+        table = model.fit(X[:batch_size]).model_.encode(X)
         sides = {
             way: partial(run_ours, model, table, 1, batch_size, how) for way, how in WAYS.items()
         }

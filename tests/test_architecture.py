@@ -113,7 +113,7 @@ DESIGN = {
     ),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "tqdm", "umap"},
     ),
 }
 

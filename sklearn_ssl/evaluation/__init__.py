@@ -15,9 +15,10 @@ from sklearn_ssl.evaluation._geometry import (
     neighborhood_preservation,
     uniformity,
 )
-from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve, labels_saved
+from sklearn_ssl.evaluation._label_efficiency import label_efficiency_curve
 from sklearn_ssl.evaluation._label_efficiency_display import LabelEfficiencyDisplay
-from sklearn_ssl.evaluation._probes import probe_score, transfer_score
+from sklearn_ssl.evaluation._labels_saved import labels_saved
+from sklearn_ssl.evaluation._probe_scores import probe_score, transfer_score
 from sklearn_ssl.evaluation._report import RepresentationReport
 from sklearn_ssl.evaluation._training_curve import TrainingCurveDisplay
 

@@ -1,44 +1,60 @@
-"""The objectives side by side on a table: scores, geometry, time."""
+"""The objectives side by side on a table, against models on the raw columns."""
 
+from numbers import Integral
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
-from sklearn_ssl._compat import check_matplotlib_support, safe_indexing, validate_params
+from sklearn_ssl._compat import Interval, check_matplotlib_support, safe_indexing, validate_params
 from sklearn_ssl.evaluation._comparison_plot import draw_comparison
 from sklearn_ssl.evaluation._estimators import (
-    RAW,
     check_estimators,
-    check_transformer,
+    check_judged,
+    check_names_are_free,
     draw_seeds,
     embed,
     pretrain,
-    raw_features,
+    seeded_clone,
 )
-from sklearn_ssl.evaluation._probes import (
-    PROBE_CONSTRAINTS,
-    fit_and_score,
-    name_of_score,
-    resolve_probe,
-)
+from sklearn_ssl.evaluation._html import html_table
+from sklearn_ssl.evaluation._measures import measure_predictions
+from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, name_of_score, resolve_probe
+from sklearn_ssl.evaluation._progress import run_tasks
+from sklearn_ssl.evaluation._raw import BOOSTING, FOREST, RAW, models_on_raw_columns
 from sklearn_ssl.evaluation._report import RepresentationReport
-from sklearn_ssl.evaluation._splits import Split, Target, check_table_and_target, make_splits
+from sklearn_ssl.evaluation._runs import (
+    Judged,
+    fit_reader,
+    judge,
+    judge_raw,
+    make_reader,
+    score_of,
+)
+from sklearn_ssl.evaluation._splits import (
+    LabeledTable,
+    Split,
+    make_splits,
+    read_table,
+    repeat_splits,
+)
+from sklearn_ssl.evaluation._verdict import describe_difference, differences_of
 
 GEOMETRY = ("effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw")
 TIMES = ("fit_seconds", "transform_seconds")
-CONSTRAINTS = {name: rule for name, rule in PROBE_CONSTRAINTS.items() if name != "probe"}
+BASELINES = (RAW, FOREST, BOOSTING)
+N_FOLDS = 3
 
 
 class ObjectiveComparison:
-    """What :func:`compare_objectives` measured: a table and a figure.
+    """What :func:`compare_objectives` measured: a verdict, a table and a figure.
 
     Parameters
     ----------
-    runs : DataFrame of shape (n_estimators * n_splits, n_measures + 2)
+    runs : DataFrame of shape (n_estimators * n_splits, n_measures + 5)
         One row per estimator and split.
 
     score_name : str, default="Score"
@@ -49,13 +65,22 @@ class ObjectiveComparison:
     table : DataFrame of shape (n_estimators, n_measures)
         Means over the splits, with columns
 
-        - "linear", "linear_std": score of a linear probe, and its standard deviation;
-        - "knn", "knn_std": the same of five nearest neighbors;
+        - "score", "score_std": score of the probe, or of an estimator that predicts by itself, and
+          its standard deviation;
+        - "roc_auc", "log_loss" for classes, or "mean_absolute_error" for quantities: of the same
+          predictions;
+        - "knn", "knn_std": score of five nearest neighbors;
         - "width": number of features;
         - "effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw": geometry
           on test rows, see :class:`RepresentationReport`;
-        - "fit_seconds": time to pretrain, the median over the splits;
+        - "fit_seconds": time to pretrain, or to fit an estimator that predicts by itself, the
+          median over the splits;
         - "transform_seconds": time to embed a thousand rows, the same.
+
+        What an estimator does not have is NaN.
+
+    verdict : str
+        One sentence per estimator: whether it is ahead of the best baseline.
 
     axes_ : ndarray of 6 matplotlib Axes
         Of the figure.
@@ -71,27 +96,84 @@ class ObjectiveComparison:
     @property
     def table(self) -> pd.DataFrame:
         """Means over the splits, medians of the times; one row per estimator."""
-        by_estimator = self.runs.drop(columns="split").groupby("estimator", sort=False)
+        dropped = ["split", "is_baseline", "test_ratio", "n_labels"]
+        by_estimator = self.runs.drop(columns=dropped).groupby("estimator", sort=False)
         table = by_estimator.mean().astype({"width": int})
         # The first fit in a process also loads what is loaded on first use.
         table[list(TIMES)] = by_estimator[list(TIMES)].median()
-        for place, probe in ((1, "linear"), (3, "knn")):
-            table.insert(place, f"{probe}_std", by_estimator[probe].std(ddof=0))
+        for measure in ("score", "knn"):
+            place = int(table.columns.get_indexer([measure])[0]) + 1
+            table.insert(place, f"{measure}_std", by_estimator[measure].std(ddof=0))
         return table
 
+    def differences(self, measure="score") -> pd.DataFrame:
+        """Compare each estimator with the best baseline, split by split.
+
+        The interval is that of the corrected resampled t-test [1]_, which allows for training rows
+        that splits share. It holds 90 % for each estimator by itself.
+
+        Parameters
+        ----------
+        measure : str, default="score"
+            A column of ``table`` that each split has a value of.
+
+        Returns
+        -------
+        differences : DataFrame of shape (n_estimators, 5)
+            With columns "baseline", the one with the best mean; "difference" from it, above zero
+            if the estimator has the higher value; "low" and "high", the interval; and "verdict":
+            "ahead", "behind", or "cannot be decided with this many labels" if the interval holds
+            zero.
+
+        References
+        ----------
+        .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning
+           52 (2003), https://doi.org/10.1023/A:1024068626366.
+        """
+        measures = self.runs.columns.drop(["estimator", "split", "is_baseline", "test_ratio"])
+        if measure not in measures:
+            raise ValueError(f"measure must be one of {measures.tolist()}; got {measure!r}.")
+        return differences_of(self.runs, measure)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence per estimator: ahead of the best baseline, behind, or undecided."""
+        n_labels = int(self.runs["n_labels"].iloc[0])
+        rows = self.differences().iterrows()
+        return "\n".join(describe_difference(str(name), row, n_labels) for name, row in rows)
+
+    def __repr__(self):
+        n_estimators, n_splits = (self.runs[key].nunique() for key in ("estimator", "split"))
+        best = self.table["score"].idxmax()
+        return (
+            f"<ObjectiveComparison: {n_estimators} estimators, {n_splits} splits, "
+            f"{int(self.runs['n_labels'].iloc[0]):,} labels; best {self.score_name.lower()} "
+            f"{self.table['score'].max():.3f}, {best}>"
+        )
+
     def __str__(self):
-        n_splits = self.runs["split"].nunique()
         return "\n".join(
             [
-                f"{self.score_name} of probes on frozen features, geometry on test rows, and time; "
-                f"means of {n_splits} splits, medians of times",
+                self.verdict,
                 "",
-                self.table.T.map("{:.3g}".format).to_string(),
+                self._caption(),
+                "",
+                self.table.T.map("{:.3g}".format).replace("nan", "-").to_string(),
             ]
         )
 
+    def _repr_html_(self) -> str:
+        return html_table(self.table.T, self._caption(), self.verdict.splitlines())
+
+    def _caption(self) -> str:
+        return (
+            f"{self.score_name} of probes on frozen features and of models on the raw columns, "
+            f"geometry on test rows, and time; means of {self.runs['split'].nunique()} splits, "
+            "medians of times"
+        )
+
     def plot(self, ax=None) -> "ObjectiveComparison":
-        """Draw scores, geometry and time, each with the values of all splits.
+        """Draw differences from the best baseline, scores and time.
 
         Parameters
         ----------
@@ -115,7 +197,9 @@ class ObjectiveComparison:
         "y": ["array-like"],
         "estimators": [dict, None],
         "params": [dict, None],
-        **CONSTRAINTS,
+        "semi_supervised": ["array-like"],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        **PROBE_CONSTRAINTS,
     },
     prefer_skip_nested_validation=False,
 )
@@ -123,19 +207,26 @@ def compare_objectives(
     X,
     y,
     *,
+    X_unlabeled=None,
     estimators=None,
     params=None,
+    semi_supervised=(),
+    probe="linear",
     cv=3,
+    n_repeats=2,
     groups=None,
     scoring=None,
     n_jobs=None,
     random_state=None,
+    verbose=False,
 ):
-    """Compare what the objectives learn from a table: scores, geometry and time.
+    """Compare what the objectives learn from a table: scores, a verdict, geometry and time.
 
-    In each split every transformer is fitted on the training rows without their labels. A linear
-    model and nearest neighbors are then fitted on the embedded training rows with their labels
-    and scored on the test rows; the geometry is that of the test rows.
+    In each split every transformer is fitted on the unlabeled and the training rows, without
+    labels. A probe and nearest neighbors are then fitted on the labeled training rows, embedded,
+    and scored on the test rows; the geometry is that of the test rows. The same probe on the raw
+    features, a random forest and gradient boosting on the raw columns are the baselines. Boosting
+    is left out for sparse tables.
 
     Parameters
     ----------
@@ -144,16 +235,37 @@ def compare_objectives(
 
     y : array-like of shape (n_samples,)
         Target. Floats with more than two distinct values are quantities, all else is classes.
+        NaN, None and ``pd.NA`` mark rows without a label, and so does -1 among classes: the
+        transformers learn from these rows, and nothing is probed or scored on them.
 
-    estimators : dict of str to transformer or None, default=None
+    X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
+default=None
+        More rows without labels to pretrain on, with the same columns. Rows that equal a test row
+        are left out of that split.
+
+    estimators : dict of str to estimator or None, default=None
         What to compare, by name. None takes the three objectives of this library and a plain
-        autoencoder, which is a denoising one without noise. The raw features are always added.
+        autoencoder, which is a denoising one without noise. Classifiers and regressors predict by
+        themselves, from the raw columns. The baselines are always added, under the names "raw
+        features", "random forest" and "gradient boosting".
 
     params : dict or None, default=None
         Parameters of the four default estimators, such as ``{"max_iter": 10}``.
 
+    semi_supervised : array-like of str, default=()
+        Names of classifiers and regressors that are fitted on all rows that transformers are
+        pretrained on. The target of a row without a label is -1 (classes) or NaN (quantities), as
+        for :class:`~sklearn_ssl.FineTunedClassifier`.
+
+    probe : {"linear", "knn"} or estimator, default="linear"
+        As in :func:`probe_score`.
+
     cv : int, cross-validation generator or iterable, default=3
-        Splits. An int is a number of folds, stratified for classes, without shuffling.
+        Splits. An int is a number of shuffled folds, stratified for classes.
+
+    n_repeats : int, default=2
+        How often the folds are drawn, if ``cv`` is an int. More repeats make intervals narrower
+        and take as many times longer.
 
     groups : array-like of shape (n_samples,), default=None
         Groups for a ``cv`` that keeps them together.
@@ -162,11 +274,15 @@ def compare_objectives(
         A scorer as in scikit-learn. None is the probe's own: accuracy, or R² for quantities.
 
     n_jobs : int or None, default=None
-        Pairs of a split and an estimator to run at the same time. But for rounding, nothing but
+        Pairs of a split and an estimator to run at the same time. Apart from rounding, nothing but
         the times depends on it.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the random states that estimators leave at None and of the disturbed copies.
+        Source of the folds, of the random states that estimators leave at None, and of the
+        disturbed copies.
+
+    verbose : bool, default=False
+        Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
 
     Returns
     -------
@@ -176,7 +292,8 @@ def compare_objectives(
     Raises
     ------
     ValueError
-        Where both ``estimators`` and ``params`` are given.
+        If both ``estimators`` and ``params`` are given, an estimator has the name of a baseline,
+        or a mark in ``y`` could also be a label.
 
     See Also
     --------
@@ -195,7 +312,7 @@ def compare_objectives(
     ...     "passthrough": False,
     ... }
     >>> comparison = compare_objectives(X[::2], y[::2], params=small, cv=2, random_state=0)
-    >>> comparison.table["width"]
+    >>> comparison.table["width"].head(5)
     estimator
     DenoisingAutoencoder      3
     ContrastiveEmbedder       3
@@ -203,18 +320,51 @@ def compare_objectives(
     plain autoencoder         3
     raw features              4
     Name: width, dtype: int64
+    >>> comparison.differences()["verdict"].unique().tolist()
+    ['cannot be decided with this many labels']
     """
-    X, target = check_table_and_target(X, y)
-    named = {**_resolve_estimators(estimators, params), RAW: raw_features(X)}
-    splits = make_splits(X, target, cv, groups)
-    seeds = draw_seeds(check_random_state(random_state), len(splits))
-    rows = Parallel(n_jobs=n_jobs)(
-        delayed(_measure)(name, estimator, X, target, number, split, scoring, seed)
+    named = _resolve_estimators(estimators, params)
+    check_judged(named, semi_supervised)
+    check_names_are_free(named, BASELINES, ", as the baselines are always added")
+    table = read_table(X, y, X_unlabeled)
+    has_classes = table.target.has_classes
+    resolved = resolve_probe(probe, has_classes)
+    entrants = [
+        *(Entrant(each, False) for each in judge(named, resolved, semi_supervised)),
+        Entrant(judge_raw(table.X, resolved), True),
+        *(
+            Entrant(Judged(name, model, resolved, predicts=True), True)
+            for name, model in models_on_raw_columns(table.X, has_classes).items()
+        ),
+    ]
+    rng = check_random_state(random_state)
+    (cv_seed,) = draw_seeds(rng, 1)
+    folds = N_FOLDS if cv is None else cv
+    splits = make_splits(table, repeat_splits(folds, n_repeats, has_classes, cv_seed), groups)
+    seeds = draw_seeds(rng, len(splits))
+    tasks = [
+        (entrant, number, split, seed)
         for number, (split, seed) in enumerate(zip(splits, seeds, strict=True))
-        for name, estimator in named.items()
+        for entrant in entrants
+    ]
+    rows = run_tasks(
+        (
+            delayed(_measure)(entrant, table, number, split, scoring, seed)
+            for entrant, number, split, seed in tasks
+        ),
+        [f"{task[0].judged.name}, split {task[1] + 1} of {len(splits)}" for task in tasks],
+        title="compare_objectives: pretrain and probe",
+        verbose=verbose,
+        n_jobs=n_jobs,
     )
-    score_name = name_of_score(scoring, target.has_classes)
-    return ObjectiveComparison(pd.DataFrame(rows), score_name=score_name)
+    return ObjectiveComparison(pd.DataFrame(rows), score_name=name_of_score(scoring, has_classes))
+
+
+class Entrant(NamedTuple):
+    """An estimator, and whether it is a baseline."""
+
+    judged: Judged
+    is_baseline: bool
 
 
 def _resolve_estimators(estimators: Any, params: Any) -> dict[str, Any]:
@@ -225,10 +375,7 @@ def _resolve_estimators(estimators: Any, params: Any) -> dict[str, Any]:
             "params are those of the default estimators; set them on the ones in estimators "
             "instead."
         )
-    named = check_estimators(estimators)
-    for name, estimator in named.items():
-        check_transformer(name, estimator)
-    return named
+    return check_estimators(estimators)
 
 
 def default_objectives(**params: Any) -> dict[str, Any]:
@@ -245,45 +392,75 @@ def default_objectives(**params: Any) -> dict[str, Any]:
 
 
 def _measure(
-    name: str,
-    estimator: Any,
-    X: Any,
-    target: Target,
-    number: int,
-    split: Split,
-    scoring: Any,
-    seed: int,
+    entrant: Entrant, table: LabeledTable, number: int, split: Split, scoring: Any, seed: int
 ) -> dict[str, Any]:
     """Everything about one estimator on one split."""
-    began = perf_counter()
-    frozen = pretrain(estimator, X, split.train, seed)
-    fitted = perf_counter()
-    test = embed(frozen, X, split.test)
-    embedded = perf_counter()
-    train = embed(frozen, X, split.train)
-    y_train, y_test = (target.values[rows] for rows in split)
-    scores = {
-        probe: fit_and_score(
-            resolve_probe(probe, target.has_classes).with_units(),
-            seed,
-            train,
-            y_train,
-            test,
-            y_test,
-            scoring,
-        )
-        for probe in ("linear", "knn")
+    judged = entrant.judged
+    measure = _measure_model if judged.predicts else _measure_features
+    return {
+        "estimator": judged.name,
+        "split": number,
+        "is_baseline": entrant.is_baseline,
+        "test_ratio": split.test_ratio,
+        "n_labels": len(split.train) + len(split.test),
+        **measure(judged, table, split, scoring, seed),
     }
+
+
+def _measure_model(
+    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
+) -> dict[str, Any]:
+    """Scores and time of an estimator that predicts by itself."""
+    reader = make_reader(judged, table, split, seed)
+    began = perf_counter()
+    fitted = fit_reader(reader, table, split, split.train, seed)
+    seconds = perf_counter() - began
+    return {
+        **_scores(fitted, reader.see(split.test), table, split, scoring),
+        "knn": np.nan,
+        "width": np.shape(table.X)[1],
+        **dict.fromkeys(GEOMETRY, np.nan),
+        "fit_seconds": seconds,
+        "transform_seconds": np.nan,
+    }
+
+
+def _measure_features(
+    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
+) -> dict[str, Any]:
+    """Scores of probes on the features of a transformer, their geometry, and its times."""
+    began = perf_counter()
+    frozen = pretrain(judged.estimator, table.X, split.pretrain, seed)
+    fitted = perf_counter()
+    test = embed(frozen, table.X, split.test)
+    embedded = perf_counter()
+    train = embed(frozen, table.X, split.train)
+    scale = judged.probe.scaling_by(embed(frozen, table.X, split.pretrain))
+    linear = _fit(judged.probe.model, scale(train), table, split, seed)
+    knn = _fit(resolve_probe("knn", table.target.has_classes).model, train, table, split, seed)
     # The seed of the split is that of all its estimators: they see the same disturbed copies.
     report = RepresentationReport.from_estimator(
-        {name: frozen}, safe_indexing(X, split.test), random_state=int(seed)
+        {judged.name: frozen}, safe_indexing(table.X, split.test), random_state=int(seed)
     )
     return {
-        "estimator": name,
-        "split": number,
-        **scores,
+        **_scores(linear, scale(test), table, split, scoring),
+        "knn": score_of(knn, test, table.target.of(split.test), scoring),
         "width": np.shape(test)[1],
-        **report.measures.loc[name, list(GEOMETRY)].to_dict(),
+        **report.measures.loc[judged.name, list(GEOMETRY)].to_dict(),
         "fit_seconds": fitted - began,
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
+    }
+
+
+def _fit(model: Any, train: Any, table: LabeledTable, split: Split, seed: int) -> Any:
+    return seeded_clone(model, seed).fit(train, table.target.of(split.train))
+
+
+def _scores(
+    fitted: Any, test: Any, table: LabeledTable, split: Split, scoring: Any
+) -> dict[str, float]:
+    y_test = table.target.of(split.test)
+    return {
+        "score": score_of(fitted, test, y_test, scoring),
+        **measure_predictions(fitted, test, y_test, table.target.has_classes),
     }

@@ -3,54 +3,113 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from sklearn_ssl.evaluation._style import named_styles, tidy
+from sklearn_ssl.evaluation._intervals import CONFIDENCE
+from sklearn_ssl.evaluation._raw import RAW
+from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+from sklearn_ssl.evaluation._verdict import best_baseline
 
 
 def draw_comparison(comparison: Any, ax: Any) -> np.ndarray:
-    """Draw one panel per measure, one line per estimator, and return the axes."""
+    """Draw differences and one panel per measure, one line per estimator; return the axes."""
     import matplotlib.pyplot as plt
 
-    panels = _panels(comparison.score_name)
-    runs = comparison.runs
-    names = list(dict.fromkeys(runs["estimator"]))
+    panels = _panels(comparison)
+    names = list(dict.fromkeys(comparison.runs["estimator"]))
     if ax is None:
-        size = (11, 1.8 + 0.6 * len(names))
+        size = (12, 2.2 + 0.62 * len(names))
         figure, ax = plt.subplots(2, 3, figsize=size, layout="constrained", sharey=True)
-        figure.suptitle(
-            f"Objectives compared (large: mean of {runs['split'].nunique()} splits, of times the "
-            "median; small: each split)"
-        )
+        figure.suptitle(_title(comparison.runs))
     axes = np.asarray(ax, dtype=object).ravel()
-    if len(axes) != len(panels):
-        raise ValueError(f"ax must hold {len(panels)} axes, one for each panel; got {len(axes)}.")
-    for each, (measure, (title, xlabel)) in zip(axes, panels.items(), strict=True):
-        _draw_measure(each, runs, comparison.table[measure], measure)
+    if len(axes) != 1 + len(panels):
+        raise ValueError(
+            f"ax must hold {1 + len(panels)} axes, one for each panel; got {len(axes)}."
+        )
+    looks = _looks(comparison.runs)
+    _draw_differences(axes[0], comparison, looks)
+    for each, (measure, (title, xlabel)) in zip(axes[1:], panels.items(), strict=True):
+        _draw_measure(each, comparison.runs, comparison.table[measure], measure, looks)
         each.set(title=title, xlabel=xlabel)
-    for each in axes[-2:]:
-        each.set_xlim(left=0)
+    for each in axes:
+        _name_rows(each, names)
     return axes
 
 
-def _panels(score_name: str) -> dict[str, tuple[str, str]]:
+def _title(runs: pd.DataFrame) -> str:
+    return (
+        f"Learned features and the baselines (gray): large symbols are means of "
+        f"{runs['split'].nunique()} splits, of times the median; small ones are the splits"
+    )
+
+
+def _panels(comparison: Any) -> dict[str, tuple[str, str]]:
     """Title and axis by measure."""
-    return {
-        "linear": ("Linear probe", f"{score_name} on test rows"),
-        "knn": ("5 nearest neighbors", f"{score_name} on test rows"),
+    score = f"{comparison.score_name} on test rows (right: better)"
+    has_classes = "log_loss" in comparison.runs
+    predictions = {
+        "roc_auc": ("ROC AUC", "Area on test rows (right: better)"),
+        "log_loss": ("Log loss", "Nats on test rows (left: better)"),
+    }
+    numbers = {
+        "mean_absolute_error": ("Mean absolute error", "On test rows (left: better)"),
         "effective_rank": ("Effective rank", "Directions in use"),
-        "uniformity": ("Uniformity", "Nats (left: more even)"),
-        "alignment": ("Alignment with disturbed copies", "Squared distance (left: closer)"),
-        "fit_seconds": ("Time to pretrain", "Seconds"),
+    }
+    return {
+        "score": ("Score of the probe or the model", score),
+        **(predictions if has_classes else numbers),
+        "knn": ("5 nearest neighbors", score),
+        "fit_seconds": ("Time to pretrain or fit", "Seconds (left: better)"),
     }
 
 
-def _draw_measure(ax: Any, runs: Any, typical: Any, measure: str) -> None:
-    names = list(typical.index)
-    for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
+def _looks(runs: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Baselines are gray, with a marker of their own."""
+    names = list(dict.fromkeys(runs["estimator"]))
+    looks = named_styles(names)
+    baselines = runs.loc[runs["is_baseline"], "estimator"].unique()
+    return {name: (GREY, looks[name][1]) if name in baselines else looks[name] for name in names}
+
+
+def _draw_differences(ax: Any, comparison: Any, looks: dict[str, tuple[str, str]]) -> None:
+    """Interval of each difference from the best baseline, and the line at which there is none."""
+    differences = comparison.differences()
+    names = list(looks)
+    baseline = best_baseline(comparison.runs, "score")
+    ax.axvline(0, color=GREY, linewidth=1)
+    ax.plot([0], [names.index(baseline)], marker=looks[baseline][1], color=GREY, markersize=9)
+    for name, row in differences.iterrows():
+        color, marker = looks[name]
+        place = names.index(name)
+        ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.5, alpha=0.6)
+        ax.plot([row["difference"]], [place], marker=marker, color=color, markersize=9)
+    kind = "" if baseline == RAW else "the "
+    ax.set(
+        title=f"Difference from {kind}{baseline}",
+        xlabel=(
+            f"{comparison.score_name}, {CONFIDENCE * 100:.0f} % interval (right: better);\n"
+            "undecided if it holds 0"
+        ),
+    )
+
+
+def _draw_measure(
+    ax: Any,
+    runs: pd.DataFrame,
+    typical: pd.Series,
+    measure: str,
+    looks: dict[str, tuple[str, str]],
+) -> None:
+    for place, (name, (color, marker)) in enumerate(looks.items()):
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)
         ax.plot([typical[name]], [place], marker=marker, color=color, markersize=9)
+    if measure == "fit_seconds":
+        ax.set_xlim(left=0)
+
+
+def _name_rows(ax: Any, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)

@@ -11,11 +11,12 @@ from sklearn.metrics import mutual_info_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from sklearn_ssl._compat import HasMethods, Interval, validate_params
 from sklearn_ssl.evaluation._estimators import draw_seeds, seeded_clone
-from sklearn_ssl.evaluation._splits import Target, check_target
+from sklearn_ssl.evaluation._progress import run_tasks
+from sklearn_ssl.evaluation._targets import Target, read_target
 
 
 @validate_params(
@@ -26,15 +27,16 @@ from sklearn_ssl.evaluation._splits import Target, check_target
         "test_size": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,
 )
-def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=None):
+def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=None, verbose=False):
     """Disentanglement, completeness and informativeness of a representation.
 
     A model learns each factor from all features. How much it relies on each feature makes a matrix
-    of importances, scaled to a sum of one per factor. Features are disentangled where their rows
-    of it point at one factor, and complete where columns point at one feature.
+    of importances, scaled to a sum of one per factor. Features are disentangled if their rows
+    of it point at one factor, and complete if columns point at one feature.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
 
     factors : {array-like, DataFrame} of shape (n_samples, n_factors)
         Known factors, at least two. Floats with more than two distinct values are quantities, all
-        else is classes.
+        else is classes. Rows in which a factor is missing are left out for this factor.
 
     model : estimator, default=None
         With ``feature_importances_`` or ``coef_`` once it is fitted. It gets standardized
@@ -57,6 +59,9 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
 
     random_state : int, RandomState instance or None, default=None
         Source of the split and of the random states that ``model`` leaves at None.
+
+    verbose : bool, default=False
+        Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     Raises
     ------
     ValueError
-        Where there are fewer than two factors.
+        If there are fewer than two factors.
 
     See Also
     --------
@@ -98,9 +103,15 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     split_seed, *seeds = draw_seeds(check_random_state(random_state), 1 + len(targets))
     split = train_test_split(np.arange(len(Z)), test_size=test_size, random_state=split_seed)
     scaled = StandardScaler().fit(Z[split[0]]).transform(Z)
-    learnt = Parallel(n_jobs=n_jobs)(
-        delayed(_learn_factor)(scaled, target, split, model, seed)
-        for target, seed in zip(targets, seeds, strict=True)
+    learnt = run_tasks(
+        (
+            delayed(_learn_factor)(scaled, target, split, model, seed)
+            for target, seed in zip(targets, seeds, strict=True)
+        ),
+        [f"factor {name}" for name in names],
+        title="dci: learn the factors",
+        verbose=verbose,
+        n_jobs=n_jobs,
     )
     importances = np.column_stack([importance for importance, _ in learnt])
     scores = pd.Series([score for _, score in learnt], index=names)
@@ -125,7 +136,7 @@ def completeness_of(importances: np.ndarray) -> float:
 
 
 def _concentration(importances: np.ndarray) -> np.ndarray:
-    """1 where a row has one entry that is not zero, 0 where all are equal or zero."""
+    """1 for a row with one entry that is not zero, 0 if all are equal or zero."""
     total = importances.sum(axis=1, keepdims=True)
     n_columns = importances.shape[1]
     if n_columns == 1:
@@ -148,11 +159,11 @@ def _learn_factor(
         forest = RandomForestClassifier if target.has_classes else RandomForestRegressor
         # Trees that have to do without the best feature would spread importance over others.
         model = forest(min_samples_leaf=3, max_features=1.0)
-    train, test = split
-    fitted = seeded_clone(model, seed).fit(Z[train], target.values[train])
+    train, test = (rows[target.is_labeled[rows]] for rows in split)
+    fitted = seeded_clone(model, seed).fit(Z[train], target.of(train))
     importance = _importance(fitted)
     total = importance.sum()
-    score = float(fitted.score(Z[test], target.values[test]))
+    score = float(fitted.score(Z[test], target.of(test)))
     return importance / total if total > 0 else importance, score
 
 
@@ -201,7 +212,7 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
     Raises
     ------
     ValueError
-        Where there are fewer than two factors.
+        If there are fewer than two factors.
 
     See Also
     --------
@@ -224,7 +235,13 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
     Z, names, targets = _check_factors(Z, factors)
     codes = [_bin(feature, n_bins) for feature in Z.T]
     values = [_codes(target, n_bins) for target in targets]
-    information = np.array([[mutual_info_score(z, v) for v in values] for z in codes])
+    known = [target.is_labeled for target in targets]
+    information = np.array(
+        [
+            [mutual_info_score(z[rows], v) for rows, v in zip(known, values, strict=True)]
+            for z in codes
+        ]
+    )
     # A factor's information about itself is its entropy.
     entropy = np.array([mutual_info_score(v, v) for v in values])
     best = np.sort(np.vstack([np.zeros(len(values)), information]), axis=0)
@@ -237,10 +254,11 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
 
 
 def _codes(target: Target, n_bins: int) -> np.ndarray:
-    distinct, codes = np.unique(target.values, return_inverse=True)
+    """Codes or bins of the labeled rows."""
+    codes, distinct = pd.factorize(target.known)
     if target.has_classes or len(distinct) <= n_bins:
         return codes
-    return _bin(target.values, n_bins)
+    return _bin(target.known, n_bins)
 
 
 def _bin(values: np.ndarray, n_bins: int) -> np.ndarray:
@@ -254,4 +272,9 @@ def _check_factors(Z: Any, factors: Any) -> tuple[np.ndarray, list[Any], list[Ta
     frame = pd.DataFrame(factors)
     if frame.shape[1] < 2:
         raise ValueError(f"factors must have at least two columns; got {frame.shape[1]}.")
-    return Z, list(frame.columns), [check_target(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    targets = [
+        # A value of -1 is as good as any other among known factors.
+        read_target(frame.iloc[:, j], name=f"Factor {name!r}", minus_one_marks=False)
+        for j, name in enumerate(frame.columns)
+    ]
+    return Z, list(frame.columns), targets

@@ -17,9 +17,12 @@ from sklearn_ssl._compat import (
     safe_indexing,
     validate_params,
 )
-from sklearn_ssl.evaluation._estimators import dense, draw_seeds
-from sklearn_ssl.evaluation._splits import check_target, draw_rows
-from sklearn_ssl.evaluation._style import COLOURS, make_axes, styles, tidy
+from sklearn_ssl.evaluation._estimators import draw_seeds
+from sklearn_ssl.evaluation._progress import show
+from sklearn_ssl.evaluation._raw import dense
+from sklearn_ssl.evaluation._splits import draw_rows
+from sklearn_ssl.evaluation._style import COLOURS, GREY, make_axes, styles, tidy
+from sklearn_ssl.evaluation._targets import read_target
 
 OPTIONS: dict[str, list[Any]] = {
     "y": ["array-like", None],
@@ -27,6 +30,7 @@ OPTIONS: dict[str, list[Any]] = {
     "max_samples": [Interval(Integral, 2, None, closed="left"), None],
     "name": [str, None],
     "random_state": ["random_state"],
+    "verbose": ["verbose"],
 }
 
 
@@ -45,10 +49,11 @@ class EmbeddingDisplay:
     Parameters
     ----------
     points : ndarray of shape (n_samples, 2)
-        Where the rows are.
+        Coordinates of the rows.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Classes or quantities to color the points by.
+        Classes or quantities to color the points by. Rows without a label are gray: NaN, None and
+        ``pd.NA`` mark them, and so does -1 among classes.
 
     axis_names : tuple of two str, default=("First dimension", "Second dimension")
         What the axes are.
@@ -102,6 +107,7 @@ class EmbeddingDisplay:
         max_samples=2000,
         name=None,
         random_state=None,
+        verbose=False,
         ax=None,
     ) -> "EmbeddingDisplay":
         """Embed rows with a fitted transformer and plot them.
@@ -115,7 +121,7 @@ class EmbeddingDisplay:
             Rows.
 
         y : array-like of shape (n_samples,) or None, default=None
-            Classes or quantities to color the points by.
+            Classes or quantities to color the points by. Rows without a label are gray.
 
         method : {"pca", "umap"}, default="pca"
             Projection to two dimensions. "umap" needs the package umap-learn.
@@ -129,6 +135,9 @@ class EmbeddingDisplay:
         random_state : int, RandomState instance or None, default=None
             Source of the rows drawn and of the projection.
 
+        verbose : bool, default=False
+            Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
+
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
 
@@ -140,19 +149,26 @@ class EmbeddingDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where the estimator is not fitted.
+            If the estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
         rng = check_random_state(random_state)
         X, y = _draw_rows(X, y, max_samples, rng)
+        (embedding,) = show(
+            (estimator.transform(rows) for rows in [X]),
+            [f"{num_samples(X):,} rows"],
+            title="EmbeddingDisplay: embed",
+            verbose=verbose,
+        )
         return cls.from_predictions(
-            estimator.transform(X),
+            embedding,
             y,
             method=method,
             max_samples=None,
             name=type(estimator).__name__ if name is None else name,
             random_state=rng,
+            verbose=verbose,
             ax=ax,
         )
 
@@ -170,6 +186,7 @@ class EmbeddingDisplay:
         max_samples=2000,
         name=None,
         random_state=None,
+        verbose=False,
         ax=None,
     ) -> "EmbeddingDisplay":
         """Plot an embedding that is there already.
@@ -180,7 +197,7 @@ class EmbeddingDisplay:
             With at least two features. Two are plotted as they are.
 
         y : array-like of shape (n_samples,) or None, default=None
-            Classes or quantities to color the points by.
+            Classes or quantities to color the points by. Rows without a label are gray.
 
         method : {"pca", "umap"}, default="pca"
             Projection to two dimensions. "umap" needs the package umap-learn.
@@ -194,6 +211,9 @@ class EmbeddingDisplay:
         random_state : int, RandomState instance or None, default=None
             Source of the rows drawn and of the projection.
 
+        verbose : bool, default=False
+            Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
+
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
 
@@ -205,12 +225,18 @@ class EmbeddingDisplay:
         Raises
         ------
         ImportError
-            Where ``method="umap"`` and umap-learn is not installed.
+            If ``method="umap"`` and umap-learn is not installed.
         """
         rng = check_random_state(random_state)
         embedding, y = _draw_rows(embedding, y, max_samples, rng)
         Z = check_array(dense(embedding), dtype=np.float64, ensure_min_features=2)
-        plane = _project(Z, method, int(draw_seeds(rng, 1)[0]))
+        seed = int(draw_seeds(rng, 1)[0])
+        (plane,) = show(
+            (_project(rows, method, seed) for rows in [Z]),
+            [f"{len(Z):,} rows"],
+            title=f"EmbeddingDisplay: project by {method}",
+            verbose=verbose,
+        )
         return cls(plane.points, y=y, axis_names=plane.axis_names, name=name).plot(ax=ax)
 
     def plot(self, ax=None) -> "EmbeddingDisplay":
@@ -241,14 +267,21 @@ class EmbeddingDisplay:
         return self
 
     def _draw_with_target(self) -> None:
-        target = check_target(self.y)
+        target = read_target(self.y)
+        labeled = self.points[target.is_labeled]
+        unlabeled = self.points[~target.is_labeled]
+        if len(unlabeled):
+            # Drawn first, as there are many of them.
+            self.ax_.scatter(
+                *unlabeled.T, s=8, color=GREY, alpha=0.35, linewidths=0, label="no label"
+            )
         if not target.has_classes:
-            image = self.ax_.scatter(*self.points.T, s=12, c=target.values, cmap="cividis")
+            image = self.ax_.scatter(*labeled.T, s=12, c=target.known, cmap="cividis")
             self.figure_.colorbar(image, ax=self.ax_, label="Target")
             return
-        classes = np.unique(target.values)
+        classes = np.unique(target.known)
         for value, (color, marker) in zip(classes, styles(len(classes)), strict=True):
-            chosen = self.points[target.values == value]
+            chosen = labeled[target.known == value]
             self.ax_.scatter(
                 *chosen.T,
                 s=16,
@@ -284,7 +317,7 @@ def _project(Z: np.ndarray, method: str, seed: int) -> Plane:
     if method == "umap":
         points = _import_umap()(random_state=seed, n_jobs=1).fit_transform(Z)
         return Plane(points, ("UMAP, first dimension", "UMAP, second dimension"))
-    pca = PCA(n_components=2, random_state=seed).fit(Z)
+    pca = PCA(n_components=2, random_state=seed).set_output(transform="default").fit(Z)
     names = (
         f"{which} principal component ({share:.0%} of the variance)".replace("%", " %")
         for which, share in zip(("First", "Second"), pca.explained_variance_ratio_, strict=True)

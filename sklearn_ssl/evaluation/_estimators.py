@@ -1,21 +1,15 @@
 """Estimators to be judged: their names, their seeds, and the one door through which they learn."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from pandas.api.types import is_numeric_dtype
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.utils import check_array
 
 from sklearn_ssl._compat import safe_indexing
 
 LARGEST_SEED = 2**31 - 2
-RAW = "raw features"
 
 
 def check_estimators(estimators: Any) -> dict[str, Any]:
@@ -43,6 +37,30 @@ def check_transformer(name: str, estimator: Any) -> None:
         )
 
 
+def check_judged(named: dict[str, Any], semi_supervised: Collection[str]) -> None:
+    """Check that each estimator embeds or predicts, and which ones are semi-supervised."""
+    supervised = [name for name, estimator in named.items() if is_supervised(estimator)]
+    for name, estimator in named.items():
+        if name not in supervised:
+            check_transformer(name, estimator)
+    for name in semi_supervised:
+        if name not in supervised:
+            raise ValueError(
+                "semi_supervised must name classifiers or regressors among the estimators, which "
+                f"are {supervised}; got {name!r}."
+            )
+
+
+def check_names_are_free(named: Mapping[str, Any], taken: Collection[str], remedy: str) -> None:
+    """Refuse an estimator under the name of a baseline, which would replace one of the two."""
+    for name in named:
+        if name in taken:
+            raise ValueError(
+                f"estimators has an estimator named {name!r}, which is the name of a baseline. "
+                f"Give it another name{remedy}."
+            )
+
+
 def is_supervised(estimator: Any) -> bool:
     """Whether an estimator predicts by itself, so that it needs labels and no probe."""
     return bool(is_classifier(estimator) or is_regressor(estimator))
@@ -62,7 +80,7 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
         for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0])
         if name.rpartition("__")[2] == "random_state" and value is None
     }
-    # A FrozenEstimator has nothing to set, and returns nothing where it is asked to.
+    # A FrozenEstimator has nothing to set, and returns nothing if it is asked to.
     return copy.set_params(**unset) if unset else copy
 
 
@@ -78,44 +96,11 @@ def pretrain(transformer: Any, X: Any, rows: Any, seed: int) -> Any:
 
 def embed(pretrained: Any, X: Any, rows: Any) -> Any:
     """Embed some rows of a table with a fitted transformer."""
-    return pretrained.transform(safe_indexing(X, rows))
+    return as_matrix(pretrained.transform(safe_indexing(X, rows)))
 
 
-def dense(X: Any) -> Any:
-    """Write a sparse matrix out; all else is handed on."""
-    return X.toarray() if hasattr(X, "toarray") else X
-
-
-def raw_features(X: Any) -> Any:
-    """Make a transformer that hands a table on as it is, in numbers.
-
-    Numbers are standardized and categories one-hot encoded; missing numbers become the mean, with
-    a column that says so.
-    """
-    numbers = make_pipeline(
-        FunctionTransformer(as_floats),
-        SimpleImputer(add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
-    )
-    if hasattr(X, "tocsr"):
-        # Centring would fill in the zeros.
-        return StandardScaler(with_mean=False)
-    if not hasattr(X, "columns"):
-        return numbers
-    is_number = np.array([_is_number(dtype) for dtype in X.dtypes], dtype=bool)
-    categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return make_column_transformer(
-        (numbers, np.flatnonzero(is_number)), (categories, np.flatnonzero(~is_number))
-    )
-
-
-def as_floats(X: Any) -> np.ndarray:
-    """Numbers, counts and flags of any frame as floats, the missing ones as NaN."""
-    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
-
-
-def _is_number(dtype: Any) -> bool:
-    """Whether a column of pandas or polars holds numbers or flags."""
-    if hasattr(dtype, "is_numeric"):
-        return dtype.is_numeric() or str(dtype) == "Boolean"
-    return is_numeric_dtype(dtype)
+def as_matrix(Z: Any) -> Any:
+    """Features as an array or a sparse matrix, whatever container a transformer returns."""
+    if issparse(Z):
+        return Z.tocsr()
+    return Z.to_numpy() if hasattr(Z, "to_numpy") else np.asarray(Z)

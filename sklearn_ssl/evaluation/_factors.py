@@ -86,7 +86,7 @@ def make_factors_table(
         turn), some of which cannot be undone from one column alone.
 
     noise : float, default=0.1
-        Standard deviation of the noise on each column, where the signal has about 1.
+        Standard deviation of the noise on each column; that of the signal is about 1.
 
     random_state : int, RandomState instance or None, default=None
         Source of factors, mixes and noise.
@@ -103,7 +103,7 @@ def make_factors_table(
     Raises
     ------
     ValueError
-        Where more columns are to be categorical than belong to factors.
+        If more columns are to be categorical than belong to factors.
 
     Examples
     --------

@@ -42,7 +42,7 @@ def alignment(Z1, Z2, *, exponent=2.0):
     Raises
     ------
     ValueError
-        Where the shapes differ.
+        If the shapes differ.
 
     See Also
     --------
@@ -138,7 +138,7 @@ def effective_rank(Z, *, center=False):
     Returns
     -------
     rank : float
-        In [1, min(n_samples, n_features)], or 0 where ``Z`` is all zeros.
+        In [1, min(n_samples, n_features)], or 0 if ``Z`` is all zeros.
 
     References
     ----------
@@ -161,7 +161,7 @@ def effective_rank(Z, *, center=False):
 def linear_cka(Z1, Z2):
     """Similarity of two embeddings of the same rows, whatever their axes (linear CKA).
 
-    It does not change where an embedding is shifted, rotated or scaled as a whole.
+    It does not change if an embedding is shifted, rotated or scaled as a whole.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def linear_cka(Z1, Z2):
     Returns
     -------
     similarity : float
-        In [0, 1]. 0 where one of the embeddings does not vary. It is biased upwards where rows
+        In [0, 1]. 0 if one of the embeddings does not vary. It is biased upwards if rows
         are not many times as many as features.
 
     References
@@ -191,8 +191,16 @@ def linear_cka(Z1, Z2):
     1.0
     """
     Z1, Z2 = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
-    scale = np.linalg.norm(Z1.T @ Z1) * np.linalg.norm(Z2.T @ Z2)
-    return float(np.linalg.norm(Z1.T @ Z2) ** 2 / scale) if scale > 0 else 0.0
+    scale = _product_norm(Z1, Z1) * _product_norm(Z2, Z2)
+    return _product_norm(Z1, Z2) ** 2 / scale if scale > 0 else 0.0
+
+
+def _product_norm(Z1: np.ndarray, Z2: np.ndarray) -> float:
+    """Frobenius norm of ``Z1.T @ Z2``."""
+    if max(Z1.shape[1], Z2.shape[1]) <= len(Z1):
+        return float(np.linalg.norm(Z1.T @ Z2))
+    # Products of rows say the same and are smaller if features are more than rows.
+    return float(np.sqrt(max(np.sum((Z1 @ Z1.T) * (Z2 @ Z2.T)), 0.0)))
 
 
 @validate_params(
@@ -226,7 +234,7 @@ def neighborhood_preservation(X, Z, *, n_neighbors=10):
     Raises
     ------
     ValueError
-        Where there are not more rows than neighbors.
+        If there are not more rows than neighbors.
 
     See Also
     --------
@@ -249,10 +257,20 @@ def neighborhood_preservation(X, Z, *, n_neighbors=10):
         raise ValueError(
             f"n_neighbors must be less than the number of rows, {len(X)}; got {n_neighbors}."
         )
-    before, after = (
-        NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors_graph() for rows in (X, Z)
-    )
-    return float(before.multiply(after).sum() / before.sum())
+    return share_kept(nearest_rows(X, n_neighbors), nearest_rows(Z, n_neighbors))
+
+
+def nearest_rows(Z: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Numbers of each row's nearest other rows, the nearest one first."""
+    fitted = NearestNeighbors(n_neighbors=n_neighbors).fit(Z)
+    return fitted.kneighbors(return_distance=False)
+
+
+def share_kept(before: np.ndarray, after: np.ndarray) -> float:
+    """Mean share of each row's neighbors that are still among them."""
+    # A pair of a row and its neighbor is one number, so that one search finds all pairs.
+    offsets = np.arange(len(before))[:, None] * len(before)
+    return float(np.isin(before + offsets, after + offsets).mean())
 
 
 def _check_pair(Z1: Any, Z2: Any) -> tuple[np.ndarray, np.ndarray]:

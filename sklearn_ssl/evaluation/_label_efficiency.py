@@ -1,4 +1,4 @@
-"""Score against the number of labels, and the labels that pretraining saves."""
+"""Score against the number of labels."""
 
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -6,45 +6,50 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
-from sklearn_ssl._compat import HasMethods, Interval, safe_indexing, validate_params
+from sklearn_ssl._compat import HasMethods, Interval, validate_params
 from sklearn_ssl.evaluation._estimators import (
-    RAW,
     check_estimators,
-    check_transformer,
+    check_judged,
+    check_names_are_free,
     draw_seeds,
-    embed,
-    is_supervised,
-    pretrain,
-    raw_features,
 )
-from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, Probe, fit_and_score, resolve_probe
+from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, resolve_probe
+from sklearn_ssl.evaluation._progress import run_tasks
+from sklearn_ssl.evaluation._raw import RAW
+from sklearn_ssl.evaluation._runs import (
+    Judged,
+    fit_reader,
+    judge,
+    judge_raw,
+    make_reader,
+    remember,
+    score_of,
+)
 from sklearn_ssl.evaluation._splits import (
+    LabeledTable,
     Split,
-    Target,
-    check_table_and_target,
-    hide_labels,
     labeled_order,
     make_splits,
+    read_table,
     resolve_train_sizes,
 )
+from sklearn_ssl.evaluation._targets import Target
 
 DEFAULT_TRAIN_SIZES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-COLUMNS = ("estimator", "n_labels", "split", "repeat", "score")
+COLUMNS = ("estimator", "n_labels", "split", "repeat", "score", "test_ratio")
 
 
 class Task(NamedTuple):
     """One estimator on one split."""
 
-    name: str
-    estimator: Any
+    judged: Judged
     number: int
     split: Split
     seed: int
-    # Places in the training set, one array per draw; the first n of it are labeled.
+    # Row numbers of the labeled training rows, one array per draw; the first n show their labels.
     orders: list[np.ndarray]
-    sees_unlabeled: bool
 
 
 @validate_params(
@@ -65,6 +70,7 @@ def label_efficiency_curve(
     X,
     y,
     *,
+    X_unlabeled=None,
     train_sizes=DEFAULT_TRAIN_SIZES,
     n_repeats=5,
     semi_supervised=(),
@@ -75,14 +81,15 @@ def label_efficiency_curve(
     scoring=None,
     n_jobs=None,
     random_state=None,
+    verbose=False,
 ):
     """Score against the number of labeled rows, with pretraining on all training rows.
 
-    In each split a transformer is fitted once on all training rows, without labels. A probe is
-    then fitted on the labeled ones among them, embedded, and scored on the test rows, which
-    nothing has seen before. Draws of labeled rows are the same for all estimators; a larger draw
-    contains the smaller ones, and each holds the classes in the proportions of the training rows,
-    at least once.
+    In each split a transformer is fitted once on the unlabeled and all training rows, without
+    labels. Then some training rows are drawn to show their labels. A probe is fitted on them,
+    embedded, and scored on the test rows, which nothing has seen before. Draws are the same for
+    all estimators; a larger draw contains the smaller ones, and each holds the classes in the
+    proportions of the training rows, at least once.
 
     Parameters
     ----------
@@ -96,18 +103,26 @@ def label_efficiency_curve(
 
     y : array-like of shape (n_samples,)
         Target. Floats with more than two distinct values are quantities, all else is classes.
+        NaN, None and ``pd.NA`` mark rows without a label, and so does -1 among classes: the
+        transformers learn from these rows, and nothing is probed or scored on them.
+
+    X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
+default=None
+        More rows without labels to pretrain on, with the same columns. Rows that equal a test row
+        are left out of that split.
 
     train_sizes : array-like of shape (n_sizes,), default=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-        Numbers of labels (integers), or fractions of the smallest training set (floats). A
+        Numbers of labels (integers), or fractions of the smallest set of labeled training rows
+        (floats). A
         fraction that is less than one row per class is rounded up to that.
 
     n_repeats : int, default=5
         Draws of the labeled rows in each split.
 
     semi_supervised : array-like of str, default=()
-        Names of classifiers and regressors that are fitted on all training rows, where the target
-        of an unlabeled one is -1 (classes) or NaN (quantities), as for
-        :mod:`sklearn.semi_supervised` and :class:`~sklearn_ssl.FineTunedClassifier`.
+        Names of classifiers and regressors that are fitted on all rows that transformers are
+        pretrained on. The target of a row without a label is -1 (classes) or NaN (quantities), as
+        for :mod:`sklearn.semi_supervised` and :class:`~sklearn_ssl.FineTunedClassifier`.
 
     baseline : bool, default=True
         Whether to add "raw features": the table itself, standardized and one-hot encoded, behind
@@ -132,15 +147,20 @@ def label_efficiency_curve(
     random_state : int, RandomState instance or None, default=None
         Source of the draws and of the random states that estimators leave at None.
 
+    verbose : bool, default=False
+        Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
+
     Returns
     -------
-    curve : DataFrame of shape (n_estimators * n_sizes * n_splits * n_repeats, 5)
-        One score per row, with columns "estimator", "n_labels", "split", "repeat" and "score".
+    curve : DataFrame of shape (n_estimators * n_sizes * n_splits * n_repeats, 6)
+        One score per row, with columns "estimator", "n_labels", "split", "repeat", "score" and
+        "test_ratio", the number of test rows divided by that of training rows.
 
     Raises
     ------
     ValueError
-        Where ``train_sizes`` ask for more labels than there are, or fewer than classes.
+        If ``train_sizes`` ask for more labels than there are, or fewer than classes, or a mark in
+        ``y`` could also be a label.
 
     See Also
     --------
@@ -165,163 +185,63 @@ def label_efficiency_curve(
     >>> curve.groupby(["estimator", "n_labels"])["score"].mean().round(2)
     estimator     n_labels
     PCA           6           0.74
-                  60          0.91
-    raw features  6           0.84
-                  60          0.95
+                  60          0.97
+    raw features  6           0.83
+                  60          0.96
     Name: score, dtype: float64
     """
-    X, target = check_table_and_target(X, y)
-    named = _with_baseline(check_estimators(estimators), baseline, X)
-    splits = make_splits(X, target, cv, groups)
-    sizes = resolve_train_sizes(train_sizes, splits, target)
-    _check_semi_supervised(semi_supervised, named)
-    tasks = _make_tasks(
-        named, splits, target, n_repeats, semi_supervised, check_random_state(random_state)
-    )
-    resolved = resolve_probe(probe, target.has_classes)
-    rows = Parallel(n_jobs=n_jobs)(
-        delayed(_run_task)(task, X, target, sizes, resolved, scoring) for task in tasks
+    table = read_table(X, y, X_unlabeled)
+    resolved = resolve_probe(probe, table.target.has_classes)
+    named = check_estimators(estimators)
+    check_judged(named, semi_supervised)
+    judged = judge(named, resolved, semi_supervised)
+    if baseline:
+        check_names_are_free(named, [RAW], ", or set baseline=False")
+        judged.append(judge_raw(table.X, resolved))
+    splits = make_splits(table, cv, groups)
+    sizes = resolve_train_sizes(train_sizes, splits, table.target)
+    tasks = _make_tasks(judged, splits, table.target, n_repeats, check_random_state(random_state))
+    rows = run_tasks(
+        (delayed(_run_task)(task, table, sizes, scoring) for task in tasks),
+        [f"{task.judged.name}, split {task.number + 1} of {len(splits)}" for task in tasks],
+        title="label_efficiency_curve: pretrain and probe",
+        verbose=verbose,
+        n_jobs=n_jobs,
     )
     return pd.DataFrame([row for part in rows for row in part], columns=COLUMNS)
 
 
-def _with_baseline(named: dict[str, Any], baseline: bool, X: Any) -> dict[str, Any]:
-    for name, estimator in named.items():
-        if not is_supervised(estimator):
-            check_transformer(name, estimator)
-    if not baseline:
-        return named
-    if RAW in named:
-        raise ValueError(
-            f"estimators has an estimator named {RAW!r}, which is the name of the baseline. Give "
-            "it another name, or set baseline=False."
-        )
-    return {**named, RAW: raw_features(X)}
-
-
-def _check_semi_supervised(names: Any, named: dict[str, Any]) -> None:
-    supervised = [name for name, estimator in named.items() if is_supervised(estimator)]
-    for name in names:
-        if name not in supervised:
-            raise ValueError(
-                "semi_supervised must name classifiers or regressors among the estimators, which "
-                f"are {supervised}; got {name!r}."
-            )
-
-
 def _make_tasks(
-    named: dict[str, Any],
+    judged: list[Judged],
     splits: list[Split],
     target: Target,
     n_repeats: int,
-    semi_supervised: Any,
     rng: np.random.RandomState,
 ) -> list[Task]:
     """All tasks, with their seeds: those of a split are the same for each estimator."""
     tasks = []
     for number, split in enumerate(splits):
         seed, *order_seeds = draw_seeds(rng, 1 + n_repeats)
+        y_train = target.of(split.train)
         orders = [
-            labeled_order(target.values[split.train], target.has_classes, order_rng)
+            split.train[labeled_order(y_train, target.has_classes, order_rng)]
             for order_rng in map(np.random.RandomState, order_seeds)
         ]
-        tasks += [
-            Task(name, each, number, split, seed, orders, name in semi_supervised)
-            for name, each in named.items()
-        ]
+        tasks += [Task(each, number, split, seed, orders) for each in judged]
     return tasks
 
 
 def _run_task(
-    task: Task, X: Any, target: Target, sizes: np.ndarray, probe: Probe, scoring: Any
+    task: Task, table: LabeledTable, sizes: np.ndarray, scoring: Any
 ) -> list[tuple[Any, ...]]:
-    model, train, test = _model_and_features(task, X, probe)
-    y_train, y_test = (target.values[rows] for rows in task.split)
+    split = task.split
+    reader = remember(make_reader(task.judged, table, split, task.seed), split)
+    test, y_test = reader.see(split.test), table.target.of(split.test)
     rows = []
     for repeat, order in enumerate(task.orders):
         for size in sizes:
-            labeled = order[:size]
-            if task.sees_unlabeled:
-                known = train, hide_labels(y_train, labeled, target.has_classes)
-            else:
-                known = safe_indexing(train, labeled), y_train[labeled]
-            score = fit_and_score(model, task.seed, *known, test, y_test, scoring)
-            rows.append((task.name, int(size), task.number, repeat, score))
+            fitted = fit_reader(reader, table, split, order[:size], task.seed)
+            score = score_of(fitted, test, y_test, scoring)
+            run = (task.judged.name, int(size), task.number, repeat, score, split.test_ratio)
+            rows.append(run)
     return rows
-
-
-def _model_and_features(task: Task, X: Any, probe: Probe) -> tuple[Any, Any, Any]:
-    """What learns from labels, and the training and the test rows as it sees them."""
-    train, test = task.split
-    if is_supervised(task.estimator):
-        return task.estimator, safe_indexing(X, train), safe_indexing(X, test)
-    frozen = pretrain(probe.prepare(task.estimator), X, train, task.seed)
-    return probe.model, embed(frozen, X, train), embed(frozen, X, test)
-
-
-@validate_params(
-    {"curve": [pd.DataFrame], "baseline": [str]},
-    prefer_skip_nested_validation=False,
-)
-def labels_saved(curve, *, baseline=RAW):
-    """Labels that each estimator saves, compared with a baseline at equal mean score.
-
-    The baseline's mean score is interpolated between the measured numbers of labels, on their
-    logarithm, after its dips are evened out: what it reached with fewer labels it keeps.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        As :func:`label_efficiency_curve` returns it.
-
-    baseline : str, default="raw features"
-        Name of the estimator to compare with.
-
-    Returns
-    -------
-    saved : DataFrame
-        One row per other estimator and number of labels, with columns "estimator", "n_labels",
-        "score", the mean score; "baseline_labels", the labels that the baseline needs for that
-        score; "saved", their difference, below zero where pretraining costs labels; and "bound",
-        which says whether the two are "equal" to that number or, where the baseline was not
-        measured that far, "at least" or "at most" that.
-
-    Raises
-    ------
-    ValueError
-        Where the baseline is not in the curve.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from sklearn_ssl.evaluation import labels_saved
-    >>> curve = pd.DataFrame(
-    ...     {
-    ...         "estimator": ["PCA", "raw", "raw"],
-    ...         "n_labels": [10, 10, 1000],
-    ...         "score": [0.8, 0.7, 0.9],
-    ...     }
-    ... )
-    >>> labels_saved(curve, baseline="raw")
-      estimator  n_labels  score  baseline_labels  saved  bound
-    0       PCA        10    0.8            100.0   90.0  equal
-    """
-    means = curve.groupby(["estimator", "n_labels"], sort=False)["score"].mean()
-    names = list(dict.fromkeys(curve["estimator"]))
-    if baseline not in names:
-        raise ValueError(f"baseline must be one of {names}; got {baseline!r}.")
-    reference = means[baseline].sort_index()
-    measured, reached = reference.index.to_numpy(float), np.maximum.accumulate(reference.to_numpy())
-    saved = means.drop(index=baseline, level="estimator").reset_index()
-    needed = np.exp(np.interp(saved["score"], *_steps(reached, np.log(measured))))
-    saved["baseline_labels"] = needed
-    saved["saved"] = needed - saved["n_labels"]
-    bounds = [saved["score"] > reached[-1], saved["score"] < reached[0]]
-    saved["bound"] = np.select(bounds, ["at least", "at most"], default="equal")
-    return saved
-
-
-def _steps(reached: np.ndarray, log_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drop the later of equal scores: the fewest labels that reach a score are what it takes."""
-    reached, first = np.unique(reached, return_index=True)
-    return reached, log_labels[first]

@@ -1,17 +1,30 @@
-"""Figure of scores against the number of labels."""
+"""Figures of scores against the number of labels."""
+
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from sklearn_ssl._compat import check_matplotlib_support
+from sklearn_ssl.evaluation._html import html_table
 from sklearn_ssl.evaluation._label_efficiency import DEFAULT_TRAIN_SIZES, label_efficiency_curve
+from sklearn_ssl.evaluation._labels_saved import describe_saving, labels_saved
 from sklearn_ssl.evaluation._probes import name_of_score
-from sklearn_ssl.evaluation._splits import check_target
-from sklearn_ssl.evaluation._style import make_axes, named_styles, tidy
+from sklearn_ssl.evaluation._raw import RAW
+from sklearn_ssl.evaluation._style import GREY, make_axes, named_styles, tidy
+from sklearn_ssl.evaluation._targets import read_target
+
+CHARACTERS_PER_INCH = 12
+MOST_BANDS = 3
+"""Bands that can be distinguished when they overlap; more estimators get error bars."""
 
 
 class LabelEfficiencyDisplay:
     """Score against the number of labeled rows, one line per estimator.
 
-    Make one with :meth:`from_estimator`, or with :meth:`from_predictions` where the curve is
-    there already.
+    Make one with :meth:`from_estimator`, or with :meth:`from_predictions` if the curve is there
+    already. :meth:`plot_saving` draws what a single estimator saves, for readers in a hurry.
 
     Parameters
     ----------
@@ -32,8 +45,12 @@ class LabelEfficiencyDisplay:
     lines_ : dict of str to matplotlib Line2D
         Mean scores, by name of the estimator.
 
-    bands_ : dict of str to matplotlib PolyCollection
-        Bands around them, by name of the estimator; empty without bands.
+    bands_ : dict of str to matplotlib artist
+        Bands around them, or error bars for more than three estimators, by name of the estimator;
+        empty without bands.
+
+    arrow_ : matplotlib Annotation or None
+        What :meth:`plot_saving` draws between two curves.
 
     See Also
     --------
@@ -50,7 +67,7 @@ class LabelEfficiencyDisplay:
     ...     PCA(n_components=2), X, y, train_sizes=[6, 30, 90], cv=3, random_state=0
     ... )
     >>> display.ax_.get_ylabel()
-    'Accuracy'
+    'Accuracy (higher is better)'
     """
 
     def __init__(self, curve, *, score_name="Score"):
@@ -64,6 +81,7 @@ class LabelEfficiencyDisplay:
         X,
         y,
         *,
+        X_unlabeled=None,
         train_sizes=DEFAULT_TRAIN_SIZES,
         n_repeats=5,
         semi_supervised=(),
@@ -74,6 +92,7 @@ class LabelEfficiencyDisplay:
         scoring=None,
         n_jobs=None,
         random_state=None,
+        verbose=False,
         ax=None,
     ):
         """Compute and plot the curve; see :func:`label_efficiency_curve` for the parameters.
@@ -87,7 +106,11 @@ class LabelEfficiencyDisplay:
             Rows.
 
         y : array-like of shape (n_samples,)
-            Target.
+            Target; -1 among classes and missing values mark unlabeled rows.
+
+        X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features) \
+or None, default=None
+            More rows without labels to pretrain on.
 
         train_sizes : array-like of shape (n_sizes,), default=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
             Numbers of labels, or fractions of the training rows.
@@ -119,6 +142,9 @@ class LabelEfficiencyDisplay:
         random_state : int, RandomState instance or None, default=None
             Source of all draws.
 
+        verbose : bool, default=False
+            Whether to show what is done.
+
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
 
@@ -132,6 +158,7 @@ class LabelEfficiencyDisplay:
             estimators,
             X,
             y,
+            X_unlabeled=X_unlabeled,
             train_sizes=train_sizes,
             n_repeats=n_repeats,
             semi_supervised=semi_supervised,
@@ -142,8 +169,9 @@ class LabelEfficiencyDisplay:
             scoring=scoring,
             n_jobs=n_jobs,
             random_state=random_state,
+            verbose=verbose,
         )
-        score_name = name_of_score(scoring, check_target(y).has_classes)
+        score_name = name_of_score(scoring, read_target(y).has_classes)
         return cls.from_predictions(curve, score_name=score_name, ax=ax)
 
     @classmethod
@@ -169,7 +197,7 @@ class LabelEfficiencyDisplay:
         return cls(curve, score_name=score_name).plot(ax=ax)
 
     def plot(self, ax=None, *, band=True):
-        """Draw the mean score of each estimator and a band of one standard deviation.
+        """Draw the mean score of each estimator, with one standard deviation around it.
 
         Parameters
         ----------
@@ -177,7 +205,8 @@ class LabelEfficiencyDisplay:
             Axes to draw on; None makes a figure.
 
         band : bool, default=True
-            Whether to draw the standard deviation over splits and draws.
+            Whether to draw the standard deviation over splits and draws: bands for up to three
+            estimators, error bars beside each other for more.
 
         Returns
         -------
@@ -185,36 +214,187 @@ class LabelEfficiencyDisplay:
             With the figure drawn.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        self.ax_ = ax = make_axes(ax)
-        self.figure_ = ax.figure
-        self.lines_, self.bands_ = {}, {}
-        names = list(dict.fromkeys(self.curve["estimator"]))
-        for name, (color, marker) in named_styles(names).items():
-            scores = self.curve[self.curve["estimator"] == name].groupby("n_labels")["score"]
-            mean, spread = scores.mean(), scores.std(ddof=0)
-            (self.lines_[name],) = ax.plot(
-                mean.index, mean, color=color, marker=marker, markersize=5, label=name
-            )
-            if band:
-                self.bands_[name] = ax.fill_between(
-                    mean.index, mean - spread, mean + spread, color=color, alpha=0.12, linewidth=0
-                )
-        self._explain()
+        self._draw(self.curve, ax, band)
+        n_runs = self.curve.groupby(["estimator", "n_labels"]).size().max()
+        runs = f"mean and standard deviation of {n_runs} runs" if band else "mean"
+        self.ax_.set_title(f"Labels needed on frozen features ({runs})", fontsize="medium")
+        self.ax_.legend(frameon=False, fontsize="small")
         return self
 
-    def _explain(self):
-        sizes = sorted(self.curve["n_labels"].unique())
-        n_runs = self.curve.groupby(["estimator", "n_labels"]).size().max()
-        runs = f"mean and standard deviation of {n_runs} runs" if self.bands_ else "mean"
+    def plot_saving(self, estimator=None, n_labels=None, *, baseline=RAW, ax=None):
+        """Draw one estimator, the baseline, and an arrow between them at equal score.
+
+        The arrow leads from the number of labels of the estimator to the number that the baseline
+        needs for the same score. A sentence above it says so, with an interval, see
+        :func:`labels_saved`.
+
+        Parameters
+        ----------
+        estimator : str or None, default=None
+            Name of the estimator; None takes the one with the highest mean score.
+
+        n_labels : int or None, default=None
+            Number of labels of the estimator, one that was measured. None takes the middle one of
+            those at which the baseline was measured far enough.
+
+        baseline : str, default="raw features"
+            Name of the estimator to compare with.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        self : LabelEfficiencyDisplay
+            With the figure drawn.
+
+        Raises
+        ------
+        ValueError
+            If the curve has no such estimator, baseline, or number of labels.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot_saving")
+        row = self._row_to_draw(estimator, n_labels, baseline)
+        curve = self.curve[self.curve["estimator"].isin([row.estimator, baseline])]
+        self._draw(curve, ax, band=True)
+        self._draw_arrow(row, baseline)
+        self._name_curves(curve)
+        return self
+
+    def __repr__(self):
+        sizes = self.curve["n_labels"]
+        return (
+            f"<LabelEfficiencyDisplay: {self.curve['estimator'].nunique()} estimators, "
+            f"{sizes.min():,} to {sizes.max():,} labels, {len(self.curve):,} runs>"
+        )
+
+    def _repr_html_(self) -> str:
+        means = self.curve.pivot_table(
+            index="estimator", columns="n_labels", values="score", sort=False
+        )
+        means.columns = [f"{size:,} labels" for size in means.columns]
+        return html_table(means, f"Mean {self.score_name.lower()}", self.describe())
+
+    def describe(self, baseline=RAW) -> list[str]:
+        """Say in sentences what :func:`labels_saved` measures.
+
+        Parameters
+        ----------
+        baseline : str, default="raw features"
+            Name of the estimator to compare with.
+
+        Returns
+        -------
+        sentences : list of str
+            One per other estimator and number of labels; none if the baseline is not in the curve.
+        """
+        if baseline not in set(self.curve["estimator"]):
+            return []
+        measured = self._measured(baseline)
+        rows = labels_saved(self.curve, baseline=baseline).itertuples()
+        return [describe_saving(row, baseline, measured) for row in rows]
+
+    def _measured(self, name: str) -> list[int]:
+        return sorted(self.curve.loc[self.curve["estimator"] == name, "n_labels"].unique().tolist())
+
+    def _row_to_draw(self, estimator: Any, n_labels: Any, baseline: str) -> Any:
+        """The row of :func:`labels_saved` that was asked for, or the clearest one."""
+        saved = labels_saved(self.curve, baseline=baseline)
+        if estimator is None:
+            estimator = saved.groupby("estimator", sort=False)["score"].mean().idxmax()
+        own = saved[saved["estimator"] == estimator]
+        if own.empty:
+            raise ValueError(
+                f"estimator must be one of {saved['estimator'].unique().tolist()}; got "
+                f"{estimator!r}."
+            )
+        if n_labels is None:
+            is_measured = own["bound"] == "equal"
+            chosen = own[is_measured] if is_measured.any() else own
+            return next(chosen.iloc[[len(chosen) // 2]].itertuples())
+        chosen = own[own["n_labels"] == n_labels]
+        if chosen.empty:
+            raise ValueError(
+                f"n_labels must be one of {own['n_labels'].tolist()}, which were measured; got "
+                f"{n_labels!r}."
+            )
+        return next(chosen.itertuples())
+
+    def _draw(self, curve: pd.DataFrame, ax: Any, band: bool) -> None:
+        self.ax_ = ax = make_axes(ax)
+        self.figure_ = ax.figure
+        self.lines_, self.bands_, self.arrow_ = {}, {}, None
+        names = list(dict.fromkeys(curve["estimator"]))
+        for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
+            scores = curve[curve["estimator"] == name].groupby("n_labels")["score"]
+            mean, spread = scores.mean(), scores.std(ddof=0)
+            (self.lines_[name],) = ax.plot(
+                mean.index, mean, color=color, marker=marker, markersize=5, label=name, zorder=3
+            )
+            if band and len(names) <= MOST_BANDS:
+                self.bands_[name] = ax.fill_between(
+                    mean.index, mean - spread, mean + spread, color=color, alpha=0.18, linewidth=0
+                )
+                for edge in (mean - spread, mean + spread):
+                    ax.plot(mean.index, edge, color=color, linewidth=0.6, alpha=0.6)
+            elif band:
+                # Beside each other, as bars on one line would hide each other.
+                shift = 1.04 ** (place - (len(names) - 1) / 2)
+                self.bands_[name] = ax.errorbar(
+                    mean.index * shift, mean, spread, color=color, fmt="none", elinewidth=0.8
+                )
+        self._explain(curve)
+
+    def _explain(self, curve: pd.DataFrame) -> None:
+        sizes = sorted(curve["n_labels"].unique())
         self.ax_.set_xscale("log")
         self.ax_.set_xticks(sizes, [f"{size:,}" for size in sizes])
         self.ax_.set_xticks([], minor=True)
         self.ax_.set(
-            xlabel="Labeled rows (log scale)",
-            ylabel=self.score_name,
-            title=f"Labels needed on frozen features ({runs})",
+            xlabel="Labeled rows (log scale)", ylabel=f"{self.score_name} (higher is better)"
         )
-        self.ax_.title.set_fontsize("medium")
         self.ax_.grid(axis="y", alpha=0.3)
-        self.ax_.legend(frameon=False, fontsize="small")
         tidy(self.ax_)
+
+    def _draw_arrow(self, row: Any, baseline: str) -> None:
+        """The arrow, where it starts and ends, and the interval of its end."""
+        ax, end = self.ax_, row.baseline_labels
+        measured = self._measured(baseline)
+        bottom = ax.get_ylim()[0]
+        for labels in {row.n_labels, end}:
+            ax.plot([labels, labels], [bottom, row.score], color=GREY, linestyle=":", linewidth=1)
+        ax.set_ylim(bottom=bottom)
+        if not np.isnan(row.low):
+            ends = np.clip([row.low, row.high], measured[0], measured[-1])
+            ax.plot(ends, [row.score] * 2, color=GREY, linewidth=7, alpha=0.45, zorder=2)
+        style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.6, "shrinkA": 0}
+        style |= {"shrinkB": 0, "linestyle": "-" if row.bound == "equal" else ":"}
+        start = (row.n_labels, row.score)
+        self.arrow_ = ax.annotate("", (end, row.score), start, arrowprops=style, zorder=4)
+        sentence = describe_saving(row, baseline, measured)
+        inches = ax.get_position().width * self.figure_.get_figwidth()
+        lines = fill(sentence, int(inches * CHARACTERS_PER_INCH))
+        ax.set_title(lines, fontsize="medium", loc="left")
+
+    def _name_curves(self, curve: pd.DataFrame) -> None:
+        """Names at the ends of the curves, and what is around them."""
+        ends = {name: line.get_ydata()[-1] for name, line in self.lines_.items()}
+        highest = max(ends, key=lambda name: ends[name])
+        for name, line in self.lines_.items():
+            above = name == highest
+            self.ax_.annotate(
+                name,
+                (line.get_xdata()[-1], ends[name]),
+                (0, 12 if above else -18),
+                textcoords="offset points",
+                ha="right",
+                va="bottom" if above else "top",
+                color=line.get_color(),
+                fontweight="bold",
+                fontsize="small",
+            )
+        n_runs = curve.groupby(["estimator", "n_labels"]).size().max()
+        self.ax_.set_xlabel(
+            f"{self.ax_.get_xlabel()}\n"
+            f"bands: standard deviation of {n_runs} runs; gray bar: the interval"
+        )

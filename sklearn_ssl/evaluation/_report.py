@@ -18,24 +18,27 @@ from sklearn_ssl._compat import (
     validate_params,
 )
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
-from sklearn_ssl.evaluation._estimators import (
-    RAW,
-    check_estimators,
-    check_transformer,
-    dense,
-    raw_features,
-)
+from sklearn_ssl.evaluation._estimators import check_estimators, check_transformer
 from sklearn_ssl.evaluation._geometry import (
     alignment,
     linear_cka,
-    neighborhood_preservation,
+    nearest_rows,
+    share_kept,
     uniformity,
 )
+from sklearn_ssl.evaluation._html import html_table
+from sklearn_ssl.evaluation._progress import show
+from sklearn_ssl.evaluation._raw import RAW, dense, raw_features
 from sklearn_ssl.evaluation._report_plot import draw_report
 from sklearn_ssl.evaluation._splits import draw_rows
 from sklearn_ssl.evaluation._views import swap_cells
 
-NEIGHBOURHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
+EXPLANATION = (
+    "effective_rank: directions in use, at most width; alignment: 0 is closest to",
+    "disturbed copies; uniformity: lower is more even; neighbors_kept, cka_with_raw:",
+    "1 is like the raw features.",
+)
+NEIGHBORHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 class RepresentationReport:
@@ -110,11 +113,12 @@ class RepresentationReport:
             "swap_rate": [Interval(Real, 0, 1, closed="both")],
             "max_samples": [Interval(Integral, 3, None, closed="left"), None],
             "random_state": ["random_state"],
+            "verbose": ["verbose"],
         },
         prefer_skip_nested_validation=False,
     )
     def from_estimator(
-        cls, estimators, X, *, swap_rate=0.3, max_samples=1000, random_state=None
+        cls, estimators, X, *, swap_rate=0.3, max_samples=1000, random_state=None, verbose=False
     ) -> "RepresentationReport":
         """Measure fitted transformers on rows, best on some that they were not fitted on.
 
@@ -136,6 +140,9 @@ class RepresentationReport:
         random_state : int, RandomState instance or None, default=None
             Source of the rows drawn and of the cells swapped.
 
+        verbose : bool, default=False
+            Whether to show what is done: a bar in a terminal or a notebook, lines elsewhere.
+
         Returns
         -------
         report : RepresentationReport
@@ -145,7 +152,7 @@ class RepresentationReport:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where an estimator is not fitted.
+            If an estimator is not fitted.
         """
         named = check_estimators(estimators)
         for name, estimator in named.items():
@@ -155,9 +162,16 @@ class RepresentationReport:
         X = dense(safe_indexing(X, draw_rows(num_samples(X), max_samples, rng)))
         view = swap_cells(X, swap_rate, rng)
         named = {RAW: raw_features(X).fit(X), **named}
+        embedded = show(
+            ((each.transform(X), each.transform(view)) for each in named.values()),
+            list(named),
+            title="RepresentationReport: embed",
+            verbose=verbose,
+        )
+        pairs = dict(zip(named, embedded, strict=True))
         return cls.from_predictions(
-            {name: estimator.transform(X) for name, estimator in named.items()},
-            views={name: estimator.transform(view) for name, estimator in named.items()},
+            {name: pair[0] for name, pair in pairs.items()},
+            views={name: pair[1] for name, pair in pairs.items()},
         )
 
     @classmethod
@@ -210,11 +224,17 @@ class RepresentationReport:
                 "",
                 self.measures.round(2).to_string(na_rep="-"),
                 "",
-                "effective_rank: directions in use, at most width; alignment: 0 is closest to",
-                "disturbed copies; uniformity: lower is more even; neighbors_kept, cka_with_raw:",
-                "1 is like the raw features.",
+                *EXPLANATION,
             ]
         )
+
+    def __repr__(self):
+        names = ", ".join(map(str, self.measures.index))
+        return f"<RepresentationReport: {names}; {self.n_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        title = f"Geometry of {len(self.measures)} representations on {self.n_rows:,} rows"
+        return html_table(self.measures, title, [" ".join(EXPLANATION)])
 
     def plot(self, ax=None):
         """Draw spectra, alignment and uniformity, neighbors kept, and similarities.
@@ -252,10 +272,12 @@ def _measures(
 
 def _neighbors(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
     # Beyond half of the rows most neighbors are kept by chance.
-    sizes = [k for k in NEIGHBOURHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    # The largest neighborhood holds the others, so that distances are measured once.
+    nearest = {name: nearest_rows(Z, sizes[-1]) for name, Z in rows.items()}
     kept = {
-        name: [neighborhood_preservation(rows[reference], Z, n_neighbors=k) for k in sizes]
-        for name, Z in rows.items()
+        name: [share_kept(nearest[reference][:, :k], places[:, :k]) for k in sizes]
+        for name, places in nearest.items()
     }
     return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))
 

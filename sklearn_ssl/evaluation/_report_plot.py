@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ssl.evaluation._estimators import RAW
+from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
 
 OFFSET = {"textcoords": "offset points", "ha": "right", "fontsize": "small", "color": GREY}

@@ -1,69 +1,179 @@
 """Rows: how a table is split, and which training rows get to show their labels."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import check_cv
-from sklearn.utils import indexable
-from sklearn.utils.multiclass import type_of_target
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, check_cv
+from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
-
-UNLABELLED = -1
-
-
-class Target(NamedTuple):
-    """A target and whether its values are classes."""
-
-    values: np.ndarray
-    has_classes: bool
+from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
+from sklearn_ssl.evaluation._targets import UNLABELED, Target, read_target
 
 
-class Split(NamedTuple):
-    """Row numbers of one split of a table."""
+@dataclass(frozen=True)
+class LabeledTable:
+    """All rows that may be learned from, and the labels of some of them.
 
+    Attributes
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_rows, n_features)
+        The user's rows, followed by those of ``X_unlabeled``.
+
+    target : Target
+        Of these rows.
+
+    n_own : int
+        Rows that come from ``X``.
+    """
+
+    X: Any
+    target: Target
+    n_own: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of one split, by what may be done with them.
+
+    Attributes
+    ----------
+    pretrain : ndarray
+        Rows to pretrain on, without labels: the unlabeled ones and those of ``train``.
+
+    train : ndarray
+        Rows to learn from with their labels.
+
+    test : ndarray
+        Labeled rows to score on. Nothing is fitted on them.
+    """
+
+    pretrain: np.ndarray
     train: np.ndarray
     test: np.ndarray
 
+    @property
+    def test_ratio(self) -> float:
+        """Number of test rows divided by that of labeled training rows."""
+        return len(self.test) / len(self.train)
 
-def check_target(y: Any) -> Target:
-    """Check a target without missing values and say of what kind it is.
 
-    Floats with more than two distinct values are quantities, which rules out that a quantity that
-    happens to be rounded, such as the target of the diabetes data, is taken for classes.
+def read_table(X: Any, y: Any, X_unlabeled: Any = None) -> LabeledTable:
+    """Read rows and labels, and put the rows of ``X_unlabeled`` behind them.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` and ``y`` have different numbers of rows, the two tables do not match, a mark is
+        ambiguous, or there is one class alone.
     """
-    values = column_or_1d(y)
-    if pd.isna(values).any():
-        raise ValueError("Input y contains NaN. Drop the rows without a label from X and y.")
-    kind = type_of_target(values, input_name="y")
-    is_quantity = values.dtype.kind == "f" and kind != "binary"
-    if not is_quantity and kind not in {"binary", "multiclass"}:
-        raise ValueError(f"Unknown label type: {kind}. y must hold classes or numbers.")
-    return Target(values, has_classes=not is_quantity)
-
-
-def check_table_and_target(X: Any, y: Any) -> tuple[Any, Target]:
-    """Check that a table and its target have the same number of rows."""
     X, y = indexable(X, y)
-    return X, check_target(y)
+    target = read_target(y)
+    if target.has_classes and len(pd.unique(target.known)) < 2:
+        raise ValueError(
+            f"y has labels of one class only, {target.known.tolist()[0]!r}, in "
+            f"{len(target.known)} labeled rows. Scores need two classes; rows with -1 or a missing "
+            "value are unlabeled."
+        )
+    if X_unlabeled is None:
+        return LabeledTable(X, target, num_samples(X))
+    whole = stack_rows(X, X_unlabeled)
+    return LabeledTable(
+        whole, target.followed_by_unlabeled(num_samples(X_unlabeled)), num_samples(X)
+    )
 
 
-def make_splits(X: Any, target: Target, cv: Any, groups: Any) -> list[Split]:
-    """All splits, drawn at once so that tasks in any order see the same ones."""
-    splitter = check_cv(cv, target.values, classifier=target.has_classes)
+def make_splits(table: LabeledTable, cv: Any, groups: Any) -> list[Split]:
+    """All splits, drawn at once so that tasks in any order see the same ones.
+
+    This is the one place that decides what is done with a row. A row that a split tests on, or
+    sets aside for testing, is never one that it learns from. Unlabeled rows are pretrained on,
+    except those of a test row's group, and those of ``X_unlabeled`` that equal a test row: they
+    are that row, if ``X_unlabeled`` was meant to hold all rows that there are.
+    """
+    if groups is not None:
+        check_consistent_length(np.empty(table.n_own), groups)
+        groups = np.asarray(groups)
+    # Only tables with X_unlabeled need to know which of their rows are equal.
+    has_extra = num_samples(table.X) > table.n_own
+    keys = row_keys(table.X) if has_extra else None
+    return [
+        _make_split(table, keys, groups, *pair, number)
+        for number, pair in enumerate(_pairs(table.target, cv, groups, table.n_own))
+    ]
+
+
+def repeat_splits(cv: Any, n_repeats: int, has_classes: bool, seed: int) -> Any:
+    """A splitter for an int: shuffled folds, repeated. Any other ``cv`` is handed on."""
+    if not isinstance(cv, Integral):
+        return cv
+    splitter = RepeatedStratifiedKFold if has_classes else RepeatedKFold
+    return splitter(n_splits=int(cv), n_repeats=n_repeats, random_state=seed)
+
+
+def _pairs(target: Target, cv: Any, groups: Any, n_own: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers of training and test sets, as ``cv`` gives them."""
+    labeled = target.labeled_rows
+    if not isinstance(cv, Integral) and cv is not None and not hasattr(cv, "split"):
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in cv]
+        _check_row_numbers(pairs, n_own, "X", "Number the rows of X from 0.")
+        return pairs
     # Splitters look at the number of rows only; tables of strings would not pass all of them.
-    rows = np.zeros(num_samples(X))
-    splits = [Split(*pair) for pair in splitter.split(rows, target.values, groups)]
-    for number, split in enumerate(splits):
-        shared = np.intersect1d(split.train, split.test)
-        if shared.size:
+    splitter = check_cv(cv, target.known, classifier=target.has_classes)
+    known_groups = None if groups is None else groups[labeled]
+    pairs = list(splitter.split(np.zeros(len(labeled)), target.known, known_groups))
+    _check_row_numbers(
+        pairs,
+        len(labeled),
+        "the labeled rows, which are what a splitter splits",
+        "For splits of all rows pass pairs of row numbers: cv=list(splitter.split(X, y)).",
+    )
+    return [(labeled[train], labeled[test]) for train, test in pairs]
+
+
+def _check_row_numbers(pairs: Any, n_rows: int, what: str, remedy: str) -> None:
+    for number, pair in enumerate(pairs):
+        rows = np.concatenate(pair)
+        if rows.size and (rows.min() < 0 or rows.max() >= n_rows):
             raise ValueError(
-                "cv must not put a row into the training and the test set of the same split; "
-                f"split {number} does so with {shared.size} rows, such as row {shared[0]}."
+                f"cv has row {rows.max()} in split {number}, but there are {n_rows} rows in "
+                f"{what}. {remedy}"
             )
-    return splits
+
+
+def _make_split(
+    table: LabeledTable,
+    keys: np.ndarray | None,
+    groups: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+    number: int,
+) -> Split:
+    shared = np.intersect1d(train, test)
+    if shared.size:
+        raise ValueError(
+            "cv must not put a row into the training and the test set of the same split; "
+            f"split {number} does so with {shared.size} rows, such as row {shared[0]}."
+        )
+    is_labeled = table.target.is_labeled
+    is_open = ~is_labeled
+    is_open[test] = False
+    if groups is not None:
+        is_open[: table.n_own] &= ~np.isin(groups, groups[test])
+    if keys is not None:
+        is_open[table.n_own :] &= ~np.isin(keys[table.n_own :], keys[test])
+    train, test = train[is_labeled[train]], test[is_labeled[test]]
+    for rows, what in ((train, "training"), (test, "test")):
+        if not rows.size:
+            raise ValueError(
+                f"cv leaves split {number} without labeled {what} rows. Label more rows, or use "
+                "fewer folds."
+            )
+    return Split(np.union1d(train, np.flatnonzero(is_open)), train, test)
 
 
 def draw_rows(n_rows: int, max_samples: int | None, rng: np.random.RandomState) -> np.ndarray:
@@ -82,7 +192,7 @@ def labeled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) 
     order = rng.permutation(len(y))
     if not has_classes:
         return order
-    _, codes = np.unique(y[order], return_inverse=True)
+    codes, _ = pd.factorize(y[order], sort=True)
     place_in_class = pd.Series(codes).groupby(codes).cumcount().to_numpy()
     is_later = place_in_class > 0
     progress = (place_in_class + 0.5) / np.bincount(codes)[codes]
@@ -93,38 +203,58 @@ def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -
     """Numbers of labels, increasing and unique, from numbers or fractions of the training rows."""
     sizes = column_or_1d(train_sizes)
     most = min(len(split.train) for split in splits)
-    fewest = len(np.unique(target.values)) if target.has_classes else 2
+    fewest = len(pd.unique(target.known)) if target.has_classes else 2
     if sizes.size == 0 or sizes.dtype.kind not in "iuf":
         raise ValueError(f"train_sizes must hold numbers; got {train_sizes!r}.")
     if sizes.dtype.kind == "f":
         if sizes.min() <= 0 or sizes.max() > 1:
             raise ValueError(
-                "train_sizes has been interpreted as fractions of the training rows and must be "
-                f"within (0, 1], but is within [{sizes.min():g}, {sizes.max():g}]."
+                "train_sizes has been interpreted as fractions of the labeled training rows and "
+                f"must be within (0, 1], but is within [{sizes.min():g}, {sizes.max():g}]."
             )
         # A fraction asks for no exact number, so that it may be rounded up to one row per class.
         return np.unique(np.clip(np.rint(sizes * most).astype(int), fewest, most))
     if sizes.min() < fewest or sizes.max() > most:
         raise ValueError(
             "train_sizes has been interpreted as numbers of labels and must be within "
-            f"[{fewest}, {most}], from one row per class (or two rows) to the smallest training "
-            f"set, but is within [{sizes.min()}, {sizes.max()}]."
+            f"[{fewest}, {most}], from one row per class (or two rows) to the smallest set of "
+            f"labeled training rows, but is within [{sizes.min()}, {sizes.max()}]."
         )
     return np.unique(sizes)
 
 
-def hide_labels(y: np.ndarray, labeled: np.ndarray, has_classes: bool) -> np.ndarray:
-    """Copy a target with -1 (classes) or NaN (quantities) in all rows but the labeled ones."""
-    if not has_classes:
-        hidden = np.full(len(y), np.nan)
+def hide_labels(target: Target, rows: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    """Targets of some rows, with -1 (classes) or NaN (quantities) in all but the labeled ones.
+
+    Parameters
+    ----------
+    target : Target
+        Of all rows.
+
+    rows : ndarray of shape (n_chosen,)
+        Row numbers.
+
+    labeled : ndarray
+        Row numbers, among them, of which the label may be known.
+
+    Returns
+    -------
+    y : ndarray of shape (n_chosen,)
+        What a semi-supervised estimator is fitted on.
+    """
+    is_shown = np.isin(rows, labeled)
+    shown = target.of(rows[is_shown])
+    if not target.has_classes:
+        hidden = np.full(len(rows), np.nan)
     else:
         # Neither text nor flags nor counts without a sign have room for -1.
-        kind = y.dtype if y.dtype.kind in "if" else int if y.dtype.kind == "u" else object
-        hidden = np.full(len(y), UNLABELLED, dtype=kind)
-        if UNLABELLED in y.tolist():
+        kind = shown.dtype.kind
+        dtype = shown.dtype if kind in "if" else int if kind == "u" else object
+        hidden = np.full(len(rows), UNLABELED, dtype=dtype)
+        if UNLABELED in shown.tolist():
             raise ValueError(
-                f"y has a class {UNLABELLED}, which marks unlabeled rows for semi-supervised "
+                f"y has a class {UNLABELED}, which marks unlabeled rows for semi-supervised "
                 "estimators. Give that class another name."
             )
-    hidden[labeled] = y[labeled]
+    hidden[is_shown] = shown
     return hidden

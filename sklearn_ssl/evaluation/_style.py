@@ -3,9 +3,9 @@
 from itertools import cycle, islice
 from typing import Any
 
-from sklearn_ssl.evaluation._estimators import RAW
+from sklearn_ssl.evaluation._raw import RAW
 
-# Okabe and Ito's colors, told apart with any kind of color vision; yellow is too pale for lines.
+# Okabe and Ito's colors, distinguishable with any color vision; yellow is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 # As many markers as have no common divisor with the colors, so that pairs repeat late.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

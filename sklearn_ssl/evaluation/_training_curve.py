@@ -66,7 +66,7 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator with ``loss_curve_``
-            Fitted. Where it has ``validation_scores_``, these are the negative losses on held-out
+            Fitted. If it has ``validation_scores_``, these are the negative losses on held-out
             rows.
 
         name : str or None, default=None
@@ -83,10 +83,10 @@ class TrainingCurveDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where the estimator is not fitted.
+            If the estimator is not fitted.
 
         TypeError
-            Where it does not keep its losses.
+            If it does not keep its losses.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
@@ -131,7 +131,7 @@ class TrainingCurveDisplay:
         return cls(loss_curve, validation_curve=validation_curve, name=name).plot(ax=ax)
 
     def plot(self, ax=None) -> "TrainingCurveDisplay":
-        """Draw the training loss and, where there is one, the loss on held-out rows.
+        """Draw the training loss and, if there is one, the loss on held-out rows.
 
         Parameters
         ----------

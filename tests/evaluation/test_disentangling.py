@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import ortho_group
 from sklearn.linear_model import Lasso, LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_ssl.evaluation import dci, make_factors_table, mutual_information_gap
 from sklearn_ssl.evaluation._disentangling import completeness_of, disentanglement_of
@@ -136,5 +137,16 @@ def test_bad_arguments(factors):
         dci(Z, factors, test_size=1.0)
     with pytest.raises(ValueError, match="KNeighborsRegressor has neither"):
         dci(Z, factors, model=KNeighborsRegressor())
-    with pytest.raises(ValueError, match="Input y contains NaN"):
-        dci(Z, factors.where(factors > 0))
+    with pytest.raises(ValueError, match="no row with a label"):
+        dci(Z, factors.where(factors > 99))
+
+
+def test_rows_without_a_factor_are_left_out_for_it(factors):
+    factors = factors.round()
+    gaps = factors.copy()
+    gaps.iloc[::3, 0] = np.nan
+    kept = np.arange(len(factors)) % 3 > 0
+    Z = factors.to_numpy()
+    score = mutual_information_gap(Z, gaps).gaps.iloc[0]
+    assert score == mutual_information_gap(Z[kept], factors[kept]).gaps.iloc[0]
+    assert np.isfinite(dci(Z, gaps, model=DecisionTreeRegressor(), random_state=0).scores).all()

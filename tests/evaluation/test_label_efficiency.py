@@ -1,10 +1,12 @@
 """Label-efficiency curves: pretraining sees all training rows, and neither test rows nor labels."""
 
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -20,6 +22,7 @@ from sklearn_ssl.evaluation import (
     labels_saved,
     make_factors_table,
 )
+from sklearn_ssl.evaluation._labels_saved import describe_saving
 
 
 @pytest.fixture
@@ -136,7 +139,7 @@ def test_every_class_is_among_the_labeled_rows(iris):
 def test_scores_are_tidy_and_named(iris):
     estimators = {"PCA": PCA(2), "forest": RandomForestClassifier(5)}
     curve = label_efficiency_curve(estimators, *iris, train_sizes=[6, 30], n_repeats=3, cv=3)
-    assert list(curve) == ["estimator", "n_labels", "split", "repeat", "score"]
+    assert list(curve) == ["estimator", "n_labels", "split", "repeat", "score", "test_ratio"]
     assert list(curve["estimator"].unique()) == ["PCA", "forest", "raw features"]
     assert len(curve) == 3 * 2 * 3 * 3
     assert not curve.duplicated(["estimator", "n_labels", "split", "repeat"]).any()
@@ -179,7 +182,7 @@ def test_quantities():
         ({"estimators": {}}, "at least one estimator; got an empty dict"),
         ({"estimators": {"t": TSNE()}}, "'t' must implement 'fit' and 'transform'"),
         ({"estimators": {"p": "PCA"}}, "'p' must implement 'fit'; got 'PCA'"),
-        ({"estimators": {"raw features": PCA()}}, "the name of the baseline"),
+        ({"estimators": {"raw features": PCA()}}, "the name of a baseline.*or set baseline=False"),
         ({"estimators": [PCA()]}, "'estimators' parameter of label_efficiency_curve"),
     ],
 )
@@ -230,7 +233,7 @@ def test_display_shows_means_and_bands(curve):
     np.testing.assert_allclose(line.get_ydata(), [0.6, 0.7, 0.9])
     assert display.ax_.get_xscale() == "log"
     assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["10", "100", "1,000"]
-    assert display.ax_.get_ylabel() == "Accuracy"
+    assert display.ax_.get_ylabel() == "Accuracy (higher is better)"
     assert len(display.ax_.get_legend().get_texts()) == 3
     assert display.plot(ax=display.ax_, band=False).bands_ == {}
 
@@ -247,4 +250,126 @@ def test_display_computes_the_curve(iris):
     )
     expected = label_efficiency_curve(PCA(2), *iris, train_sizes=[10, 50], cv=2, random_state=0)
     pd.testing.assert_frame_equal(display.curve, expected)
-    assert display.ax_.get_ylabel() == "Accuracy"
+    assert display.ax_.get_ylabel() == "Accuracy (higher is better)"
+
+
+@pytest.fixture
+def measured():
+    """Two estimators in four splits; one needs half the labels of the other."""
+    rows = [
+        (name, n_labels, split, repeat, np.log(factor * n_labels) + shift + jitter, 1 / 3)
+        for name, factor in (("half", 2.0), ("raw features", 1.0))
+        for n_labels in (10, 20, 40, 80)
+        for split, shift in enumerate((0.0, 0.3, -0.2, 0.1))
+        for repeat, jitter in enumerate((0.02 * split * (factor == 2), -0.01))
+    ]
+    columns = ["estimator", "n_labels", "split", "repeat", "score", "test_ratio"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_interval_of_labels_saved_holds_the_truth(measured):
+    saved = labels_saved(measured).set_index("n_labels")
+    assert saved.loc[20, "low"] <= 40 <= saved.loc[20, "high"]
+    assert saved.loc[20, "low"] > 30
+    assert saved.loc[20, "high"] < 50
+    # The baseline was not measured beyond 80 labels.
+    assert saved.loc[80, "bound"] == "at least"
+    assert np.isinf(saved.loc[80, "high"])
+    assert saved["baseline_labels"].dtype.kind == "i"
+
+
+def test_differences_that_all_splits_share_are_found_beside_larger_ones_between_them(measured):
+    wider = measured.assign(score=measured["score"] + 5 * measured["split"])
+    columns = ["low", "high"]
+    pd.testing.assert_frame_equal(labels_saved(wider)[columns], labels_saved(measured)[columns])
+
+
+def test_a_curve_without_splits_has_no_interval(curve):
+    assert labels_saved(curve)[["low", "high"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (
+            (100, 201, "equal", 150, 260),
+            "With 100 labels, PCA is where raw features are with 201 (90 % interval 150 to 260).",
+        ),
+        (
+            (100, 110, "equal", 80, 140),
+            "With 100 labels, PCA is where raw features are with 110 (90 % interval 80 to 140). "
+            "Whether labels are saved cannot be decided.",
+        ),
+        (
+            (100, 400, "equal", 300, np.inf),
+            "With 100 labels, PCA is where raw features are with 400 (90 % interval 300 to "
+            "more than the 500 measured).",
+        ),
+        (
+            (100, 500, "at least", 300, np.inf),
+            "With 100 labels, PCA is ahead of raw features with 500 (90 % interval 300 to more "
+            "than the 500 measured); these were not measured beyond 500.",
+        ),
+        (
+            (500, 500, "at least", 500, np.inf),
+            "With 500 labels, PCA is ahead of raw features with 500; these were not measured "
+            "beyond 500.",
+        ),
+        (
+            (100, 10, "at most", 0, 10),
+            "With 100 labels, PCA is behind raw features with 10; these were not measured below "
+            "10.",
+        ),
+        (
+            (100, 10, "at most", 0, 20),
+            "With 100 labels, PCA is behind raw features with 10 (90 % interval fewer than the 10 "
+            "measured to 20); these were not measured below 10.",
+        ),
+        (
+            (1000, 2000, "equal", np.nan, np.nan),
+            "With 1,000 labels, PCA is where raw features are with 2,000.",
+        ),
+    ],
+)
+def test_savings_in_words(row, sentence):
+    values = dict(zip(("n_labels", "baseline_labels", "bound", "low", "high"), row, strict=True))
+    saving = SimpleNamespace(estimator="PCA", **values)
+    assert describe_saving(saving, "raw features", [10, 500]) == sentence
+
+
+def test_a_saving_is_drawn_as_an_arrow_at_equal_score(measured):
+    display = LabelEfficiencyDisplay(measured, score_name="Accuracy").plot_saving()
+    (start, height), (end, same) = display.arrow_.xyann, display.arrow_.xy
+    assert height == same
+    assert (start, end) == (20, labels_saved(measured).set_index("n_labels")["baseline_labels"][20])
+    assert list(display.lines_) == list(display.bands_) == ["half", "raw features"]
+    title = display.ax_.get_title(loc="left").replace("\n", " ")
+    assert title.startswith("With 20 labels, half is where raw features are with 4")
+    assert "higher is better" in display.ax_.get_ylabel()
+
+
+def test_other_savings_can_be_drawn(measured):
+    display = LabelEfficiencyDisplay(measured)
+    assert "80 labels" in display.plot_saving(n_labels=80).ax_.get_title(loc="left")
+    assert display.plot_saving("half", 40, ax=display.ax_).arrow_.xyann[0] == 40
+    reverse = display.plot_saving("raw features", baseline="half").ax_.get_title(loc="left")
+    assert reverse.startswith("With 80 labels, raw features are where half is with 39")
+    with pytest.raises(ValueError, match=r"estimator must be one of \['half'\]; got 'PCA'"):
+        display.plot_saving("PCA")
+    with pytest.raises(ValueError, match=r"n_labels must be one of \[10, 20, 40, 80\]"):
+        display.plot_saving(n_labels=30)
+
+
+def test_many_estimators_get_bars_instead_of_bands(measured):
+    others = [measured.assign(estimator=f"copy {i}") for i in range(3)]
+    display = LabelEfficiencyDisplay(pd.concat([measured, *others])).plot()
+    assert len(display.bands_) == 5
+    assert not any(isinstance(bars, PolyCollection) for bars in display.bands_.values())
+
+
+def test_a_display_is_short_in_a_console_and_a_table_in_a_notebook(measured):
+    display = LabelEfficiencyDisplay(measured, score_name="Accuracy")
+    assert repr(display) == "<LabelEfficiencyDisplay: 2 estimators, 10 to 80 labels, 64 runs>"
+    html = display._repr_html_()
+    assert "<table" in html
+    assert "With 20 labels, half is where raw features are with" in html

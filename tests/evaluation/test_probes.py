@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_ssl.evaluation import probe_score, transfer_score
+from sklearn_ssl.evaluation._linear_probe import LogisticProbe
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_probes_agree_with_pipelines_on_transformers_without_labels(iris, probe)
 
 
 def test_the_linear_probe_is_a_pipeline_of_known_parts(iris):
-    steps = (PCA(2), StandardScaler(), LogisticRegression(max_iter=2000))
+    steps = (PCA(2), StandardScaler(), LogisticProbe())
     expected = cross_val_score(make_pipeline(*steps), *iris)
     np.testing.assert_allclose(probe_score(PCA(2), *iris), expected)
 
@@ -140,7 +141,9 @@ def test_frames_and_labels_of_strings(iris):
         ({"n_jobs": 0.5}, "'n_jobs' parameter of probe_score"),
         ({"random_state": "now"}, "'random_state' parameter of probe_score"),
         ({"y": np.zeros(3)}, "inconsistent numbers of samples"),
-        ({"y": np.r_[np.nan, np.zeros(149)]}, "Input y contains NaN"),
+        ({"y": np.r_[np.nan, np.zeros(149)]}, "labels of one class only"),
+        ({"y": [0, 1, None, -1, 2] * 30}, "both -1 and missing values"),
+        ({"X_unlabeled": np.zeros((5, 3))}, "got 4 and 3 of them"),
         ({"y": np.zeros((150, 2))}, "y should be a 1d array"),
     ],
 )

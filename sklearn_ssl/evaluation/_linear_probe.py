@@ -1,0 +1,146 @@
+"""Linear probes whose penalty is chosen by their loss on held-out rows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import svd
+from scipy.sparse import issparse
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ssl.evaluation._measures import log_loss_of
+
+N_FOLDS = 5
+STRENGTHS = tuple(10.0**power for power in (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0))
+"""Values of ``C`` for rows of mean squared length one; the first is the strongest penalty."""
+
+MAX_STEPS = 1000
+
+
+class StandardDeviations(TransformerMixin, BaseEstimator):
+    """Features in standard deviations over the rows seen; sparse ones stay sparse."""
+
+    def fit(self, X: Any, y: Any = None) -> "StandardDeviations":
+        """Learn means and standard deviations."""
+        self.scaler_ = StandardScaler(with_mean=not issparse(X)).fit(X)
+        # Other transformers may return frames. Here a row is a row of numbers.
+        self.scaler_.set_output(transform="default")
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Subtract means, except from sparse features, and divide by standard deviations."""
+        check_is_fitted(self)
+        return self.scaler_.transform(X)
+
+
+class LogisticProbe(ClassifierMixin, BaseEstimator):
+    """Logistic regression whose penalty has the lowest log loss on held-out rows.
+
+    Labeled rows are split into as many as five folds, in which classes are spread evenly. A class
+    of one row is never held out, as no model could know it. The search begins at the strongest
+    penalty and ends where the loss begins to rise: the fits beyond would be the slowest. Nothing is
+    drawn at random: the rows of a class go to the folds in turn.
+
+    Attributes
+    ----------
+    C_ : float
+        The inverse strength of the penalty.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+
+    model_ : LogisticRegression
+        Fitted on all rows.
+    """
+
+    def fit(self, X: Any, y: Any) -> "LogisticProbe":
+        """Choose the penalty, and fit on all rows with it."""
+        y = np.asarray(y)
+        rows, basis = _narrow(X)
+        folds = assign_folds(y)
+        scale = _mean_squared_length(rows)
+        self.C_ = _choose_strength(rows, y, folds) / scale
+        self.model_ = _logistic_regression(self.C_).fit(rows, y)
+        if basis is not None:
+            self.model_.coef_ = self.model_.coef_ @ basis
+            self.model_.n_features_in_ = basis.shape[1]
+        self.classes_ = self.model_.classes_
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Log-odds, up to a constant of the row for more than two classes."""
+        check_is_fitted(self)
+        return self.model_.decision_function(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, in the order of ``classes_``."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            # The difference of two outputs is the log-odds.
+            scores = np.column_stack([np.zeros_like(scores), scores])
+        return softmax(scores, axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable classes."""
+        check_is_fitted(self)
+        return self.model_.predict(X)
+
+
+def assign_folds(y: np.ndarray) -> np.ndarray:
+    """Number of the fold that each row is held out in, -1 for the only row of its class."""
+    codes, _ = pd.factorize(y)
+    folds = np.empty(len(y), dtype=int)
+    # Rows of a class lie in different folds; the next class goes on where the last one ended.
+    folds[np.argsort(codes, kind="stable")] = np.arange(len(y)) % N_FOLDS
+    folds[np.bincount(codes)[codes] == 1] = -1
+    return folds
+
+
+def _choose_strength(rows: Any, y: np.ndarray, folds: np.ndarray) -> float:
+    """The strength with the lowest mean log loss over all held-out rows."""
+    held_out = [np.flatnonzero(folds == fold) for fold in range(N_FOLDS) if (folds == fold).any()]
+    best, lowest = 1.0, np.inf
+    if not held_out:
+        return best
+    scale = _mean_squared_length(rows)
+    parts = [(np.setdiff1d(np.arange(len(y)), test), test) for test in held_out]
+    models = [_logistic_regression(1.0, warm_start=True) for _ in parts]
+    for strength in STRENGTHS:
+        total = 0.0
+        for model, (train, test) in zip(models, parts, strict=True):
+            model.set_params(C=strength / scale).fit(rows[train], y[train])
+            probabilities = model.predict_proba(rows[test])
+            total += len(test) * log_loss_of(y[test], probabilities, model.classes_)
+        if total >= lowest:
+            break
+        best, lowest = strength, total
+    return best
+
+
+def _logistic_regression(C: float, **options: Any) -> LogisticRegression:
+    return LogisticRegression(C=C, max_iter=MAX_STEPS, tol=1e-3, **options)
+
+
+def _narrow(X: Any) -> tuple[Any, np.ndarray | None]:
+    """Rows in as few coordinates as they span, and the basis that leads back.
+
+    The weights of a penalized model lie in the span of its rows, so that few rows make a small
+    problem however many features there are. Lengths and products of rows stay what they are.
+    """
+    if issparse(X):
+        return X.tocsr(), None
+    X = np.asarray(X, dtype=np.float64)
+    if 2 * len(X) >= X.shape[1]:
+        return X, None
+    left, values, basis = svd(X, full_matrices=False)
+    return left * values, basis
+
+
+def _mean_squared_length(rows: Any) -> float:
+    squares = rows.multiply(rows).sum() if issparse(rows) else np.square(rows).sum()
+    # Features that are all zero have nothing to penalize.
+    return float(squares) / rows.shape[0] or 1.0

@@ -1,0 +1,49 @@
+"""What predictions are scored by beside the score of the estimator."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import mean_absolute_error, roc_auc_score
+
+CLASS_MEASURES = ("roc_auc", "log_loss")
+QUANTITY_MEASURES = ("mean_absolute_error",)
+
+
+def measure_predictions(fitted: Any, X: Any, y: np.ndarray, has_classes: bool) -> dict[str, float]:
+    """Measures of a fitted model on test rows; NaN for what it does not predict."""
+    if not has_classes:
+        return {QUANTITY_MEASURES[0]: float(mean_absolute_error(y, fitted.predict(X)))}
+    if hasattr(fitted, "predict_proba"):
+        probabilities = fitted.predict_proba(X)
+        return {
+            "roc_auc": roc_auc_of(y, probabilities, fitted.classes_),
+            "log_loss": log_loss_of(y, probabilities, fitted.classes_),
+        }
+    scores = fitted.decision_function(X) if hasattr(fitted, "decision_function") else None
+    if scores is None:
+        return dict.fromkeys(CLASS_MEASURES, np.nan)
+    if scores.ndim == 1:
+        scores = np.column_stack([-scores, scores])
+    return {"roc_auc": roc_auc_of(y, scores, fitted.classes_), "log_loss": np.nan}
+
+
+def roc_auc_of(y: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> float:
+    """Mean area under the curve of each class against the others.
+
+    Of two classes both have the same area. Classes without test rows are left out, and so is the
+    whole measure if one class has all of them.
+    """
+    areas = [
+        roc_auc_score(y == label, scores[:, place])
+        for place, label in enumerate(classes)
+        if 0 < np.count_nonzero(y == label) < len(y)
+    ]
+    return float(np.mean(areas)) if areas else np.nan
+
+
+def log_loss_of(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float:
+    """Mean negative logarithm of the true class's probability, which is 0 for unknown classes."""
+    is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]
+    probability = (probabilities * is_true).sum(axis=1)
+    smallest = np.finfo(np.float64).eps
+    return float(-np.log(np.clip(probability, smallest, 1.0)).mean())

@@ -1,0 +1,140 @@
+"""One estimator on one split: pretrained, then read through a probe or by its own prediction."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from sklearn_ssl._compat import safe_indexing
+from sklearn_ssl.evaluation._estimators import embed, is_supervised, pretrain, seeded_clone
+from sklearn_ssl.evaluation._probes import Probe
+from sklearn_ssl.evaluation._raw import RAW, raw_features
+from sklearn_ssl.evaluation._splits import LabeledTable, Split, hide_labels
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An estimator to be judged.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables and figures.
+
+    estimator : estimator
+        A transformer, or one that predicts by itself.
+
+    probe : Probe
+        What reads a transformer's features.
+
+    predicts : bool
+        Whether the estimator predicts by itself, without a probe.
+
+    sees_unlabeled : bool
+        Whether an estimator that predicts is fitted on the unlabeled rows, too.
+    """
+
+    name: str
+    estimator: Any
+    probe: Probe
+    predicts: bool = False
+    sees_unlabeled: bool = False
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What learns from labels, and how it sees rows.
+
+    Attributes
+    ----------
+    model : estimator
+        The probe, or an estimator that predicts by itself.
+
+    see : callable
+        From row numbers to what the model is given.
+
+    sees_unlabeled : bool
+        Whether the model is fitted on all rows to pretrain on, most of them without a label.
+    """
+
+    model: Any
+    see: Callable[[np.ndarray], Any]
+    sees_unlabeled: bool = False
+
+
+def judge(
+    named: dict[str, Any], probe: Probe, semi_supervised: Collection[str] = ()
+) -> list[Judged]:
+    """Estimators of the user, each with the probe that they share."""
+    return [
+        Judged(name, estimator, probe, is_supervised(estimator), name in semi_supervised)
+        for name, estimator in named.items()
+    ]
+
+
+def judge_raw(X: Any, probe: Probe) -> Judged:
+    """The raw features behind the same probe, which need no second standardization."""
+    return Judged(RAW, raw_features(X), probe.as_it_is())
+
+
+def make_reader(judged: Judged, table: LabeledTable, split: Split, seed: int) -> Reader:
+    """Pretrain a transformer on the rows that the split allows; leave others as they are."""
+    if judged.predicts:
+        return Reader(
+            judged.estimator, lambda rows: safe_indexing(table.X, rows), judged.sees_unlabeled
+        )
+    frozen = pretrain(judged.probe.prepare(judged.estimator), table.X, split.pretrain, seed)
+    return reader_of(frozen, table, judged.probe)
+
+
+def reader_of(frozen: Any, table: LabeledTable, probe: Probe) -> Reader:
+    """A probe on the features of a transformer that is fitted already."""
+    return Reader(probe.model, lambda rows: embed(frozen, table.X, rows))
+
+
+def fit_reader(
+    reader: Reader, table: LabeledTable, split: Split, labeled: np.ndarray, seed: int
+) -> Any:
+    """Fit a clone of the model on labeled rows, and on unlabeled ones if it is to see them."""
+    if reader.sees_unlabeled:
+        rows, y = split.pretrain, hide_labels(table.target, split.pretrain, labeled)
+    else:
+        rows, y = labeled, table.target.of(labeled)
+    return seeded_clone(reader.model, seed).fit(reader.see(rows), y)
+
+
+def score_of(fitted: Any, rows: Any, y: np.ndarray, scoring: Any) -> float:
+    """Score of a fitted model on test rows."""
+    return float(check_scoring(fitted, scoring=scoring)(fitted, rows, y))
+
+
+def score_on_split(
+    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
+) -> float:
+    """Pretrain, fit the probe on the labeled training rows, and score it on the test rows."""
+    return score_reader(make_reader(judged, table, split, seed), table, split, scoring, seed)
+
+
+def score_reader(
+    reader: Reader, table: LabeledTable, split: Split, scoring: Any, seed: int
+) -> float:
+    """Fit on the labeled training rows and score on the test rows."""
+    fitted = fit_reader(reader, table, split, split.train, seed)
+    return score_of(fitted, reader.see(split.test), table.target.of(split.test), scoring)
+
+
+def remember(reader: Reader, split: Split) -> Reader:
+    """Embed the training rows once, for a reader that is fitted on many draws of them."""
+    if reader.sees_unlabeled:
+        return reader
+    order = np.argsort(split.train)
+    known, seen = split.train[order], reader.see(split.train[order])
+
+    def see(rows: np.ndarray) -> Any:
+        places = np.searchsorted(known, rows)
+        is_known = np.array_equal(known[places % len(known)], rows)
+        return safe_indexing(seen, places) if is_known else reader.see(rows)
+
+    return Reader(reader.model, see)

@@ -1,0 +1,130 @@
+"""Unlabeled rows behind labeled ones, in one table of the same columns."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_string_dtype
+from scipy import sparse
+
+REMEDY = "Give both tables the same columns of the same types."
+
+
+def stack_rows(X: Any, X_unlabeled: Any) -> Any:
+    """Put the rows of ``X_unlabeled`` behind those of ``X``.
+
+    Parameters
+    ----------
+    X, X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_rows, n_features)
+        Tables of the same kind, with the same columns in any order.
+
+    Returns
+    -------
+    whole : {ndarray, csr_matrix, DataFrame}
+        Rows of both. Columns keep the type that they have in ``X``, if it holds the others.
+
+    Raises
+    ------
+    ValueError
+        If the tables are of different kinds, or have columns of different names or types.
+    """
+    kinds = [_kind(table) for table in (X, X_unlabeled)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"X_unlabeled must be a table of the kind of X, {kinds[0]}; got {kinds[1]}. {REMEDY}"
+        )
+    check_same_columns(X, X_unlabeled, ("X", "X_unlabeled"), in_order=False)
+    if kinds[0] == "a pandas DataFrame":
+        return _stack_pandas(X, X_unlabeled)
+    if kinds[0] == "a polars DataFrame":
+        return X.vstack(X_unlabeled.select(X.columns))
+    if kinds[0] == "a sparse matrix":
+        return sparse.vstack([X, X_unlabeled], format="csr")
+    return np.concatenate([np.asarray(X), np.asarray(X_unlabeled)])
+
+
+def check_same_columns(one: Any, other: Any, names: tuple[str, str], *, in_order: bool) -> None:
+    """Raise unless two tables have the same columns, in the same order if that is asked for."""
+    columns = [list(map(str, getattr(X, "columns", []))) for X in (one, other)]
+    widths = [np.shape(X)[1] if np.ndim(X) == 2 else np.ndim(X) for X in (one, other)]
+    both = " and ".join(names)
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"{both} must have the same columns; got {widths[0]} and {widths[1]} of them."
+        )
+    differing = sorted(set(columns[0]) ^ set(columns[1]))
+    if all(columns) and differing:
+        raise ValueError(f"{both} must have the same columns; not in both: {', '.join(differing)}.")
+    if all(columns) and in_order and columns[0] != columns[1]:
+        raise ValueError(f"{both} must have the same columns, in the same order.")
+
+
+def row_keys(X: Any) -> np.ndarray:
+    """A number for each row, the same for equal rows."""
+    if hasattr(X, "hash_rows"):
+        return X.hash_rows().to_numpy()
+    if sparse.issparse(X):
+        rows = sparse.csr_array(X)
+        rows.sum_duplicates()
+        return np.array([hash(_bytes_of_row(rows, i)) for i in range(rows.shape[0])])
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+
+
+def _bytes_of_row(rows: sparse.csr_array, i: int) -> bytes:
+    cells = slice(rows.indptr[i], rows.indptr[i + 1])
+    return rows.indices[cells].tobytes() + rows.data[cells].tobytes()
+
+
+def _kind(table: Any) -> str:
+    if isinstance(table, pd.DataFrame):
+        return "a pandas DataFrame"
+    if hasattr(table, "vstack"):
+        return "a polars DataFrame"
+    return "a sparse matrix" if sparse.issparse(table) else "an array"
+
+
+def _stack_pandas(X: pd.DataFrame, X_unlabeled: pd.DataFrame) -> pd.DataFrame:
+    others = dict(zip(map(str, X_unlabeled.columns), X_unlabeled.columns, strict=True))
+    columns = {
+        name: _stack_column(X[name], X_unlabeled[others[str(name)]], name) for name in X.columns
+    }
+    return pd.DataFrame(columns)
+
+
+def _stack_column(first: pd.Series, second: pd.Series, name: Any) -> pd.Series:
+    dtypes = first.dtype, second.dtype
+    if second.isna().all() and dtypes[0] != dtypes[1]:
+        # A column without a cell has whatever type its reader gave it.
+        second = pd.Series([None] * len(second)).astype(_with_gaps(dtypes[0]))
+    elif isinstance(dtypes[0], pd.CategoricalDtype):
+        second = second.astype(object)
+        unseen = [
+            value for value in pd.unique(second.dropna()) if value not in first.cat.categories
+        ]
+        first = first.cat.add_categories(unseen)
+        second = second.astype(first.dtype)
+    elif is_string_dtype(dtypes[0]) and isinstance(dtypes[1], pd.CategoricalDtype):
+        second = second.astype(dtypes[1].categories.dtype)
+    if not _fit_together(first.dtype, second.dtype):
+        raise ValueError(
+            f"X_unlabeled has column {name!r} of type {dtypes[1]}, and X has it of type "
+            f"{dtypes[0]}. {REMEDY}"
+        )
+    return pd.concat([first, second], ignore_index=True)
+
+
+def _with_gaps(dtype: Any) -> Any:
+    """The type itself, or one with room for missing cells if it has none."""
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biu":
+        return dtype
+    return pd.BooleanDtype() if dtype.kind == "b" else np.float64
+
+
+def _fit_together(first: Any, second: Any) -> bool:
+    if first == second:
+        return True
+    if is_bool_dtype(first) or is_bool_dtype(second):
+        return is_bool_dtype(first) and is_bool_dtype(second)
+    are_numbers = is_numeric_dtype(first) and is_numeric_dtype(second)
+    return are_numbers or (is_string_dtype(first) and is_string_dtype(second))

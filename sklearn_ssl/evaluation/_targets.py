@@ -1,0 +1,230 @@
+"""Targets: what ``y`` holds, and which rows have a label."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import column_or_1d
+
+UNLABELED = -1
+"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
+
+TEXTS_THAT_MEAN_NOTHING = ("-1", "nan", "<NA>", "")
+MOST_CLASSES_OF_FLOATS = 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target, whether its values are classes, and which rows have one.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows,)
+        Labels. What stands at the unlabeled rows has no meaning: ask :meth:`of` for labels.
+
+    has_classes : bool
+        Whether the labels are classes; they are quantities otherwise.
+
+    is_labeled : ndarray of shape (n_rows,), bool
+        Rows with a label.
+    """
+
+    values: np.ndarray
+    has_classes: bool
+    is_labeled: np.ndarray
+
+    @property
+    def labeled_rows(self) -> np.ndarray:
+        """Row numbers with a label."""
+        return np.flatnonzero(self.is_labeled)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Labels of the labeled rows."""
+        return self.values[self.is_labeled]
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Labels of some rows, all of which must have one."""
+        if not self.is_labeled[rows].all():
+            raise AssertionError("Unlabeled rows were asked for their labels.")
+        return self.values[rows]
+
+    def followed_by_unlabeled(self, n_rows: int) -> "Target":
+        """The same target for a table with more rows, which have no label."""
+        return Target(
+            np.concatenate([self.values, np.repeat(self.values[:1], n_rows)]),
+            self.has_classes,
+            np.concatenate([self.is_labeled, np.zeros(n_rows, dtype=bool)]),
+        )
+
+
+def read_target(y: Any, *, name: str = "y", minus_one_marks: bool = True) -> Target:
+    """Read a target that may have rows without a label.
+
+    NaN, None, NaT and ``pd.NA`` mark such rows, and -1 does among classes, as for
+    :class:`~sklearn_ssl.FineTunedClassifier`; of two classes -1 and 1, -1 is one. Floats with more
+    than two distinct values are quantities, which rules out that a quantity that happens to be
+    rounded, such as the target of the diabetes data, is taken for classes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Labels and marks.
+
+    name : str, default="y"
+        Name of the parameter in errors.
+
+    minus_one_marks : bool, default=True
+        Whether -1 can mark a row without a label.
+
+    Returns
+    -------
+    target : Target
+        Labels, their kind, and the rows that have one.
+
+    Raises
+    ------
+    ValueError
+        If a mark could also be a label, or no row has a label.
+    """
+    cells, declares_kind = _cells(y)
+    is_labeled = ~np.asarray(pd.isna(cells), dtype=bool)
+    values = _narrow(cells[is_labeled])
+    is_category = isinstance(getattr(y, "dtype", None), pd.CategoricalDtype)
+    has_classes = is_category or not _are_quantities(values)
+    if minus_one_marks:
+        has_gaps = not is_labeled.all()
+        if has_gaps and not declares_kind:
+            _refuse_floats_of_unknown_kind(values, name)
+        _refuse_texts_that_mean_nothing(values, name)
+        is_mark = _marks(values, has_classes, has_gaps, name)
+        is_labeled[np.flatnonzero(is_labeled)[is_mark]] = False
+        values = _narrow(values[~is_mark])
+    if not len(values):
+        raise ValueError(
+            f"{name} has no row with a label: all {len(cells)} are -1 or missing. Pass at least "
+            "the labels that the scores are to be measured by."
+        )
+    kind = type_of_target(values, input_name=name)
+    if has_classes and kind not in {"binary", "multiclass"} and not is_category:
+        raise ValueError(f"Unknown label type: {kind}. {name} must hold classes or numbers.")
+    # The first label fills the gaps, as any array can hold it; nobody asks for what stands there.
+    filled = np.full(len(cells), values[0], dtype=values.dtype)
+    filled[is_labeled] = values
+    return Target(filled, has_classes, is_labeled)
+
+
+def _cells(y: Any) -> tuple[np.ndarray, bool]:
+    """One dimension of cells, and whether their type says if they are quantities.
+
+    A column of NumPy's integers becomes one of floats as soon as a cell is missing. Types with a
+    missing value of their own stay what they are.
+    """
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+    if isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype):
+        return _objects(list(y)), True
+    if hasattr(y, "to_list") and not isinstance(y, (pd.Series, pd.Index)):
+        return _objects(y.to_list()), True
+    if isinstance(y, (list, tuple)) and all(np.ndim(cell) == 0 for cell in y):
+        return _objects(y), False
+    return column_or_1d(y), False
+
+
+def _objects(cells: Any) -> np.ndarray:
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Objects as an array of booleans, integers or floats if all of them are such numbers."""
+    if values.dtype.kind != "O":
+        return values
+    kinds: list[tuple[Any, Any]] = [
+        ((bool, np.bool_), bool),
+        (Integral, np.int64),
+        (Real, np.float64),
+    ]
+    for kind, dtype in kinds:
+        if len(values) and all(isinstance(value, kind) for value in values):
+            return values.astype(dtype)
+    return values
+
+
+def _are_quantities(values: np.ndarray) -> bool:
+    return values.dtype.kind == "f" and not (_are_whole(values) and len(np.unique(values)) <= 2)
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool(np.all(values == np.rint(values)))
+
+
+def _marks(values: np.ndarray, has_classes: bool, has_gaps: bool, name: str) -> np.ndarray:
+    """Which of the values say that a row has no label."""
+    is_minus_one = _equals_minus_one(values)
+    if not is_minus_one.any():
+        return is_minus_one
+    others = values[~is_minus_one]
+    if not has_classes:
+        _refuse_minus_one_among_quantities(others, int(is_minus_one.sum()), name)
+        return np.zeros_like(is_minus_one)
+    if len(others) and np.all(others == 1):
+        return np.zeros_like(is_minus_one)
+    if has_gaps:
+        raise ValueError(
+            f"{name} holds both -1 and missing values among its classes, and either could mark the "
+            f"unlabeled rows. If both do, pass {name}.fillna(-1); if -1 is a class, give it "
+            "another name."
+        )
+    return is_minus_one
+
+
+def _equals_minus_one(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind in "if":
+        return values == UNLABELED
+    if values.dtype.kind != "O":  # Booleans, counts without a sign and texts have no room for -1.
+        return np.zeros(len(values), dtype=bool)
+    return np.array(
+        [isinstance(value, Real) and value == UNLABELED for value in values], dtype=bool
+    )
+
+
+def _refuse_minus_one_among_quantities(others: np.ndarray, n_marks: int, name: str) -> None:
+    if n_marks < 2 or (len(others) and others.min() < 0):
+        return
+    raise ValueError(
+        f"{name} holds quantities, and {n_marks} of them are -1, the only negative value. If it "
+        "marks unlabeled rows, write NaN instead: np.where(y == -1, np.nan, y). For classes, pass "
+        "integers: y.astype(int). If -1 is a quantity, pass y + 1, whose R² is the same."
+    )
+
+
+def _refuse_floats_of_unknown_kind(values: np.ndarray, name: str) -> None:
+    if values.dtype.kind != "f" or not _are_whole(values):
+        return
+    distinct = np.unique(values)
+    if not 2 < len(distinct) <= MOST_CLASSES_OF_FLOATS:
+        return
+    examples = ", ".join(f"{value:g}" for value in distinct[:3])
+    raise ValueError(
+        f"{name} holds missing values and whole floats ({examples}, ...), which may be classes or "
+        f"quantities. Pass pd.Series({name}).astype('Int64') for classes, or .astype('Float64') "
+        "for quantities."
+    )
+
+
+def _refuse_texts_that_mean_nothing(values: np.ndarray, name: str) -> None:
+    if values.dtype.kind not in "OU":
+        return
+    for text in TEXTS_THAT_MEAN_NOTHING:
+        count = sum(isinstance(value, str) and value == text for value in values)
+        if count:
+            raise ValueError(
+                f"{name} holds the text {text!r} in {count} rows. If it marks unlabeled rows, "
+                f"write None instead: pd.Series({name}).replace({text!r}, None). If it is a class, "
+                "give it another name."
+            )

@@ -1,0 +1,64 @@
+"""Whether learned features are ahead of the best baseline."""
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ssl.evaluation._intervals import CONFIDENCE, corrected_interval
+
+LOWER_IS_BETTER = ("log_loss", "mean_absolute_error")
+UNDECIDED = "cannot be decided with this many labels"
+
+
+def best_baseline(runs: pd.DataFrame, measure: str) -> str:
+    """Name of the baseline with the best mean."""
+    means = runs[runs["is_baseline"]].groupby("estimator", sort=False)[measure].mean().dropna()
+    if means.empty:
+        raise ValueError(f"No baseline has a value of {measure!r}.")
+    return str(means.idxmin() if measure in LOWER_IS_BETTER else means.idxmax())
+
+
+def differences_of(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Difference of each estimator from the best baseline, with an interval and a verdict.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row per estimator and split.
+
+    measure : str
+        Column to compare.
+
+    Returns
+    -------
+    differences : DataFrame of shape (n_estimators, 5)
+        Columns "baseline", "difference", "low", "high" and "verdict".
+    """
+    baseline = best_baseline(runs, measure)
+    values = runs.pivot_table(index="split", columns="estimator", values=measure, dropna=False)
+    names = runs.loc[~runs["is_baseline"], "estimator"].unique()
+    ratio = float(runs["test_ratio"].mean())
+    rows = {}
+    for name in names:
+        interval = corrected_interval((values[name] - values[baseline]).to_numpy(), ratio)
+        rows[name] = (baseline, *interval, _verdict(interval.low, interval.high, measure))
+    columns = ["baseline", "difference", "low", "high", "verdict"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("estimator")
+
+
+def _verdict(low: float, high: float, measure: str) -> str:
+    if not (low > 0 or high < 0):
+        return UNDECIDED
+    return "ahead" if (low > 0) != (measure in LOWER_IS_BETTER) else "behind"
+
+
+def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:
+    """Say in a sentence how an estimator compares with the best baseline."""
+    if np.isnan(row["low"]):
+        return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}) and a single split."
+    interval = f"{CONFIDENCE * 100:.0f} % interval {row['low']:+.3f} to {row['high']:+.3f}"
+    difference = f"difference {row['difference']:+.3f}, {interval}"
+    if row["verdict"] == UNDECIDED:
+        return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}); {difference}."
+    return f"{name} is {row['verdict']} of {row['baseline']}: {difference}.".replace(
+        "behind of", "behind"
+    )
