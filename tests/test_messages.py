@@ -1,7 +1,6 @@
 """What the three transformers say of tables, parameters and fits that cannot be."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from embedders import ESTIMATORS, SMALL, assert_as_it_was, every, small
@@ -12,7 +11,6 @@ from skorch.callbacks import Callback
 from sklearn_ssl import (
     ContrastiveEmbedder,
     DenoisingAutoencoder,
-    FineTunedClassifier,
     MaskedFeaturePredictor,
 )
 
@@ -208,25 +206,3 @@ def test_a_device_that_is_not_there_is_told(Embedder, flowers, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device='cuda' is not available here"):
         Embedder(**SMALL, device="cuda").fit(flowers)
-
-
-LABELS = {
-    "booleans": pd.Series([True, False, None] * 10, dtype="boolean"),
-    "objects of booleans": pd.Series([True, False, None] * 10, dtype=object),
-    "categories of integers": pd.Series([1, 2, None] * 10).astype("Int64").astype("category"),
-    "categories of booleans": pd.Series([True, False, None] * 10, dtype="category"),
-    "nullable integers": pd.Series([1, 2, None] * 10, dtype="Int64"),
-    "floats": pd.Series([1.0, 2.0, None] * 10),
-    "array of floats": np.array([1.0, 2.0, np.nan] * 10),
-    "text": pd.Series(["a", "b", None] * 10),
-    "nullable text": pd.Series(["a", "b", None] * 10, dtype="string"),
-    "categories of text": pd.Series(["a", "b", None] * 10, dtype="category"),
-    "array of objects": np.array(["a", "b", None] * 10, dtype=object),
-}
-
-
-@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
-def test_missing_labels_mark_unlabeled_rows_in_every_dtype(y):
-    X = np.random.default_rng(0).normal(size=(30, 3))
-    model = FineTunedClassifier(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
-    assert len(model.fit(X, y).classes_) == 2
