@@ -10,6 +10,7 @@ from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._finetuning.classifier import FineTunedClassifier
 from sklearn_ssl._finetuning.regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+from sklearn_ssl._outlier_detector import OutlierDetector
 from sklearn_ssl._show_versions import show_versions
 from sklearn_ssl._version import __version__
 
@@ -19,6 +20,7 @@ __all__ = [
     "FineTunedClassifier",
     "FineTunedRegressor",
     "MaskedFeaturePredictor",
+    "OutlierDetector",
     "__version__",
     "show_versions",
 ]

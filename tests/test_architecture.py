@@ -59,6 +59,18 @@ DESIGN = {
         {"_base", "_compat", "_network", "_pretext", "_reconstruction", "_table"},
         {"numpy", "pandas", "torch"},
     ),
+    "_outlier_scores": (set(), {"numpy", "scipy", "sklearn"}),
+    "_outlier_detector": (
+        {
+            "_compat",
+            "_masked_feature_predictor",
+            "_network",
+            "_outlier_scores",
+            "_table",
+            "_training",
+        },
+        {"numpy", "pandas", "sklearn", "torch"},
+    ),
     "_finetuning": (
         {
             "_base",
@@ -74,9 +86,15 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
-    "persistence": (TRANSFORMERS | {"_finetuning", "_serialization"}, {"sklearn"}),
+    "persistence": (
+        TRANSFORMERS | {"_finetuning", "_outlier_detector", "_serialization"},
+        {"sklearn"},
+    ),
     "distributed": ({"_base", "_training"}, {"numpy", "sklearn"}),
-    "__init__": (TRANSFORMERS | {"_finetuning", "_show_versions", "_version"}, set()),
+    "__init__": (
+        TRANSFORMERS | {"_finetuning", "_outlier_detector", "_show_versions", "_version"},
+        set(),
+    ),
     "__main__": ({"_show_versions", "_version"}, set()),
     "evaluation": (
         {"__init__", "_compat", "_effective_rank"},
