@@ -302,7 +302,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             raise ValueError(f"n_cells must be an integer of at least 1; got {n_cells!r}.")
         X = self._checked(X)
         index = _index_of(X)
-        parts = [self._explain_block(block, index[rows], n_cells) for rows, block in _blocks(X)]
+        parts = [
+            self._explain_block(block, index[rows], int(n_cells)) for rows, block in _blocks(X)
+        ]
         return pd.concat(parts, ignore_index=True)
 
     def _explain_block(self, X: Any, index: pd.Index, n_cells: int) -> pd.DataFrame:

@@ -137,7 +137,8 @@ def learn_ellipsoid(X: FloatArray) -> Ellipsoid:
 def ellipsoid_distances(X: FloatArray, ellipsoid: Ellipsoid) -> FloatArray:
     """Squared Mahalanobis distances from the center, per direction."""
     squares = ((X - ellipsoid["center"]) @ ellipsoid["directions"]) ** 2
-    return squares.mean(axis=1)
+    # A table of constant columns has no directions, and no row of it is far away.
+    return squares.sum(axis=1) / max(squares.shape[1], 1)
 
 
 def category_rarity(codes: npt.NDArray, n_codes: int) -> FloatArray:

@@ -5,7 +5,12 @@ import warnings
 import pytest
 from sklearn.utils import estimator_checks as checks
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    MaskedFeaturePredictor,
+    OutlierDetector,
+)
 
 # Small and short: the checks fit each estimator hundreds of times, and test behavior.
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 2}
@@ -23,12 +28,17 @@ VARIANTS = [
     MaskedFeaturePredictor(**SMALL),
     MaskedFeaturePredictor(**SMALL, early_stopping=True, batch_size=16),
     DenoisingAutoencoder(**SMALL, supervision_weight=1.0, early_stopping=True),
+    OutlierDetector(MaskedFeaturePredictor(**SMALL), n_estimators=10),
 ]
 
 
 @checks.parametrize_with_checks(VARIANTS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+def test_scikit_learn_check_of_parameters_of_the_outlier_detector():
+    checks.check_param_validation("OutlierDetector", VARIANTS[-1])
 
 
 @pytest.mark.parametrize("estimator", [VARIANTS[0], VARIANTS[5], VARIANTS[9]])
