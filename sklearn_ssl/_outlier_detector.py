@@ -31,6 +31,7 @@ from sklearn_ssl._outlier_scores import (
     surprises,
     write_forest,
 )
+from sklearn_ssl._pretext.losses import cell_losses
 from sklearn_ssl._table.column import Column, as_float
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK
 from sklearn_ssl._table.schema import Schema
@@ -40,8 +41,8 @@ from sklearn_ssl._training.safety import draw_seed, safe_fit
 N_ROWS_OF_STATISTICS = 20_000
 """Training rows from which typical losses, tails and directions are learned."""
 
-FENCE = 3.0
-"""Interquartile ranges above the third quartile at which a score is far out (Tukey, 1977)."""
+FENCE = 1.5
+"""Interquartile ranges above the third quartile at which a score is outside (Tukey, 1977)."""
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -59,21 +60,24 @@ class CellModel:
     order: npt.NDArray[np.intp]
     schema: Schema
     encode: Callable[[Any], Batch]
-    losses: Callable[[Batch], torch.Tensor]
+    losses: Callable[[Batch], FloatArray]
 
 
 def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
     """The only place that reads what a transformer keeps to itself."""
-    encoder = transformer._table_encoder
-    return CellModel(
-        columns=encoder.columns_,
-        order=encoder.order_,
-        schema=encoder.schema_,
-        encode=transformer._encode,
-        # The cells are visible: training has replaced some, and one that the others contradict is
-        # not believed.
-        losses=lambda table: transformer._cell_losses(table, table),
-    )
+    encoder, schema = transformer._table_encoder, transformer._schema
+    # In single precision, a row's score would depend on how many rows are scored with it.
+    task = copy.deepcopy(transformer.module_).double()
+
+    def losses(table: Batch) -> FloatArray:
+        # All cells are visible: training has replaced some, so that the network does not believe
+        # one that the others contradict.
+        numeric, codes = table[0].double(), table[1]
+        with torch.no_grad():
+            output = task.value_head(task.encoder(numeric, codes))
+            return cell_losses(output, numeric, codes, schema).numpy()
+
+    return CellModel(encoder.columns_, encoder.order_, encoder.schema_, transformer._encode, losses)
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -95,8 +99,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     contamination : "auto" or float, default="auto"
         Share of outliers in the training rows, in (0, 0.5], which sets ``offset_``. With "auto", an
-        outlier's score lies more than three interquartile ranges above the third quartile of the
-        training rows.
+        outlier's score lies more than 1.5 interquartile ranges above the third quartile of the
+        training rows, as in a box plot.
 
     n_estimators : int, default=100
         Trees of the isolation forest.
@@ -366,7 +370,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             category_rarity(codes, size)
             for codes, size in zip(table[1].numpy().T, n_codes, strict=True)
         ]
-        self._loss_tails = learn_tails(model.losses(table).double().numpy())
+        self._loss_tails = learn_tails(model.losses(table))
         self._high_tails = learn_tails(self._cells(table))
         self._low_tails = learn_tails(-table[0].double().numpy())
         self._ellipsoid = learn_ellipsoid(_written(model, table))
@@ -382,16 +386,14 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             table = model.encode(block)
             scores[rows, 0] = forest_scores(self._forest_input(model, block, table), self._forest)
             scores[rows, 1] = ellipsoid_distances(_written(model, table), self._ellipsoid)
-            scores[rows, 2] = surprises(
-                model.losses(table).double().numpy(), self._loss_tails
-            ).mean(axis=1)
+            scores[rows, 2] = surprises(model.losses(table), self._loss_tails).mean(axis=1)
         return scores
 
     def _cell_scores(self, X: Any) -> tuple[FloatArray, FloatArray]:
         """How badly each cell fits its row, and how rare it is in its column, in table order."""
         model = cell_model(self.transformer_)
         table = model.encode(X)
-        misfit = surprises(model.losses(table).double().numpy(), self._loss_tails)
+        misfit = surprises(model.losses(table), self._loss_tails)
         rarity = surprises(self._cells(table), self._high_tails)
         low = surprises(-table[0].double().numpy(), self._low_tails)
         # A number is rare at either end of its column, a category if few rows have it.

@@ -66,6 +66,7 @@ DESIGN = {
             "_masked_feature_predictor",
             "_network",
             "_outlier_scores",
+            "_pretext",
             "_table",
             "_training",
         },

@@ -59,8 +59,9 @@ def detector(table):
 
 
 def test_swapped_and_extreme_rows_are_the_outliers(detector, table):
-    assert set(detector.score_samples(table).argsort()[:2]) == {7, 9}
+    assert detector.score_samples(table).argmin() == 7
     assert set(np.flatnonzero(detector.predict(table) == -1)) >= {7, 9}
+    assert (detector.predict(table) == -1).mean() < 0.15
 
 
 def test_attributes_agree_with_methods(detector, table):
@@ -127,7 +128,7 @@ def test_statistics_are_learned_from_some_rows_of_a_long_table(table, monkeypatc
     monkeypatch.setattr(module, "N_ROWS_OF_STATISTICS", 200)
     detector = OutlierDetector(SMALL, random_state=0).fit(table)
     assert len(detector.decision_scores_) == len(table)
-    assert set(detector.score_samples(table).argsort()[:2]) == {7, 9}
+    assert set(np.flatnonzero(detector.labels_)) >= {7, 9}
 
 
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, csr_matrix, list])
