@@ -52,6 +52,8 @@ from _parts import write_part
 from _tables import Split, draw_labeled, read_indexes, split_table
 from joblib import Parallel, delayed
 
+from sklearn_ssl._readout import gain_of
+
 LABELS = ["50", "100", "500", "all"]
 MOST_ROWS_OF_SLOW_MODELS = 2000
 DEFAULT_TRANSFORMERS = ["MaskedFeaturePredictor"]
@@ -65,13 +67,9 @@ def transformed(transformer: Any, X: Any) -> np.ndarray:
 
 
 def layers(transformer: Any, X: Any) -> np.ndarray:
-    if "output" not in transformer.get_params():
-        return transformer.transform(X)
-    default = transformer.output
-    try:
-        return transformer.set_params(output="layers").transform(X)
-    finally:
-        transformer.set_params(output=default)
+    """What ``output="layers"`` returns, without another fit."""
+    columns = transformer.model_.embed_layers(X, "cpu")
+    return columns * np.float32(gain_of(columns.shape[1]))
 
 
 FEATURES: dict[str, Show] = {

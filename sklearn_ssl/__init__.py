@@ -6,7 +6,7 @@ hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before 
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sklearn_ssl._version import __version__
 
@@ -47,13 +47,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    globals()[name] = getattr(module, name)  # so that this function is asked once
+    # From now on the name is found without this function.
+    globals()[name] = getattr(module, name)
     return globals()[name]
 
 

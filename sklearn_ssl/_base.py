@@ -3,32 +3,45 @@
 import copy
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from numbers import Integral, Real
-from typing import Any, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._compat import Interval, StrOptions, fit_context, warn_user
+from sklearn_ssl._compat import (
+    Interval,
+    StrOptions,
+    available_if,
+    check_own_parameters,
+    fit_context,
+    warn_user,
+)
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._labels import Target, read_target
 from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.layers import Batch, Linear
-from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, check_layer_sizes
+from sklearn_ssl._parameters import (
+    TRAINING_CONSTRAINTS,
+    Constraints,
+    Folder,
+    RandomState,
+    check_layer_sizes,
+)
 from sklearn_ssl._pretext.blueprints import Blueprint
 from sklearn_ssl._pretext.supervised import WithAuxiliaryHead
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._readout import ReadoutOptions
 from sklearn_ssl._serialization.codec import Store, decode, encode
+from sklearn_ssl._serialization.types import Arrays
 from sklearn_ssl._streams import Stream, StreamFit, epochs_of, learns_without_labels
 from sklearn_ssl._table.chunks import buffers
 from sklearn_ssl._table.encoder import TableEncoder
@@ -38,7 +51,12 @@ from sklearn_ssl._table.validation import check_rows
 from sklearn_ssl._training.checkpoints import Checkpoint, checkpoints_of
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, train
-from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
+from sklearn_ssl._training.options import (
+    Callbacks,
+    TrainingOptions,
+    resolve_batch_size,
+    resolve_device,
+)
 from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_outcome
 
@@ -48,11 +66,43 @@ Embedder = TypeVar("Embedder", bound="BaseEmbedder")
 class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the transformers. A subclass resolves its parameters in ``_blueprint``."""
 
+    # Parameters, which every subclass has, too
+
+    n_components: int
+    bottleneck_size: int
+    hidden_layer_sizes: Sequence[int]
+    output: str
+    passthrough: bool
+    n_bins: int
+    categorical_features: npt.ArrayLike | None
+    max_categories: int | None
+    min_frequency: int
+    supervision_weight: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    weight_decay: float
+    max_iter: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    warm_start: bool
+    callbacks: Callbacks | None
+    checkpoint_dir: Folder | None
+    device: str
+    random_state: RandomState | None
+    verbose: bool
+
+    # What a fit leaves
+
     model_: TableModel
+    effective_rank_: float
+    n_iter_: int
     loss_curve_: list[float]
     validation_scores_: list[float]
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "bottleneck_size": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
@@ -114,14 +164,17 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         with safe_fit(self):
             rng = check_random_state(self.random_state)
             model = self._start_shared_model(X, rng, processes)
+            # In any other process these are its own rows, in the columns of the first one.
             table = model.encode(self._check_table(X, model))
             if processes.rank:
+                # Each process corrupts and shuffles its rows by draws of its own.
                 rng = np.random.RandomState(processes.rank + draw_seed(rng))
             task, rows = self._add_targets(model, table, target, rng)
             training, validation = self._hold_out(rows, rng)
             options = self._options(len(training), validation is not None, processes)
             checkpoints = checkpoints_of(self)
             checkpoint = Checkpoint(checkpoints) if checkpoints else None
+            # A contrastive objective compares rows across processes.
             with processes.all_rows(task):
                 result = train(
                     task, training, validation, options, draw_seed(rng), checkpoint=checkpoint
@@ -153,6 +206,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         with safe_fit(self):
             before = getattr(self, "_continuation", {})
+            # A copy, since the draws of a call that fails must not count.
             rng = copy.deepcopy(before.get("rng")) or check_random_state(self.random_state)
             is_first = not hasattr(self, "model_")
             model = self._start_model(X, rng, continued=True)
@@ -167,6 +221,8 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
                 draw_seed(rng),
                 optimizer_state=before.get("optimizer"),
             )
+            # The curve goes on, and the readout stays that of the first rows: columns of
+            # transform must not change under a model on top.
             result.loss_curve = ([] if is_first else self.loss_curve_) + result.loss_curve
             self._accept(model, result, table if is_first else None)
             self._continuation = {"rng": rng, "optimizer": result.optimizer_state}
@@ -219,7 +275,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         >>> transformer.fit_stream(parts, buffer_size=1000).n_iter_
         1
         """
-        self._validate_params()
+        check_own_parameters(self)
         if isinstance(buffer_size, bool) or not isinstance(buffer_size, Integral):
             raise TypeError(f"buffer_size must be an integer; got {buffer_size!r}.")
         if buffer_size < 1:
@@ -228,7 +284,8 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             rng = check_random_state(self.random_state)
             open_epoch, n_epochs = epochs_of(batches, self.max_iter)
             tables = buffers(open_epoch(), buffer_size)
-            first = next(tables, np.empty((0, 1)))  # which the check rejects
+            # A stream without rows is an empty table, which the check rejects by name.
+            first = next(tables, np.empty((0, 1)))
             model = self._start_model(first, rng)
             sample = model.encode(self._check_table(first, model))
 
@@ -252,8 +309,10 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """Learn the columns and draw weights, or copy those of the fitted model."""
         continued = self.warm_start if continued is None else continued
         if continued and hasattr(self, "model_"):
+            # Changed parameters that the fitted network cannot have are errors, not ignored.
             self._check_table(X, self.model_)
             check_same_network(self.model_.blueprint, self._blueprint(self.model_.table_encoder))
+            # Training changes weights in place, and a fit that fails must leave the old ones.
             return copy.deepcopy(self.model_)
         checked = self._check_table(X, None)
         check_layer_sizes(self.hidden_layer_sizes)
@@ -272,6 +331,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
     ) -> TableModel:
         """The model of the first process, and its columns, in every process."""
         own = None if processes.rank else self._start_model(X, rng)
+        # The names of the columns were kept when the first process checked its rows.
         names = ("n_features_in_", "feature_names_in_")
         columns = {name: vars(self)[name] for name in names if name in vars(self)}
         model, columns = processes.share((own, columns))
@@ -313,6 +373,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
     ) -> TrainingOptions:
         """How to train on so many rows."""
         processes = processes or OneProcess()
+        # As many rows are taken from each process as the one with the fewest has.
         n_rows = min(processes.gather(n_rows)) * processes.n_processes
         return TrainingOptions(
             max_iter=self.max_iter,
@@ -340,6 +401,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """Take a trained model over; learn its readout from a sample, if there is one."""
         processes = processes or OneProcess()
         model.task.eval()
+        # Without a sample the readout of an earlier fit stays. Others wait for the first process.
         if sample is not None and not processes.rank:
             device = resolve_device(self.device)
             self.effective_rank_ = model.learn_readout(sample, self._readout_options(), device)
@@ -350,6 +412,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
         self._n_features_out = self.model_.n_columns
         self.loss_curve_ = result.loss_curve
         self.n_iter_ = len(result.loss_curve)
+        # What an earlier fit with other parameters left would be taken for this one's.
         for name in ("validation_scores_", "_continuation"):
             self.__dict__.pop(name, None)
         if result.validation_scores:
@@ -361,6 +424,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _warn_if_collapsed(self, model: TableModel, sample: Batch) -> None:
         if len(sample[0]) < 3 or not _varies(sample):
+            # Two rows, or equal rows, have no more than one direction in any embedding.
             return
         # A few columns, or a narrow bottleneck, have no more than a few directions.
         is_wide = min(model.blueprint.bottleneck_size, model.schema.n_features) >= 4
@@ -410,6 +474,7 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             Of columns that ``passthrough`` adds to the layers, what they hold: ``age``,
             ``age missing``, ``occupation=Sales``, ``age>37``.
         """
+        # The last columns can be those of the row itself, which have names of their own.
         numbered = super().get_feature_names_out(input_features)
         named = self.model_.names_of_passthrough()
         return np.concatenate([numbered[: len(numbered) - len(named)], np.array(named, object)])
@@ -429,23 +494,24 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     # Files and tags
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """State without classes of torch, which files of other libraries can hold, too."""
         store = Store(records=RECORDS)
         try:
             document = encode(vars(self).copy(), store, type(self).__name__)
-        except ValueError:  # a callback, or an attribute of the user's: pickle takes it as it is
+        except ValueError:
+            # A callback, or an attribute of the user's, has no plain form; pickle may know one.
             return vars(self).copy()
         return {"document": json.dumps(document), "arrays": store.arrays}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         if set(state) == {"document", "arrays"}:
-            store = Store(state["arrays"], RECORDS)
-            self.__dict__.update(decode(json.loads(state["document"]), store))
+            store = Store(cast(Arrays, state["arrays"]), RECORDS)
+            self.__dict__.update(decode(json.loads(cast(str, state["document"])), store))
         else:
             self.__dict__.update(state)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
@@ -462,7 +528,7 @@ def pretrain(
     processes: OneProcess | None = None,
 ) -> Embedder:
     """Fit a transformer from checked targets, or from none, in one or in several processes."""
-    estimator._validate_params()
+    check_own_parameters(estimator)
     return estimator._fit(X, target, processes or OneProcess())
 
 
@@ -494,6 +560,7 @@ def _varies(batch: Batch) -> bool:
 
 def check_embedding(Z: npt.ArrayLike, estimator: BaseEmbedder) -> npt.NDArray[np.float32]:
     """Embeddings as ``transform`` of the estimator returns them, checked."""
+    checked: npt.NDArray[np.float32]
     checked = check_array(Z, dtype=np.float32, estimator=estimator, input_name="X")
     n_columns = estimator.model_.n_columns
     if checked.shape[1] != n_columns:

@@ -1,32 +1,117 @@
-"""The only place that touches private or version-dependent names of other packages."""
+"""The only place that touches private or version-dependent names of other packages.
+
+Each has the version at which it goes. The functions that are typed here have no types at home.
+"""
 
 import sys
 import warnings
+from collections.abc import Callable
+from inspect import signature, unwrap
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import BaseEstimator
+from sklearn.base import _fit_context as _untyped_fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils.metaestimators import available_if as _untyped_available_if
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import validate_data
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.nn.parallel import DistributedDataParallel
+    from torch.optim import Optimizer
 
 __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "available_if",
     "check_matplotlib_support",
+    "check_own_parameters",
     "check_sample_weight",
     "fit_context",
     "num_samples",
     "safe_indexing",
+    "share_gradients",
     "validate_data",
     "validate_params",
     "warn_user",
+    "without_compiler",
 ]
 
+Method = TypeVar("Method", bound=Callable[..., object])
+AnyOptimizer = TypeVar("AnyOptimizer", bound="Optimizer")
+Estimator = TypeVar("Estimator")
+
 OWN_FOLDER = str(Path(__file__).parent)
+
+
+# scikit-learn
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Check the parameters of an estimator before its ``fit``.
+
+    It is the decorator of scikit-learn's own estimators, and goes once there is a public one
+    (https://github.com/scikit-learn/scikit-learn/blob/1.6.X/sklearn/base.py).
+    """
+    decorate: Callable[[Method], Method] = _untyped_fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorate
+
+
+def available_if(check: Callable[[Estimator], bool]) -> Callable[[Method], Method]:
+    """Let an estimator have a method only if ``check`` of it is true."""
+    decorate: Callable[[Method], Method] = _untyped_available_if(check)
+    return decorate
+
+
+def check_own_parameters(estimator: BaseEstimator) -> None:
+    """Check the parameters of an estimator, for methods that are not called ``fit``."""
+    estimator._validate_params()
+
+
+# torch
+
+
+def without_compiler(optimizer: type[AnyOptimizer]) -> type[AnyOptimizer]:
+    """Return an optimizer without the wrappers that import torch's compiler.
+
+    The wrappers only matter if a step is compiled. At the first step they import ``torch._dynamo``,
+    which takes as long as many small fits, in every process of a grid search. This goes once the
+    oldest version of torch that is supported does without that import; 2.13 still has it
+    (https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_compile.py).
+    """
+    import torch
+
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict", "step")
+    plain = {name: unwrap(getattr(optimizer, name)) for name in names}
+    # Unwrapping also took away what kept the step itself out of the graph of gradients.
+    plain["step"] = torch.no_grad()(plain["step"])
+    return type(optimizer.__name__, (optimizer,), plain)
+
+
+def share_gradients(module: "nn.Module", *, has_unused: bool) -> "DistributedDataParallel":
+    """Average the gradients of a module over processes; its buffers are constants.
+
+    ``forward_sync_buffers`` is the only name once torch versions that say ``broadcast_buffers``
+    are no longer supported
+    (https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html).
+    """
+    from torch.nn.parallel import DistributedDataParallel
+
+    known = signature(DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    parallel: Callable[..., DistributedDataParallel] = DistributedDataParallel
+    return parallel(module, find_unused_parameters=has_unused, **{name: False})
+
+
+# Python
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

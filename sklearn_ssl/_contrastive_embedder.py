@@ -1,19 +1,22 @@
 """Contrastive embedding: learn features by telling rows apart."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import cast
 
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
+from sklearn_ssl._parameters import Folder, RandomState
 from sklearn_ssl._pretext.blueprints import Contrasting
 from sklearn_ssl._pretext.tasks import Contrast
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
-from sklearn_ssl._training.options import resolve_device
+from sklearn_ssl._training.options import Callbacks, resolve_device
 
 SCORING_RATE = 0.6
 SCORING_ROWS = 256
@@ -211,38 +214,38 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     def __init__(
         self,
-        n_components=128,
+        n_components: int = 128,
         *,
-        bottleneck_size=64,
-        hidden_layer_sizes=(256, 256, 256),
-        corruption_rate=0.6,
-        n_corrupted_views=1,
-        objective="info_nce",
-        temperature=0.2,
-        projection_size=128,
-        output="components",
-        passthrough=True,
-        n_bins=16,
-        categorical_features="from_dtype",
-        max_categories=256,
-        min_frequency=1,
-        supervision_weight=0.0,
-        batch_size="auto",
-        learning_rate="one_cycle",
-        learning_rate_init=1e-3,
-        weight_decay=1e-5,
-        max_iter=25,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        callbacks=None,
-        checkpoint_dir=None,
-        device="auto",
-        random_state=None,
-        verbose=False,
-    ):
+        bottleneck_size: int = 64,
+        hidden_layer_sizes: Sequence[int] = (256, 256, 256),
+        corruption_rate: float = 0.6,
+        n_corrupted_views: int = 1,
+        objective: str = "info_nce",
+        temperature: float = 0.2,
+        projection_size: int = 128,
+        output: str = "components",
+        passthrough: bool = True,
+        n_bins: int = 16,
+        categorical_features: npt.ArrayLike | None = "from_dtype",
+        max_categories: int | None = 256,
+        min_frequency: int = 1,
+        supervision_weight: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "one_cycle",
+        learning_rate_init: float = 1e-3,
+        weight_decay: float = 1e-5,
+        max_iter: int = 25,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Callbacks | None = None,
+        checkpoint_dir: Folder | None = None,
+        device: str = "auto",
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.n_components = n_components
         self.bottleneck_size = bottleneck_size
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 WIDTH, HEIGHT, MARGIN = 240, 64, 4
 
@@ -23,7 +22,7 @@ class DisplayMixin:
         diagram: Callable[[], str] = super()._repr_html_  # type: ignore[misc]
         return lambda: diagram() + draw_losses(self)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
         bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         if "text/html" in bundle:
             bundle["text/html"] += draw_losses(self)
@@ -44,7 +43,7 @@ class Curve:
         return f"{self.name} {first:.3g} to {last:.3g}"
 
 
-def draw_losses(estimator: Any) -> str:
+def draw_losses(estimator: object) -> str:
     """Draw the losses of a fitted estimator as HTML; an empty string if it has none.
 
     The axis and the words take the color of the text around them, so that they suit dark pages.
@@ -70,7 +69,7 @@ def draw_losses(estimator: Any) -> str:
     )
 
 
-def _curves(estimator: Any) -> list[Curve]:
+def _curves(estimator: object) -> list[Curve]:
     losses = getattr(estimator, "loss_curve_", [])
     held_out = [-score for score in getattr(estimator, "validation_scores_", [])]
     # Fine-tuning also measures the held-out loss before its first epoch.

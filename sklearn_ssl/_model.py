@@ -4,10 +4,11 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -85,16 +86,18 @@ class TableModel:
         """A model whose network is not trained yet."""
         return cls(table_encoder, schema, blueprint, blueprint.build(schema, generator))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Plain values and weights: a network is not pickled, but built again."""
         state = vars(self).copy()
+        # A copy of the dictionary, whose class and metadata are torch's own.
         state["task"] = dict(self.task.state_dict())
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         self.task = self.blueprint.build(self.schema, torch.Generator())
-        self.task.load_state_dict(state["task"])
+        # The weights that were just drawn are all replaced, so the seed does not matter.
+        self.task.load_state_dict(cast(dict[str, Tensor], state["task"]))
         self.task.eval()
 
     # Into the network
@@ -118,6 +121,7 @@ class TableModel:
     def bottleneck(self, table: Batch, device: str) -> Tensor:
         """The encoder's last layer, of shape (n_rows, bottleneck_size)."""
         with self.task_on(device) as task, torch.no_grad():
+            # Blocks bound the memory of the hidden layers.
             blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in table), strict=True)
             return torch.cat(
                 [task.encoder(*(part.to(device) for part in block)).cpu() for block in blocks]
@@ -145,6 +149,7 @@ class TableModel:
     def embedding(self) -> Embedding:
         """What ``transform`` computes, as a module; it shares the encoder's weights."""
         readout = self._learned_readout
+        # The gain is a part of the last step, whichever that is.
         if readout.directions is None:
             return Embedding(self._layers(readout), readout.center, readout.scale / readout.gain)
         directions = readout.directions * np.float32(readout.gain)
@@ -165,6 +170,7 @@ class TableModel:
         readout = self._learned_readout
         if readout.directions is not None or not readout.passthrough:
             return []
+        # Files hold the bins as a plain tuple.
         bins = QuantileBins(*readout.quantile_bins)
         return [
             *written_names(self.table_encoder, MAX_ONE_HOT),
@@ -197,6 +203,7 @@ class TableModel:
         layers = self._choose_layers(sample[0], options)
         size = self.blueprint.bottleneck_size
         center, scale, bottleneck = moments(layers, sample, size, device)
+        # A standardized column contributes 1 to the mean squared norm of a row, a constant one 0.
         directions, gain = None, gain_of(float((scale > 0).sum()))
         constant = scale == 0
         scale[constant] = 1.0
@@ -212,6 +219,7 @@ class TableModel:
             directions=directions,
             gain=gain,
         )
+        # Rounding errors of constant columns would count as directions.
         bottleneck = np.where(constant[:size], 0.0, bottleneck - center[:size])
         return effective_rank_of_spectrum(np.linalg.svd(bottleneck, compute_uv=False))
 
@@ -257,17 +265,19 @@ class TableModel:
             losses, baseline = losses[mask], baseline[mask]
         return deviance_explained(losses, baseline)
 
-    def decode(self, output: Tensor, index: Any = None) -> Table:
+    def decode(self, output: Tensor, index: pd.Index | None = None) -> Table:
         """Rows of the original table from rows written out; reserved codes are never chosen."""
         schema = self.schema
         numeric = output[:, : schema.n_numeric].clone()
         binary = torch.tensor(schema.binary, dtype=torch.bool)
+        # The outputs of these columns are logits.
         numeric[:, binary] = numeric[:, binary].sigmoid()
         logits = output[:, schema.width - schema.n_codes :]
         codes = torch.zeros(len(output), schema.n_categorical, dtype=torch.int32)
         for feature, (start, size) in enumerate(
             zip(schema.offsets, schema.cardinalities, strict=True)
         ):
+            # A column in which only missing cells were seen has no category to name.
             named = logits[:, start + N_RESERVED : start + size]
             if named.shape[1]:
                 codes[:, feature] = named.argmax(dim=1).to(torch.int32) + N_RESERVED
@@ -285,9 +295,11 @@ class TableModel:
         """Combinations of the standardized layers, and the gain of their output."""
         columns = np.empty((len(rows[0]), layers.width), dtype=np.float32)
         row_embedder(Embedding(layers, center, scale), device)(rows, columns)
+        # These are fewer rows than those that were centered.
         columns -= columns.mean(axis=0)
         found = principal_directions(columns, options.n_components)
         directions = found @ rotation(found.shape[1], options.n_components)
+        # The rotation has more columns than directions if the rows vary in fewer.
         squared_norm = float(((columns @ directions) ** 2).sum(axis=1).mean())
         return directions.astype(np.float32), gain_of(squared_norm)
 
@@ -322,6 +334,7 @@ def moments(
     )
     mean, deviation, first = embedding_moments(row_embedder(as_they_are, device), table, n_first)
     center = mean.astype(np.float32)
+    # Activations are single-precision numbers, whose rounding errors grow with their size.
     deviation[deviation <= 1e-6 * np.maximum(1.0, np.abs(center))] = 0.0
     return center, deviation.astype(np.float32), first
 

@@ -1,14 +1,28 @@
 """What parameters of several estimators may be."""
 
+import os
 from numbers import Integral, Real
-from typing import Any
+from typing import TypeAlias
 
+import joblib
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ssl._compat import Interval, StrOptions
 from sklearn_ssl._training.callbacks import SCHEDULES
 
-TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+RandomState: TypeAlias = int | np.random.RandomState
+"""A seed, or what draws the seeds."""
+
+Folder: TypeAlias = str | os.PathLike[str]
+
+Memory: TypeAlias = str | joblib.Memory
+"""Where to keep what was computed: a folder, or an object that does so."""
+
+Constraints: TypeAlias = dict[str, list[object]]
+"""What each parameter may be, in scikit-learn's terms: any of the entries of its list."""
+
+TRAINING_CONSTRAINTS: Constraints = {
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "learning_rate": [StrOptions(set(SCHEDULES))],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -23,8 +37,8 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
 """Parameters that every training loop has, with or without labels."""
 
 
-def check_layer_sizes(sizes: Any) -> None:
-    """Raise where ``hidden_layer_sizes`` are not widths."""
+def check_layer_sizes(sizes: npt.ArrayLike) -> None:
+    """Raise if ``hidden_layer_sizes`` are not widths."""
     widths = np.asarray(sizes)
     are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")
     if not are_integers or (widths < 1).any():

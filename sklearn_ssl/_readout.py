@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
+from torch import Tensor
 
 from sklearn_ssl._table.schema import Schema
 
@@ -62,7 +63,7 @@ class Readout:
 
     hidden: bool
     passthrough: Schema | None
-    quantile_bins: tuple
+    quantile_bins: tuple[Tensor, ...]
     center: Floats
     scale: Floats
     directions: Floats | None
@@ -106,14 +107,17 @@ def principal_directions(columns: Floats, n_directions: int) -> Doubles:
     product = cells.T @ cells if is_tall else cells @ cells.T
     size = len(product)
     values, vectors = eigh(product, subset_by_index=[max(size - n_directions, 0), size - 1])
+    # Eigenvalues come in ascending order.
     values, vectors = values[::-1], vectors[:, ::-1]
     vectors = vectors[:, values > SMALLEST_VARIANCE * values[0]]
     if not is_tall:
+        # From eigenvectors over the rows to those over the columns.
         vectors = cells.T @ vectors
         vectors /= np.linalg.norm(vectors, axis=0)
     # The sign of an eigenvector is arbitrary, and would differ between libraries.
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
-    return vectors * np.sign(largest)
+    directions: Doubles = vectors * np.sign(largest)
+    return directions
 
 
 def rotation(n_directions: int, n_components: int) -> Doubles:
@@ -124,6 +128,7 @@ def rotation(n_directions: int, n_components: int) -> Doubles:
     (n_directions, n_components)
     """
     normal = np.random.RandomState(ROTATION_SEED).normal(size=(n_components, n_components))
+    # With these signs the rotation is drawn evenly from all of them (Mezzadri, 2007).
     orthonormal, triangle = np.linalg.qr(normal)
     return (orthonormal * np.sign(np.diag(triangle)))[:n_directions]
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from numbers import Integral
-from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import num_samples, safe_indexing
+from sklearn_ssl._table.types import TableLike
 
 MOST_CANDIDATES = 20_000
 """Representatives are chosen among this many rows; more would look the same."""
@@ -25,7 +26,13 @@ N_TRIALS = 7
 ROWS_PER_BLOCK = 10_000
 
 
-def select_rows(transformer, X, n_rows, *, random_state=None) -> np.ndarray:
+def select_rows(
+    transformer: BaseEstimator,
+    X: TableLike,
+    n_rows: int,
+    *,
+    random_state: int | np.random.RandomState | None = None,
+) -> npt.NDArray[np.intp]:
     """Choose the rows to label first: representatives of all rows in the embedding.
 
     The rows are drawn as the first centers of k-means++ are: each is far from those before it, in
@@ -92,7 +99,7 @@ def select_rows(transformer, X, n_rows, *, random_state=None) -> np.ndarray:
     return np.concatenate([representatives, others])[:n_rows]
 
 
-def _check_n_rows(n_rows: Any, n_samples: int) -> None:
+def _check_n_rows(n_rows: object, n_samples: int) -> None:
     if not isinstance(n_rows, Integral) or int(n_rows) < 1:
         raise ValueError(f"n_rows must be a whole number of at least 1; got {n_rows!r}.")
     if int(n_rows) > n_samples:
@@ -101,7 +108,7 @@ def _check_n_rows(n_rows: Any, n_samples: int) -> None:
         )
 
 
-def _fitted(transformer: Any, X: Any) -> Any:
+def _fitted(transformer: BaseEstimator, X: TableLike) -> BaseEstimator:
     """The transformer if it is fitted, and otherwise a clone of it fitted on ``X``."""
     try:
         check_is_fitted(transformer)
@@ -116,7 +123,9 @@ def _fitted(transformer: Any, X: Any) -> Any:
     return transformer
 
 
-def _embedded(transformer: Any, X: Any, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _embedded(
+    transformer: BaseEstimator, X: TableLike, rows: npt.NDArray[np.intp]
+) -> Iterator[npt.NDArray[np.floating]]:
     for start in range(0, len(rows), ROWS_PER_BLOCK):
         block = safe_indexing(X, rows[start : start + ROWS_PER_BLOCK])
         embedded = transformer.transform(block)

@@ -21,7 +21,7 @@ PACKAGES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions and the devices that a report of a problem should state.
 
     ``python -m sklearn_ssl`` prints the same.

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypedDict, cast
 
 import numpy as np
+from torch import Tensor
 
 from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.tasks import PretextTask
@@ -12,7 +13,7 @@ from sklearn_ssl._table.types import TableLike
 from sklearn_ssl._training.callbacks import SCHEDULES
 from sklearn_ssl._training.checkpoints import Checkpoints
 from sklearn_ssl._training.dataset import TableDataset
-from sklearn_ssl._training.loop import TrainingResult, train
+from sklearn_ssl._training.loop import OptimizerState, TrainingResult, train
 from sklearn_ssl._training.options import TrainingOptions
 from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.safety import draw_seed
@@ -45,7 +46,17 @@ def epochs_of(stream: Stream, max_iter: int) -> tuple[Callable[[], Iterable[Tabl
             "A stream must be an iterable of tables, or a callable that returns one; got "
             f"{type(stream).__name__}."
         )
+    # An iterator is its own iterator, and is used up after one epoch.
     return (lambda: stream), 1 if iter(stream) is stream else max_iter
+
+
+class StreamState(TypedDict):
+    """What a fit on a stream needs to go on after an epoch."""
+
+    weights: dict[str, Tensor]
+    optimizer: OptimizerState | None
+    rng: np.random.RandomState
+    losses: list[float]
 
 
 @dataclass
@@ -82,7 +93,7 @@ class StreamFit:
     schedule: str
     options: Callable[[int], TrainingOptions]
     losses: list[float] = field(default_factory=list)
-    optimizer_state: dict[str, Any] | None = None
+    optimizer_state: OptimizerState | None = None
     checkpoints: Checkpoints | None = None
 
     def resume(self, checkpoints: Checkpoints | None, sample: Batch, buffer_size: int) -> None:
@@ -90,11 +101,14 @@ class StreamFit:
         self.checkpoints = checkpoints
         if checkpoints is None:
             return
+        # The rows to come are not known yet, so the first ones have to stand for the stream.
         tensors = [*self.task.state_dict().values(), *sample]
         settings = {"rng": self.rng, "n_epochs": self.n_epochs, "buffer_size": buffer_size}
-        state = checkpoints.open(tensors, OneProcess(), **settings)
-        if state is not None:
+        found = checkpoints.open(tensors, OneProcess(), **settings)
+        if found is not None:
+            state = cast(StreamState, found)
             self.task.load_state_dict(state["weights"])
+            # In place, since a generator that the user gave is to go on from there, too.
             self.rng.set_state(state["rng"].get_state())
             self.losses, self.optimizer_state = state["losses"], state["optimizer"]
 
@@ -102,13 +116,16 @@ class StreamFit:
         """Train on the parts of the first epoch, then on those of the others."""
         result = TrainingResult()
         for number in range(len(self.losses), self.n_epochs):
+            # The rate is constant within an epoch, whose length is not known: its middle counts.
             factor = SCHEDULES[self.schedule]((number + 0.5) / self.n_epochs)
             result = self._run_epoch(parts, factor)
             self._end_epoch(result)
             if result.outcome != "finished":
                 break
+            # The first epoch was already open when the columns were learned from its first part.
             if number + 1 < self.n_epochs:
                 parts = reopen()
+        # A fit that is complete has nothing to continue from.
         return replace(result, loss_curve=self.losses, optimizer_state={})
 
     def _run_epoch(self, parts: Iterator[Batch], factor: float) -> TrainingResult:
@@ -118,6 +135,7 @@ class StreamFit:
         for table in parts:
             result = self._train_part(table, factor, state)
             state = result.optimizer_state
+            # A part is trained for one epoch, so its curve is a single loss or, cut short, none.
             total += sum(result.loss_curve) * len(table[0])
             n_rows += len(table[0])
             if result.outcome != "finished":
@@ -127,10 +145,11 @@ class StreamFit:
                 "The stream had no rows left for another epoch. Give a callable that returns a "
                 "fresh iterable at each call, or an iterator, which is read once."
             )
+        # A fit that is complete has nothing to continue from.
         return replace(result, loss_curve=[total / n_rows])
 
     def _train_part(
-        self, table: Batch, factor: float, state: dict[str, Any] | None
+        self, table: Batch, factor: float, state: OptimizerState | None
     ) -> TrainingResult:
         options = self.options(len(table[0]))
         one_epoch = replace(
@@ -143,15 +162,14 @@ class StreamFit:
         return train(self.task, rows, None, one_epoch, seed, optimizer_state=state)
 
     def _end_epoch(self, result: TrainingResult) -> None:
-        """Take the outcome of an epoch down."""
+        """Record the outcome of an epoch, on disk if that is wanted."""
         self.losses += result.loss_curve
         self.optimizer_state = result.optimizer_state
         if self.checkpoints is not None and result.outcome == "finished":
-            self.checkpoints.write(
-                {
-                    "weights": dict(self.task.state_dict()),
-                    "optimizer": self.optimizer_state,
-                    "rng": self.rng,
-                    "losses": self.losses,
-                }
-            )
+            state: StreamState = {
+                "weights": dict(self.task.state_dict()),
+                "optimizer": self.optimizer_state,
+                "rng": self.rng,
+                "losses": self.losses,
+            }
+            self.checkpoints.write(state)

@@ -34,13 +34,13 @@ def fit(estimator: Embedder, X: TableLike) -> Embedder:
     Raises
     ------
     RuntimeError
-        Where ``torchrun`` did not start this process, or where another process has ended.
+        If ``torchrun`` did not start this process, or if another process has ended.
 
     TypeError
-        Where the estimator is none of the three.
+        If the estimator is none of the three.
 
     ValueError
-        Where the table cannot be read, ``batch_size`` is less than two rows a process, or
+        If the table cannot be read, ``batch_size`` is less than two rows a process, or
         ``supervision_weight`` is not 0.
 
     Notes

@@ -7,21 +7,24 @@ is given, so that the transformer before it in a pipeline can learn from all row
 
 from collections.abc import Callable, Iterator
 from numbers import Integral
-from typing import Any
+from typing import Self, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
-from sklearn.utils import check_consistent_length, get_tags, indexable
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils import Tags, check_consistent_length, get_tags, indexable
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._compat import check_sample_weight, num_samples, safe_indexing
-from sklearn_ssl._labels import labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
+from sklearn_ssl._labels import Labels, labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._table.types import FloatArray, TableLike
 
 __all__ = ["LabeledFold", "LabeledRowsOnly"]
+
+Positions: TypeAlias = npt.NDArray[np.intp]
 
 
 class LabeledFold(BaseCrossValidator):
@@ -71,7 +74,7 @@ class LabeledFold(BaseCrossValidator):
     # Groups serve splitters of groups and are ignored by the others.
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, cv=5):
+    def __init__(self, cv: int | BaseCrossValidator = 5) -> None:
         self.cv = cv
 
     @property
@@ -80,11 +83,14 @@ class LabeledFold(BaseCrossValidator):
         return not isinstance(self.cv, Integral) and bool(getattr(self.cv, "shuffle", True))
 
     @property
-    def random_state(self):
+    def random_state(self) -> int | np.random.RandomState | None:
         """Source of randomness of the splitter of the labeled rows."""
-        return getattr(self.cv, "random_state", 0)
+        state: int | np.random.RandomState | None = getattr(self.cv, "random_state", 0)
+        return state
 
-    def split(self, X, y, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def split(
+        self, X: TableLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None
+    ) -> Iterator[tuple[Positions, Positions]]:
         """Split rows into training and test sets.
 
         Parameters
@@ -119,7 +125,12 @@ class LabeledFold(BaseCrossValidator):
             train = train[_alternating(labels[train])] if _has_strata(labels) else train
             yield np.concatenate([unlabeled, labeled[train]]), labeled[test]
 
-    def get_n_splits(self, X=None, y=None, groups=None) -> int:
+    def get_n_splits(
+        self,
+        X: TableLike | None = None,
+        y: npt.ArrayLike | None = None,
+        groups: npt.ArrayLike | None = None,
+    ) -> int:
         """Return the number of splits.
 
         Parameters
@@ -141,12 +152,13 @@ class LabeledFold(BaseCrossValidator):
         if isinstance(self.cv, Integral):
             return int(self.cv)
         self._check_cv()
+        splitter = cast(BaseCrossValidator, self.cv)
         if X is None or y is None:
-            return int(self.cv.get_n_splits(X, y, groups))
+            return int(splitter.get_n_splits(X, y, groups))
         labeled, labels, groups = self._labeled(X, y, groups)
-        return int(self.cv.get_n_splits(np.zeros(len(labeled)), labels, groups))
+        return int(splitter.get_n_splits(np.zeros(len(labeled)), labels, groups))
 
-    def train_sizes(self, y, n_labels) -> np.ndarray:
+    def train_sizes(self, y: npt.ArrayLike, n_labels: npt.ArrayLike) -> Positions:
         """Sizes of training sets with these numbers of labels and all unlabeled rows.
 
         Parameters
@@ -168,9 +180,12 @@ class LabeledFold(BaseCrossValidator):
         >>> LabeledFold(cv=2).train_sizes([0, -1, 1, -1, 0, 1], [1, 2])
         array([3, 4])
         """
-        return np.sum(~labeled_rows(y)) + np.asarray(n_labels, dtype=int)
+        n_unlabeled = int(np.sum(~labeled_rows(y)))
+        return n_unlabeled + np.asarray(n_labels, dtype=np.intp)
 
-    def _labeled(self, X: Any, y: Any, groups: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    def _labeled(
+        self, X: TableLike, y: npt.ArrayLike | None, groups: npt.ArrayLike | None
+    ) -> tuple[Positions, Labels, npt.ArrayLike | None]:
         """Rows with a label, their labels and their groups."""
         if y is None:
             raise ValueError("LabeledFold splits rows by their labels, but y is None.")
@@ -181,7 +196,7 @@ class LabeledFold(BaseCrossValidator):
         groups = None if groups is None else safe_indexing(groups, labeled)
         return labeled, plain_labels(safe_indexing(y, labeled)), groups
 
-    def _splitter(self, labels: np.ndarray) -> Any:
+    def _splitter(self, labels: Labels) -> BaseCrossValidator:
         self._check_cv()
         if not isinstance(self.cv, Integral):
             return self.cv
@@ -204,10 +219,10 @@ class LabeledFold(BaseCrossValidator):
             )
 
 
-def _offers(method: str) -> Callable[[Any], bool]:
+def _offers(method: str) -> Callable[["LabeledRowsOnly"], bool]:
     """Whether the estimator within has a method, which a wrapper then has, too."""
 
-    def check(self) -> bool:
+    def check(self: "LabeledRowsOnly") -> bool:
         getattr(getattr(self, "estimator_", self.estimator), method)
         return True
 
@@ -273,10 +288,12 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
         """Fit the estimator on the labeled rows.
 
         Parameters
@@ -322,7 +339,7 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
         return self
 
     @available_if(_offers("predict"))
-    def predict(self, X):
+    def predict(self, X: TableLike) -> Labels:
         """Predict classes or numbers by the estimator fitted on labeled rows.
 
         Parameters
@@ -336,10 +353,11 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             Predictions.
         """
         check_is_fitted(self)
-        return self.estimator_.predict(X)
+        predicted: Labels = self.estimator_.predict(X)
+        return predicted
 
     @available_if(_offers("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: TableLike) -> FloatArray:
         """Predict probabilities of the classes by the estimator fitted on labeled rows.
 
         Parameters
@@ -353,10 +371,11 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             In the order of ``classes_``.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        probabilities: FloatArray = self.estimator_.predict_proba(X)
+        return probabilities
 
     @available_if(_offers("predict_log_proba"))
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: TableLike) -> FloatArray:
         """Predict logarithms of the probabilities by the estimator fitted on labeled rows.
 
         Parameters
@@ -370,10 +389,11 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             In the order of ``classes_``.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_log_proba(X)
+        log_probabilities: FloatArray = self.estimator_.predict_log_proba(X)
+        return log_probabilities
 
     @available_if(_offers("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: TableLike) -> FloatArray:
         """Compute confidences by the estimator fitted on labeled rows.
 
         Parameters
@@ -387,9 +407,12 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             Confidences.
         """
         check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        scores: FloatArray = self.estimator_.decision_function(X)
+        return scores
 
-    def score(self, X, y, sample_weight=None) -> float:
+    def score(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
         """Score on the rows that have a label.
 
         Parameters
@@ -418,29 +441,30 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
         name = f"LabeledRowsOnly({type(self.estimator).__name__})"
         X, y, sample_weight = rows_to_score(X, y, sample_weight, classes, name)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.estimator_.score(X, y, **weights)
+        score: float = self.estimator_.score(X, y, **weights)
+        return score
 
     @property
-    def classes_(self) -> np.ndarray:
+    def classes_(self) -> Labels:
         """Classes of a classifier."""
-        return self._fitted("classes_")
+        return cast(Labels, self._fitted("classes_"))
 
     @property
     def n_features_in_(self) -> int:
         """Number of columns seen while fitting."""
-        return self._fitted("n_features_in_")
+        return cast(int, self._fitted("n_features_in_"))
 
     @property
-    def feature_names_in_(self) -> np.ndarray:
+    def feature_names_in_(self) -> npt.NDArray[np.object_]:
         """Names of the columns; only if all are strings."""
-        return self._fitted("feature_names_in_")
+        return cast(npt.NDArray[np.object_], self._fitted("feature_names_in_"))
 
-    def _fitted(self, name: str) -> Any:
+    def _fitted(self, name: str) -> object:
         if not hasattr(self, "estimator_"):
             raise AttributeError(f"{type(self).__name__} has no {name} before fit.")
         return getattr(self.estimator_, name)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.estimator_type = inner.estimator_type
@@ -451,7 +475,7 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _has_strata(labels: np.ndarray, n_folds: int = 2) -> bool:
+def _has_strata(labels: Labels, n_folds: int = 2) -> bool:
     """Whether labels are classes, or numbers that repeat often enough to be treated as such."""
     if labels.dtype.kind == "f":
         is_repeated = np.unique(labels, return_counts=True)[1].min() >= n_folds
@@ -459,7 +483,7 @@ def _has_strata(labels: np.ndarray, n_folds: int = 2) -> bool:
     return type_of_target(labels) in {"binary", "multiclass"}
 
 
-def _alternating(labels: np.ndarray) -> np.ndarray:
+def _alternating(labels: Labels) -> Positions:
     """Order rows so that each beginning holds the classes in about their proportions."""
     codes = np.unique(labels, return_inverse=True)[1]
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy()

@@ -5,9 +5,10 @@ version of the format, the estimator as plain JSON and a checksum of all that. L
 of the estimators of this library, and nothing else, from plain values.
 """
 
+import os
 from pathlib import Path
-from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
@@ -40,7 +41,7 @@ TRUSTED_TYPES = tuple(
 """Types to trust where a fitted :class:`~sklearn.pipeline.Pipeline` is loaded by skops."""
 
 
-def save(estimator, path) -> None:
+def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write an estimator to one file, or leave what was there.
 
     The file is written under another name in the same folder and then renamed: a reader sees the
@@ -58,11 +59,10 @@ def save(estimator, path) -> None:
     Raises
     ------
     ImportError
-        Where safetensors is not installed.
+        If safetensors is not installed.
 
     ValueError
-        Where the estimator is of another class or holds more than plain data, such as callbacks;
-        or where its parameters were changed after ``fit``.
+        If the estimator is of another class or holds more than plain data, such as callbacks.
 
     See Also
     --------
@@ -102,7 +102,7 @@ def save(estimator, path) -> None:
     write_file(Path(path), "estimator", document, store.arrays)
 
 
-def load(path) -> Any:
+def load(path: str | os.PathLike[str]) -> BaseEstimator:
     """Read an estimator that ``save`` has written.
 
     Parameters
@@ -119,13 +119,13 @@ def load(path) -> Any:
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
 
     ImportError
-        Where safetensors is not installed.
+        If safetensors is not installed.
 
     ValueError
-        Where the file is truncated, altered, of a newer version, lacks tensors or holds something
+        If the file is truncated, altered, of a newer version, lacks tensors or holds something
         else.
 
     See Also

@@ -14,7 +14,7 @@ PACKAGE = Path(sklearn_ssl.__file__).parent
 # exact, so that a permission that nobody uses fails, too.
 DESIGN = {
     "_version": (set(), set()),
-    "_compat": (set(), {"sklearn"}),
+    "_compat": (set(), {"sklearn", "torch"}),
     "_progress": (set(), {"tqdm"}),
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
@@ -22,10 +22,10 @@ DESIGN = {
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table"}, {"numpy", "torch"}),
     "_pretext": ({"_network", "_table"}, {"torch"}),
-    "_readout": ({"_table"}, {"numpy", "scipy"}),
+    "_readout": ({"_table"}, {"numpy", "scipy", "torch"}),
     "_model": (
         {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table"},
-        {"numpy", "torch"},
+        {"numpy", "pandas", "torch"},
     ),
     "_serialization": (
         {"_version"},
@@ -39,8 +39,8 @@ DESIGN = {
         {"_compat", "_pretext", "_table"},
         {"numpy", "pandas", "scipy", "sklearn", "torch"},
     ),
-    "_parameters": ({"_compat", "_training"}, {"numpy"}),
-    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy"}),
+    "_parameters": ({"_compat", "_training"}, {"joblib", "numpy"}),
+    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
     "_base": (
         {
             "_compat",
@@ -58,13 +58,16 @@ DESIGN = {
         },
         {"numpy", "sklearn", "torch"},
     ),
-    "_contrastive_embedder": ({"_base", "_compat", "_pretext", "_table", "_training"}, {"torch"}),
+    "_contrastive_embedder": (
+        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
+        {"numpy", "torch"},
+    ),
     "_denoising_autoencoder": (
-        {"_base", "_compat", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "sklearn"},
     ),
     "_masked_feature_predictor": (
-        {"_base", "_compat", "_network", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "pandas", "torch"},
     ),
     "_finetuning": (
@@ -83,7 +86,7 @@ DESIGN = {
         },
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
-    "model_selection": ({"_compat", "_labels"}, {"numpy", "pandas", "sklearn"}),
+    "model_selection": ({"_compat", "_labels", "_table"}, {"numpy", "pandas", "sklearn"}),
     "persistence": (
         {
             "_contrastive_embedder",
@@ -98,7 +101,7 @@ DESIGN = {
     ),
     "distributed": ({"_base", "_table", "_training"}, set()),
     "__main__": ({"_show_versions", "_version"}, set()),
-    "_row_selection": ({"_compat"}, {"numpy", "sklearn"}),
+    "_row_selection": ({"_compat", "_table"}, {"numpy", "sklearn"}),
     "__init__": (
         {
             "_contrastive_embedder",

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import embedders
 import numpy as np
 import pytest
 import torch
+from embedders import SIX_EPOCHS
 from safetensors import safe_open
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -26,14 +26,12 @@ from sklearn_ssl._serialization.container import read_file
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl.persistence import load, save
 
-SMALL = {**embedders.SMALL, "max_iter": 6}
-
 N_KILLS = int(os.environ.get("KILLED_FITS", "6"))
 
 EMBEDDERS = [
-    DenoisingAutoencoder(**SMALL, noise="mix", tied_weights=True),
-    ContrastiveEmbedder(**SMALL, early_stopping=True),
-    MaskedFeaturePredictor(**SMALL, learning_rate="cosine"),
+    DenoisingAutoencoder(**SIX_EPOCHS, noise="mix", tied_weights=True),
+    ContrastiveEmbedder(**SIX_EPOCHS, early_stopping=True),
+    MaskedFeaturePredictor(**SIX_EPOCHS, learning_rate="cosine"),
 ]
 
 every = pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda e: type(e).__name__)
@@ -91,7 +89,7 @@ def test_a_fit_goes_on_where_it_was_cut_off_to_the_same_bits(embedder, fail_in, 
 
 def test_a_fit_with_labels_goes_on_and_other_labels_are_another_fit(flowers, tmp_path):
     labels = np.arange(150) // 50
-    guided = DenoisingAutoencoder(**SMALL, supervision_weight=1.0)
+    guided = DenoisingAutoencoder(**SIX_EPOCHS, supervision_weight=1.0)
     whole = clone(guided).fit(flowers, labels)
     guided.set_params(checkpoint_dir=tmp_path)
     with pytest.raises(ZeroDivisionError):
@@ -115,7 +113,7 @@ def test_a_finished_fit_is_read_and_not_repeated(embedder, flowers, tmp_path):
 
 
 def test_fits_that_stopped_early_or_diverged_stay_so(flowers, tmp_path):
-    early = DenoisingAutoencoder(**SMALL, early_stopping=True, n_iter_no_change=2, tol=1e9)
+    early = DenoisingAutoencoder(**SIX_EPOCHS, early_stopping=True, n_iter_no_change=2, tol=1e9)
     for embedder, n_epochs in ((early, 3), (clone(early).set_params(learning_rate_init=1e30), 2)):
         embedder.set_params(checkpoint_dir=tmp_path)
         first, counts = clone(embedder), [StreamEpochs(), StreamEpochs()]
@@ -258,7 +256,7 @@ def test_other_tables_and_parameters_have_files_of_their_own(flowers, tmp_path):
         (clone(embedder).set_params(random_state=1), flowers),
         (clone(embedder).set_params(verbose=True, callbacks=[StreamEpochs()]), flowers),
         (clone(embedder), other_cell),
-        (ContrastiveEmbedder(**SMALL, checkpoint_dir=tmp_path), flowers),
+        (ContrastiveEmbedder(**SIX_EPOCHS, checkpoint_dir=tmp_path), flowers),
         (clone(embedder), flowers),
     ]
     found = [len(list(tmp_path.iterdir())) for fit, X in fits if fit.fit(X)]

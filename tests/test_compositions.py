@@ -5,12 +5,12 @@
 
 import os
 
-import embedders
 import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from embedders import BRIEF, every
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
@@ -30,24 +30,18 @@ from sklearn_ssl import (
     MaskedFeaturePredictor,
 )
 
-SMALL = {**embedders.SMALL, "max_iter": 2}
-
 X, y = load_iris(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(X))
 X, y = X[order], y[order]
 few_labels = np.where(np.arange(len(y)) % 3, -1, y)
 
-every = pytest.mark.parametrize(
-    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
-)
-
 
 def model(Embedder):
-    return make_pipeline(Embedder(**SMALL), LogisticRegression(max_iter=1000, tol=1e-2))
+    return make_pipeline(Embedder(**BRIEF), LogisticRegression(max_iter=1000, tol=1e-2))
 
 
 def finetuned(Embedder):
-    return FineTunedClassifier(Embedder(**SMALL), mode="frozen", random_state=0)
+    return FineTunedClassifier(Embedder(**BRIEF), mode="frozen", random_state=0)
 
 
 both = pytest.mark.parametrize(
@@ -126,7 +120,7 @@ def test_halving_search_drops_the_worse_settings(Embedder, n_jobs):
     assert search.best_params_["logisticregression__C"] == 1.0
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     unsupervised = HalvingGridSearchCV(
-        Embedder(**SMALL), {"n_components": [2, 4]}, min_resources=40, cv=2, random_state=0
+        Embedder(**BRIEF), {"n_components": [2, 4]}, min_resources=40, cv=2, random_state=0
     ).fit(X)
     assert np.isfinite(unsupervised.cv_results_["mean_test_score"]).all()
 
@@ -142,10 +136,12 @@ def test_permutation_importance_finds_the_columns_that_tell(Embedder, build):
 @both
 def test_learning_curves_rise(Embedder, build):
     sizes, _, scores = learning_curve(
-        build(Embedder), X, y, train_sizes=[10, 100], cv=3, error_score="raise"
+        build(Embedder), X, y, train_sizes=[5, 100], cv=3, error_score="raise"
     )
-    assert sizes.tolist() == [10, 100]
-    assert scores[1].mean() > scores[0].mean() - 0.05
+    assert sizes.tolist() == [5, 100]
+    # Five labels leave classes out in some folds; a hundred are enough.
+    assert scores[1].mean() > scores[0].mean() + 0.2
+    assert scores[1].min() > 0.85
 
 
 COMPOSITIONS = [
@@ -175,7 +171,7 @@ def test_column_transformers_hand_over_frames_of_either_library(Embedder, librar
     frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=pd.Categorical(y.astype(str)))
     table = frame if library == "pandas" else pl.from_pandas(frame)
     columns = ColumnTransformer(
-        [("embedded", Embedder(**SMALL), ["a", "b", "kind"])], remainder="passthrough"
+        [("embedded", Embedder(**BRIEF), ["a", "b", "kind"])], remainder="passthrough"
     ).set_output(transform=library)
     Z = columns.fit_transform(table)
     assert isinstance(Z, pd.DataFrame if library == "pandas" else pl.DataFrame)
@@ -211,9 +207,9 @@ LAYOUTS = {
 @every
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_numbers_in_another_layout_give_the_same_bits(Embedder, layout):
-    expected = Embedder(**SMALL).fit_transform(X)
+    expected = Embedder(**BRIEF).fit_transform(X)
     other = LAYOUTS[layout](X)
-    assert np.asarray(Embedder(**SMALL).fit(other).transform(other)).tobytes() == expected.tobytes()
+    assert np.asarray(Embedder(**BRIEF).fit(other).transform(other)).tobytes() == expected.tobytes()
 
 
 @every
@@ -221,9 +217,9 @@ def test_read_only_memory_maps_can_be_learned_from(Embedder, tmp_path):
     joblib.dump(X, tmp_path / "X")
     mapped = joblib.load(tmp_path / "X", mmap_mode="r")
     assert isinstance(mapped, np.memmap)
-    Z = Embedder(**SMALL).fit_transform(mapped)
-    np.testing.assert_array_equal(Z, Embedder(**SMALL).fit_transform(X))
-    searched = cross_val_score(Embedder(**SMALL), mapped, cv=2, n_jobs=2)
+    Z = Embedder(**BRIEF).fit_transform(mapped)
+    np.testing.assert_array_equal(Z, Embedder(**BRIEF).fit_transform(X))
+    searched = cross_val_score(Embedder(**BRIEF), mapped, cv=2, n_jobs=2)
     assert np.isfinite(searched).all()
 
 
@@ -231,9 +227,9 @@ def test_read_only_memory_maps_can_be_learned_from(Embedder, tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64", "uint8", "bool"])
 def test_numbers_of_any_width_are_embedded_as_their_values(Embedder, dtype):
     narrow = (X - X.mean(axis=0) > 0 if dtype == "bool" else X.round()).astype(dtype)
-    Z = Embedder(**SMALL).fit(narrow).transform(narrow)
+    Z = Embedder(**BRIEF).fit(narrow).transform(narrow)
     assert Z.dtype == np.float32
-    expected = Embedder(**SMALL).fit_transform(narrow.astype("float64"))
+    expected = Embedder(**BRIEF).fit_transform(narrow.astype("float64"))
     np.testing.assert_array_equal(Z, expected)
 
 
@@ -253,7 +249,7 @@ NULLABLE = {
 @pytest.mark.parametrize("kind", NULLABLE)
 def test_missing_cells_of_nullable_columns_are_seen(Embedder, kind):
     frame = pd.DataFrame({"column": NULLABLE[kind], "number": np.arange(30.0)})
-    Z = Embedder(**SMALL).fit(frame).transform(frame.assign(number=1.0))
+    Z = Embedder(**BRIEF).fit(frame).transform(frame.assign(number=1.0))
     assert np.isfinite(Z).all()
     assert len(np.unique(Z.round(4), axis=0)) == 3
 
@@ -270,4 +266,4 @@ def test_missing_cells_of_nullable_columns_are_seen(Embedder, kind):
 def test_columns_that_are_no_numbers_are_told_with_a_way_out(Embedder, column, remedy):
     frame = pd.DataFrame({"number": X[:, 0], "when": column})
     with pytest.raises(ValueError, match=f"Column 'when' has dtype .*{remedy}.*drop it"):
-        Embedder(**SMALL).fit(frame)
+        Embedder(**BRIEF).fit(frame)

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from contextlib import nullcontext
 
-import embedders
 import joblib
 import numpy as np
 import pytest
 import torch
+from embedders import BRIEF
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_predict
@@ -26,12 +26,10 @@ from sklearn_ssl import (
 )
 from sklearn_ssl.persistence import load, save
 
-SMALL = {**embedders.SMALL, "max_iter": 2}
-
 EMBEDDERS = [
-    DenoisingAutoencoder(**SMALL, noise="mix", early_stopping=True),
-    ContrastiveEmbedder(**SMALL),
-    MaskedFeaturePredictor(**SMALL),
+    DenoisingAutoencoder(**BRIEF, noise="mix", early_stopping=True),
+    ContrastiveEmbedder(**BRIEF),
+    MaskedFeaturePredictor(**BRIEF),
 ]
 
 every = pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda e: type(e).__name__)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from embedders import small
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
@@ -28,20 +29,14 @@ from sklearn_ssl.persistence import load, save
 # The weights that both sides start from come from a fit, which rounds by the number of threads.
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMALL = {
-    "bottleneck_size": 4,
-    "n_components": 4,
-    "hidden_layer_sizes": (8,),
-    "max_iter": 4,
-    "random_state": 0,
-    "device": "cpu",  # each process would need a GPU of its own
-}
+# Each process would need a GPU of its own.
+ON_CPU = small(max_iter=4, device="cpu")
 OBJECTIVES = ["info_nce", "nt_xent", "barlow_twins", "vicreg"]
 
 EMBEDDERS = {
-    "denoise": DenoisingAutoencoder(**SMALL, batch_size=16),
-    "contrast": ContrastiveEmbedder(**SMALL, batch_size=16),
-    "mask": MaskedFeaturePredictor(**SMALL, batch_size=16, early_stopping=True),
+    "denoise": DenoisingAutoencoder(**ON_CPU, batch_size=16),
+    "contrast": ContrastiveEmbedder(**ON_CPU, batch_size=16),
+    "mask": MaskedFeaturePredictor(**ON_CPU, batch_size=16, early_stopping=True),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_ssl
-from sklearn_ssl import evaluation
+from sklearn_ssl import evaluation, model_selection
 
 DOCS = Path(__file__).parent.parent / "docs"
 SESSIONS = {
@@ -29,12 +29,35 @@ def test_sessions_of_a_page_print_what_it_shows(page):
     assert not failed, "".join(report)
 
 
-@pytest.mark.parametrize("module", [sklearn_ssl, evaluation])
+@pytest.mark.parametrize("module", [sklearn_ssl, evaluation, model_selection])
 def test_reference_lists_all_public_names(module):
     listed = (DOCS / "reference.md").read_text(encoding="utf-8").split()
     assert set(module.__all__) - {"__version__"} <= set(listed)
 
 
-def test_every_method_has_a_page_with_a_session():
-    guide = {page for page in PAGES if page.startswith("guide/")}
-    assert len(guide) >= 8
+PAGES_OF_METHODS = {
+    "DenoisingAutoencoder": "guide/denoising_autoencoder.md",
+    "ContrastiveEmbedder": "guide/contrastive_embedder.md",
+    "MaskedFeaturePredictor": "guide/masked_feature_predictor.md",
+    "FineTunedClassifier": "guide/fine_tuning.md",
+    "FineTunedRegressor": "guide/fine_tuning.md",
+    "select_rows": "guide/selecting_rows.md",
+    "LabeledFold": "guide/model_selection.md",
+    "LabeledRowsOnly": "guide/model_selection.md",
+}
+NO_METHODS = {"__version__", "show_versions"}
+
+
+def test_every_method_has_a_page():
+    public = {*sklearn_ssl.__all__, *model_selection.__all__} - NO_METHODS
+    assert public == set(PAGES_OF_METHODS)
+
+
+@pytest.mark.parametrize(("method", "page"), PAGES_OF_METHODS.items())
+def test_the_page_of_a_method_has_a_session_with_it_and_stands_in_the_guide(method, page):
+    sessions = "\n".join(SESSIONS[page])
+    assert re.search(rf"^(>>>|\.\.\.) .*\b{method}\(", sessions, re.MULTILINE), (
+        f"no session on {page} uses {method}"
+    )
+    listed = (DOCS / "guide/index.md").read_text(encoding="utf-8").split()
+    assert Path(page).stem in listed

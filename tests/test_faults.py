@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 import pytest
-from embedders import SMALL
+from embedders import ESTIMATORS, SMALL, every
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from safetensors.numpy import load as tensors_from
 from safetensors.numpy import save as to_bytes
@@ -27,19 +27,14 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklearn_ssl import (
-    ContrastiveEmbedder,
     DenoisingAutoencoder,
     FineTunedClassifier,
-    MaskedFeaturePredictor,
+    persistence,
 )
 from sklearn_ssl._serialization.container import checksum
-from sklearn_ssl.persistence import ESTIMATORS, load, save
+from sklearn_ssl.persistence import load, save
 
 N_FILES = int(os.environ.get("FUZZED_FILES", "500"))
-
-EMBEDDERS = [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
-
-every = pytest.mark.parametrize("Embedder", EMBEDDERS)
 
 
 # Files
@@ -48,7 +43,7 @@ every = pytest.mark.parametrize("Embedder", EMBEDDERS)
 @pytest.fixture(scope="module")
 def contents(flowers, tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "model"
-    fitted = [Embedder(**SMALL).partial_fit(flowers) for Embedder in EMBEDDERS]
+    fitted = [Embedder(**SMALL).partial_fit(flowers) for Embedder in ESTIMATORS]
     fitted.append(FineTunedClassifier(fitted[0], mode="frozen").fit(flowers, flowers["species"]))
     files = []
     for estimator in fitted:
@@ -168,7 +163,7 @@ def test_damaged_files_never_execute_crash_or_hang(damage, contents, flowers, tm
             n_refused += 1
         else:
             # Parameters can be altered together with the checksum, which is no signature.
-            assert type(loaded) in ESTIMATORS.values()
+            assert type(loaded) in persistence.ESTIMATORS.values()
             if damage is damage_bytes:  # such as in the version that has written the file
                 assert vars(loaded).keys() == vars(originals[kind]).keys()
                 assert (use(loaded, flowers) == use(originals[kind], flowers)).all()

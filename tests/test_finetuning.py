@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from embedders import NARROW, SMALL, UNSEEDED
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -31,9 +32,7 @@ from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_loss
 from sklearn_ssl._pretext.supervised import Supervise, draw_rows
 from sklearn_ssl._table.schema import Schema
 
-SMALL = {"hidden_layer_sizes": (8,), "bottleneck_size": 4, "max_iter": 2}
-NARROW = {**SMALL, "output": "bottleneck", "passthrough": False}
-TINY = DenoisingAutoencoder(**SMALL)
+TINY = DenoisingAutoencoder(**UNSEEDED)
 
 NOT_EQUIVALENT = dict.fromkeys(
     [
@@ -69,7 +68,7 @@ def few_labels(y, every, unlabeled):
 @pytest.mark.parametrize("mode", ["frozen", "gradual", "full"])
 def test_given_transformer_does_not_change(Embedder, mode):
     X, y = load_iris(return_X_y=True)
-    given = Embedder(**SMALL, random_state=0).fit(X)
+    given = Embedder(**SMALL).fit(X)
     before, state = given.transform(X), copy.deepcopy(given.model_.task.state_dict())
     classifier = FineTunedClassifier(
         given, mode=mode, early_stopping=False, max_iter=3, random_state=0
@@ -83,7 +82,7 @@ def test_given_transformer_does_not_change(Embedder, mode):
 
 def test_frozen_mode_is_logistic_regression_on_the_layers():
     X, y = load_iris(return_X_y=True)
-    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
+    given = DenoisingAutoencoder(**SMALL).fit(X)
     for rows in (slice(None), slice(50, None)):  # three classes, then two
         classifier = FineTunedClassifier(given, mode="frozen", random_state=0)
         classifier.fit(X[rows], y[rows])
@@ -121,7 +120,7 @@ def test_losses_follow_their_definitions():
 
 def test_embedding_module_is_transform_and_lets_gradients_pass():
     X, _ = load_iris(return_X_y=True)
-    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(X)
+    given = DenoisingAutoencoder(**SMALL).fit(X)
     embedding = given.model_.embedding()
     embedded = embedding(*given.model_.encode(X))
     np.testing.assert_allclose(embedded.detach().numpy(), given.transform(X), atol=1e-5)
@@ -181,7 +180,7 @@ def test_strings_with_unlabeled_rows_and_minus_one_as_a_class():
 def test_consistency_term_follows_its_definition_and_changes_the_fit():
     X, y = load_iris(return_X_y=True)
     few = few_labels(y, 5, -1)
-    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
     options = {"max_iter": 3, "early_stopping": False, "random_state": 0}
     plain = FineTunedClassifier(given, **options).fit(X, few)
     agreed = FineTunedClassifier(given, consistency_weight=5.0, **options).fit(X, few)
@@ -204,7 +203,7 @@ def test_consistency_term_follows_its_definition_and_changes_the_fit():
 
 def test_class_and_sample_weights_move_predictions():
     X, y = load_breast_cancer(return_X_y=True)
-    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
     plain = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y)
     towards = FineTunedClassifier(given, class_weight={0: 50, 1: 1}, max_iter=2, random_state=0)
     assert towards.fit(X, y).predict(X).mean() < plain.predict(X).mean()
@@ -218,7 +217,7 @@ def test_class_and_sample_weights_move_predictions():
 def test_balanced_classes_are_weights_against_their_frequency(kind):
     X, y = load_iris(return_X_y=True)
     X, y = X[25:], np.where(y[25:] == 0, 0, 1)  # 25 rows against 100
-    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
     by_hand: dict | list = {0: 2.5, 1: 0.625}
     if kind == "labels":
         by_hand, y = [by_hand, {0: 1, 1: 1}], np.column_stack([y, np.arange(125) % 2])
@@ -235,7 +234,7 @@ def test_balanced_classes_are_weights_against_their_frequency(kind):
 def test_decisions_probabilities_and_classes_agree(n_classes):
     X, y = load_iris(return_X_y=True)
     X, names = X[y < n_classes], np.array(["a", "b", "c"])[y[y < n_classes]]
-    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
     classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, names)
     decisions, probabilities = classifier.decision_function(X), classifier.predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
@@ -253,7 +252,7 @@ def test_decisions_probabilities_and_classes_agree(n_classes):
 
 def test_held_out_rows_choose_the_passes_unless_that_is_switched_off():
     X, y = load_iris(return_X_y=True)
-    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
     options = {"max_iter": 4, "validation_fraction": 0.5, "random_state": 0}
     chosen = FineTunedClassifier(given, **options).fit(X, y)
     assert 0 <= chosen.best_iter_ <= chosen.n_iter_ <= 4
@@ -273,7 +272,7 @@ def test_the_temperature_divides_the_outputs_and_leaves_the_classes():
     X, y = X[:300], y[:300]
     y[::4] = (y[::4] + 1) % 5  # wrong labels, of which a network becomes too sure
     # Another device draws other numbers, by which the network may not become too sure.
-    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0, device="cpu").fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, device="cpu").fit(X))
     options = {"validation_fraction": 0.5, "max_iter": 20, "random_state": 0}
     classifier = FineTunedClassifier(given, **options).fit(X, y)
     assert classifier.best_iter_ > 0
@@ -302,7 +301,7 @@ def test_an_unfitted_transformer_stays_unfitted():
 def test_consistency_on_unlabeled_rows_changes_a_regressor_in_all_modes_but_frozen():
     X, y = load_diabetes(return_X_y=True)
     few = few_labels(y, 10, np.nan)
-    given = FrozenEstimator(DenoisingAutoencoder(**NARROW, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
     options = {
         "max_iter": 2,
         "early_stopping": False,
@@ -323,7 +322,7 @@ def test_consistency_on_unlabeled_rows_changes_a_regressor_in_all_modes_but_froz
 
 def test_rows_of_weight_zero_are_not_learned_from():
     X, y = load_iris(return_X_y=True)
-    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
     weight = np.ones(150)
     weight[y == 1] = 0
     classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y, weight)
@@ -365,7 +364,7 @@ def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns()
         {"größe": rng.normal(size=120), "Stadt": rng.choice(["Köln", "Łódź"], 120), 3: 1.0}
     ).rename(columns=str)
     y = np.where(frame["Stadt"] == "Köln", "yes", "no")
-    given = DenoisingAutoencoder(**SMALL, random_state=0).fit(frame)
+    given = DenoisingAutoencoder(**SMALL).fit(frame)
     classifier = FineTunedClassifier(FrozenEstimator(given), max_iter=2, random_state=0)
     assert cross_val_score(classifier, frame, y, cv=3).mean() > 0.95
     classifier.fit(frame, y)
@@ -436,7 +435,7 @@ class _Interrupt(Callback):
 
 def test_errors_and_interruptions_leave_a_usable_classifier(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    given = FrozenEstimator(DenoisingAutoencoder(**SMALL, random_state=0).fit(X))
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
     classifier = FineTunedClassifier(given, max_iter=2, random_state=0).fit(X, y)
     before = classifier.predict_proba(X)
     with pytest.raises(ValueError, match="infinity"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
-from embedders import SMALL
+from embedders import NARROW, every
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -24,12 +24,6 @@ from sklearn_ssl import (
 from sklearn_ssl._labels import read_target
 from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
 from sklearn_ssl.persistence import load, save
-
-SMALL = {**SMALL, "output": "bottleneck", "passthrough": False}
-
-every = pytest.mark.parametrize(
-    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
-)
 
 X, y = load_iris(return_X_y=True)
 few_labels = np.where(np.arange(len(y)) % 3, -1, y)
@@ -80,7 +74,7 @@ BAD_LABELS = {
 
 @pytest.mark.parametrize(("labels", "message"), BAD_LABELS.values(), ids=BAD_LABELS)
 def test_bad_labels_get_one_sentence_and_change_nothing(labels, message):
-    embedder = DenoisingAutoencoder(**SMALL).fit(X)
+    embedder = DenoisingAutoencoder(**NARROW).fit(X)
     before = embedder.transform(X)
     with pytest.raises(ValueError, match=message):
         embedder.set_params(supervision_weight=0.5).fit(X, labels)
@@ -89,7 +83,7 @@ def test_bad_labels_get_one_sentence_and_change_nothing(labels, message):
 
 @every
 def test_labels_are_ignored_unless_they_are_asked_for(Embedder):
-    alone, beside = Embedder(**SMALL).fit(X), Embedder(**SMALL).fit(X, y)
+    alone, beside = Embedder(**NARROW).fit(X), Embedder(**NARROW).fit(X, y)
     assert beside.transform(X).tobytes() == alone.transform(X).tobytes()
 
 
@@ -107,7 +101,7 @@ def test_features_that_have_seen_labels_tell_them_on_new_rows(Embedder, kind):
     product = rows[:, 0] * rows[:, 1]  # no linear model of the columns tells it
     labels = (product > 0).astype(int) if kind == "classes" else product
     head = LogisticRegression() if kind == "classes" else Ridge()
-    options = {**SMALL, "hidden_layer_sizes": (32,), "max_iter": 30, "learning_rate_init": 1e-2}
+    options = {**NARROW, "hidden_layer_sizes": (32,), "max_iter": 30, "learning_rate_init": 1e-2}
 
     def score(weight):
         model = make_pipeline(Embedder(**options, supervision_weight=weight), clone(head))
@@ -118,8 +112,8 @@ def test_features_that_have_seen_labels_tell_them_on_new_rows(Embedder, kind):
 
 @every
 def test_the_head_is_forgotten_and_few_labels_are_enough(Embedder):
-    plain = Embedder(**SMALL).fit(X)
-    guided = Embedder(**SMALL, supervision_weight=1.0).fit(X, few_labels)
+    plain = Embedder(**NARROW).fit(X)
+    guided = Embedder(**NARROW, supervision_weight=1.0).fit(X, few_labels)
     assert plain.model_.task.state_dict().keys() == guided.model_.task.state_dict().keys()
     assert guided.transform(X).shape == plain.transform(X).shape
     assert (guided.transform(X) != plain.transform(X)).any()
@@ -127,7 +121,7 @@ def test_the_head_is_forgotten_and_few_labels_are_enough(Embedder):
 
 @every
 def test_guided_transformers_are_cloned_searched_pickled_saved_and_continued(Embedder, tmp_path):
-    guided = Embedder(**SMALL, supervision_weight=1.0, early_stopping=True, warm_start=True)
+    guided = Embedder(**NARROW, supervision_weight=1.0, early_stopping=True, warm_start=True)
     assert clone(guided).supervision_weight == 1.0
     fitted = clone(guided).fit(X, y)
     assert len(fitted.validation_scores_) == fitted.n_iter_
@@ -145,7 +139,7 @@ def test_guided_transformers_are_cloned_searched_pickled_saved_and_continued(Emb
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit_stream"])
 def test_parts_of_a_table_are_learned_without_labels_only(method):
-    guided = DenoisingAutoencoder(**SMALL, supervision_weight=1.0).fit(X, y)
+    guided = DenoisingAutoencoder(**NARROW, supervision_weight=1.0).fit(X, y)
     assert not hasattr(guided, method)
     with pytest.raises(AttributeError, match=method) as told:
         getattr(guided, method)
@@ -155,7 +149,7 @@ def test_parts_of_a_table_are_learned_without_labels_only(method):
 
 
 def test_fine_tuning_shows_an_unfitted_transformer_the_labels_that_it_asks_for():
-    guided = DenoisingAutoencoder(**SMALL, supervision_weight=1.0)
+    guided = DenoisingAutoencoder(**NARROW, supervision_weight=1.0)
     classifier = FineTunedClassifier(guided, mode="frozen", validation_fraction=0.5, random_state=0)
     assert cross_val_score(classifier, X, y, cv=2).mean() > 0.85
     own = clone(guided).fit(X, few_labels).transform(X)
@@ -168,7 +162,7 @@ def test_fine_tuning_shows_an_unfitted_transformer_the_labels_that_it_asks_for()
 def test_whole_numbers_are_numbers_to_a_regressor():
     # As classes, they would be warned about: nearly each row has its own.
     regressor = FineTunedRegressor(
-        DenoisingAutoencoder(**SMALL, supervision_weight=1.0),
+        DenoisingAutoencoder(**NARROW, supervision_weight=1.0),
         mode="frozen",
         validation_fraction=0.5,
         random_state=0,
@@ -180,7 +174,7 @@ def test_same_labels_same_bits_and_global_state_untouched():
     torch.manual_seed(3)
     before = torch.get_rng_state()
     first, again = (
-        DenoisingAutoencoder(**SMALL, supervision_weight=1.0).fit(X, y).transform(X)
+        DenoisingAutoencoder(**NARROW, supervision_weight=1.0).fit(X, y).transform(X)
         for _ in range(2)
     )
     assert first.tobytes() == again.tobytes()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from embedders import BRIEF
 from joblib import Memory
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
@@ -31,8 +32,6 @@ from sklearn_ssl import (
 )
 from sklearn_ssl._labels import labeled_rows, rows_to_score
 from sklearn_ssl.model_selection import LabeledFold, LabeledRowsOnly
-
-SMALL = {"n_components": 4, "hidden_layer_sizes": (16,), "max_iter": 2, "random_state": 0}
 
 X, y = load_iris(return_X_y=True)
 few = np.where(np.arange(150) % 5 == 0, y, -1)
@@ -171,7 +170,7 @@ def test_a_fold_shows_its_parameter():
 
 @pytest.mark.parametrize("labels", [few, np.where(few == -1, -1, names)], ids=["numbers", "names"])
 def test_fine_tuning_is_searched_over_few_labels(labels):
-    classifier = FineTunedClassifier(MaskedFeaturePredictor(**SMALL), mode="frozen", random_state=0)
+    classifier = FineTunedClassifier(MaskedFeaturePredictor(**BRIEF), mode="frozen", random_state=0)
     grid = {"transformer__mask_rate": [0.2, 0.5]}
     search = GridSearchCV(classifier, grid, cv=LabeledFold(3)).fit(X, labels)
     assert search.best_score_ > 0.7
@@ -182,13 +181,13 @@ def test_fine_tuning_is_searched_over_few_labels(labels):
 def test_a_regressor_is_searched_over_few_targets():
     X, y = load_diabetes(return_X_y=True)
     few = np.where(np.arange(442) % 4 == 0, y, np.nan)
-    regressor = FineTunedRegressor(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
+    regressor = FineTunedRegressor(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     scores = cross_validate(regressor, X, few, cv=LabeledFold(3))["test_score"]
     assert scores.mean() > 0.2
 
 
 def test_epochs_are_the_resource_of_a_successive_halving():
-    classifier = FineTunedClassifier(MaskedFeaturePredictor(**SMALL), mode="frozen", random_state=0)
+    classifier = FineTunedClassifier(MaskedFeaturePredictor(**BRIEF), mode="frozen", random_state=0)
     search = HalvingGridSearchCV(
         classifier,
         {"transformer__mask_rate": [0.2, 0.3, 0.5]},
@@ -202,7 +201,7 @@ def test_epochs_are_the_resource_of_a_successive_halving():
 
 def test_a_learning_curve_takes_numbers_of_labels():
     fold = LabeledFold(3)
-    model = make_pipeline(DenoisingAutoencoder(**SMALL), LabeledRowsOnly(LogisticRegression()))
+    model = make_pipeline(DenoisingAutoencoder(**BRIEF), LabeledRowsOnly(LogisticRegression()))
     sizes, _, scores = learning_curve(
         model, X, few, cv=fold, train_sizes=fold.train_sizes(few, [3, 20])
     )
@@ -213,7 +212,7 @@ def test_a_learning_curve_takes_numbers_of_labels():
 
 def test_one_search_covers_the_transformer_and_the_classifier():
     model = make_pipeline(
-        MaskedFeaturePredictor(**SMALL), LabeledRowsOnly(LogisticRegression(max_iter=1000))
+        MaskedFeaturePredictor(**BRIEF), LabeledRowsOnly(LogisticRegression(max_iter=1000))
     )
     grid = {
         "maskedfeaturepredictor__mask_rate": [0.2, 0.5],
@@ -245,7 +244,7 @@ def count_fits(monkeypatch):
 def test_pretraining_that_candidates_share_is_cached(transformer, as_frame, tmp_path, count_fits):
     table = pd.DataFrame(X, columns=list("abcd")).assign(kind=names) if as_frame else X
     model = make_pipeline(
-        transformer(**SMALL),
+        transformer(**BRIEF),
         LabeledRowsOnly(LogisticRegression(max_iter=1000)),
         memory=Memory(tmp_path, verbose=0),
     )
@@ -268,7 +267,7 @@ def test_pretraining_that_candidates_of_fine_tuning_share_is_cached(
         return fit(self, X, target, processes)
 
     monkeypatch.setattr(DenoisingAutoencoder, "_fit", fit)
-    options = SMALL | {"random_state": seeds[0], "supervision_weight": supervision_weight}
+    options = BRIEF | {"random_state": seeds[0], "supervision_weight": supervision_weight}
     classifier = FineTunedClassifier(
         DenoisingAutoencoder(**options),
         random_state=seeds[1],
@@ -290,7 +289,7 @@ def test_pretraining_that_candidates_of_fine_tuning_share_is_cached(
 @pytest.mark.parametrize(
     "model",
     [
-        FineTunedClassifier(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0),
+        FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0),
         LabeledRowsOnly(LogisticRegression(max_iter=1000)),
     ],
 )
@@ -307,21 +306,21 @@ def test_a_score_leaves_unlabeled_rows_out(model, labels):
 def test_a_score_leaves_rows_without_a_number_out():
     target = np.where(few == -1, np.nan, X[:, 0])
     known = few != -1
-    tuned = FineTunedRegressor(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
+    tuned = FineTunedRegressor(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     for model in (tuned, LabeledRowsOnly(Ridge())):
         model.fit(X, target)
         assert model.score(X, target) == model.score(X[known], X[known, 0]) > 0.7
 
 
 def test_a_search_over_ordinary_folds_scores_labeled_rows():
-    classifier = FineTunedClassifier(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
+    classifier = FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     search = GridSearchCV(classifier, {"transformer__noise_level": [0.1, 0.3]}, cv=3)
     assert search.fit(X, few).best_score_ > 0.7
 
 
 def test_a_score_of_unlabeled_rows_alone_names_the_splitter():
-    classifier = FineTunedClassifier(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
-    regressor = FineTunedRegressor(DenoisingAutoencoder(**SMALL), mode="frozen", random_state=0)
+    classifier = FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
+    regressor = FineTunedRegressor(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     message = r"cannot be scored without labels, and all 9 rows .* cv=LabeledFold\(\)"
     with pytest.raises(ValueError, match="FineTunedClassifier " + message):
         classifier.fit(X, few).score(X[:9], np.full(9, -1))

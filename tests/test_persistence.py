@@ -9,10 +9,10 @@ import re
 import subprocess
 import sys
 
-import embedders
 import numpy as np
 import pandas as pd
 import pytest
+from embedders import BRIEF
 from safetensors.numpy import load_file, save_file
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -33,11 +33,9 @@ from sklearn_ssl._serialization.container import checksum
 from sklearn_ssl.model_selection import LabeledRowsOnly
 from sklearn_ssl.persistence import TRUSTED_TYPES, load, save
 
-SMALL = {**embedders.SMALL, "max_iter": 2}
-
 
 def test_parameters_set_after_a_fit_change_neither_the_model_nor_its_file(mixed, tmp_path):
-    fitted = DenoisingAutoencoder(**SMALL).fit(mixed)
+    fitted = DenoisingAutoencoder(**BRIEF).fit(mixed)
     before = fitted.transform(mixed)
     fitted.set_params(n_components=5, output="layers", bottleneck_size=3, tied_weights=True)
     again = there_and_back(fitted, tmp_path)
@@ -80,10 +78,10 @@ def there_and_back(estimator, folder):
 @pytest.mark.parametrize(
     "transformer",
     [
-        DenoisingAutoencoder(**SMALL, noise="mix", early_stopping=True),
-        DenoisingAutoencoder(**SMALL, tied_weights=True, noise_level=[0.1] * 12),
-        ContrastiveEmbedder(**SMALL, objective="vicreg"),
-        MaskedFeaturePredictor(**SMALL, output="bottleneck", passthrough=False),
+        DenoisingAutoencoder(**BRIEF, noise="mix", early_stopping=True),
+        DenoisingAutoencoder(**BRIEF, tied_weights=True, noise_level=[0.1] * 12),
+        ContrastiveEmbedder(**BRIEF, objective="vicreg"),
+        MaskedFeaturePredictor(**BRIEF, output="bottleneck", passthrough=False),
     ],
 )
 def test_loaded_transformer_is_the_same_bit_by_bit(transformer, mixed, tmp_path):
@@ -104,7 +102,7 @@ def test_loaded_transformer_is_the_same_bit_by_bit(transformer, mixed, tmp_path)
 
 def test_integer_names_survive(mixed, tmp_path):
     numbered = mixed.set_axis(range(3, 3 + mixed.shape[1]), axis=1)
-    fitted = DenoisingAutoencoder(**SMALL, categorical_features=[4, 5, 6, 10]).fit(numbered)
+    fitted = DenoisingAutoencoder(**BRIEF, categorical_features=[4, 5, 6, 10]).fit(numbered)
     loaded = there_and_back(fitted, tmp_path)
     decoded = [m.inverse_transform(m.transform(numbered)) for m in (loaded, fitted)]
     pd.testing.assert_frame_equal(*decoded)
@@ -112,7 +110,7 @@ def test_integer_names_survive(mixed, tmp_path):
 
 
 def test_training_goes_on_after_load_as_if_nothing_had_happened(mixed, tmp_path):
-    fitted = DenoisingAutoencoder(**SMALL).partial_fit(mixed)
+    fitted = DenoisingAutoencoder(**BRIEF).partial_fit(mixed)
     loaded = there_and_back(fitted, tmp_path)
     # A town that appears later shares the code of the infrequent ones, before and after.
     later = mixed.assign(город="Berlin")
@@ -120,7 +118,7 @@ def test_training_goes_on_after_load_as_if_nothing_had_happened(mixed, tmp_path)
         estimator.partial_fit(later)
     assert loaded.transform(later).tobytes() == fitted.transform(later).tobytes()
     assert loaded.n_iter_ == 2
-    warm = there_and_back(DenoisingAutoencoder(**SMALL, warm_start=True).fit(mixed), tmp_path)
+    warm = there_and_back(DenoisingAutoencoder(**BRIEF, warm_start=True).fit(mixed), tmp_path)
     before = warm.loss_curve_[-1]
     assert warm.set_params(max_iter=9).fit(mixed).loss_curve_[-1] < before
 
@@ -129,7 +127,7 @@ def test_training_goes_on_after_load_as_if_nothing_had_happened(mixed, tmp_path)
 def test_loaded_classifier_is_the_same_bit_by_bit(labels, tmp_path):
     X, y = load_iris(return_X_y=True)
     fitted = FineTunedClassifier(
-        DenoisingAutoencoder(**SMALL),
+        DenoisingAutoencoder(**BRIEF),
         max_iter=2,
         class_weight={label: 2.0 for label in labels if label != -1},
         random_state=np.random.RandomState(1),
@@ -144,7 +142,7 @@ def test_loaded_classifier_is_the_same_bit_by_bit(labels, tmp_path):
 
 def test_regressor_frozen_and_unfitted_ones(tmp_path):
     X, y = load_iris(return_X_y=True)
-    frozen = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
+    frozen = FrozenEstimator(DenoisingAutoencoder(**BRIEF).fit(X))
     fitted = FineTunedRegressor(frozen, max_iter=2, random_state=0).fit(X, y)
     loaded = there_and_back(fitted, tmp_path)
     assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
@@ -157,7 +155,7 @@ def test_saving_a_pipeline_states_the_lines_that_do(tmp_path, monkeypatch):
     skops = pytest.importorskip("skops")
     importlib.import_module("skops.io")
     X, y = load_iris(return_X_y=True)
-    pipeline = make_pipeline(DenoisingAutoencoder(**SMALL), LogisticRegression()).fit(X, y)
+    pipeline = make_pipeline(DenoisingAutoencoder(**BRIEF), LogisticRegression()).fit(X, y)
     with pytest.raises(ValueError, match="estimators of sklearn_ssl, not a Pipeline") as error:
         save(pipeline, tmp_path / "model.safetensors")
     dump, read = re.findall(r"skops\.io\.\w+\(.*?\)", str(error.value))
@@ -172,9 +170,9 @@ def test_pipeline_by_skops_with_the_types_to_trust():
     skops = pytest.importorskip("skops.io")
     X, y = load_iris(return_X_y=True, as_frame=True)
     for last in (
-        make_pipeline(DenoisingAutoencoder(**SMALL), LogisticRegression()),
-        make_pipeline(FineTunedClassifier(MaskedFeaturePredictor(**SMALL), max_iter=2)),
-        make_pipeline(DenoisingAutoencoder(**SMALL), LabeledRowsOnly(LogisticRegression())),
+        make_pipeline(DenoisingAutoencoder(**BRIEF), LogisticRegression()),
+        make_pipeline(FineTunedClassifier(MaskedFeaturePredictor(**BRIEF), max_iter=2)),
+        make_pipeline(DenoisingAutoencoder(**BRIEF), LabeledRowsOnly(LogisticRegression())),
     ):
         content = skops.dumps(last.fit(X, y))
         loaded = skops.loads(content, trusted=TRUSTED_TYPES)
@@ -186,7 +184,7 @@ class _Callback(Callback):
 
 
 def test_pickle_and_copy_take_what_files_do_not(mixed, tmp_path):
-    fitted = DenoisingAutoencoder(**SMALL, callbacks=[_Callback()]).fit(mixed)
+    fitted = DenoisingAutoencoder(**BRIEF, callbacks=[_Callback()]).fit(mixed)
     for other in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
         assert (other.transform(mixed) == fitted.transform(mixed)).all()
     with pytest.raises(ValueError, match=r"callbacks\.0 holds a value of type _Callback"):
@@ -200,7 +198,7 @@ def test_pickle_and_copy_take_what_files_do_not(mixed, tmp_path):
 def saved(tmp_path):
     X, _ = load_iris(return_X_y=True)
     path = tmp_path / "model.safetensors"
-    save(DenoisingAutoencoder(**SMALL).fit(X), path)
+    save(DenoisingAutoencoder(**BRIEF).fit(X), path)
     return path
 
 

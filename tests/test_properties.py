@@ -10,11 +10,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from embedders import TINY, every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import DenoisingAutoencoder
 from sklearn_ssl._table.column import CategoryColumn
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.numeric import BinaryColumn
@@ -28,18 +29,6 @@ tables_of_each_run = settings(
     deadline=None,
     max_examples=N_EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow],
-)
-
-TINY = {
-    "bottleneck_size": 3,
-    "n_components": 3,
-    "hidden_layer_sizes": (4,),
-    "max_iter": 2,
-    "random_state": 0,
-}
-
-every = pytest.mark.parametrize(
-    "Embedder", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
 )
 
 magnitudes = st.builds(

@@ -29,7 +29,7 @@ TABLES = {
     "wide": pd.DataFrame(RNG.normal(size=(N_ROWS, 77))).add_prefix("number"),
     "mixed": NUMBERS.assign(
         color=pd.Categorical(RNG.choice(["red", "green", "blue"], N_ROWS)),
-        city=RNG.integers(0, 200, N_ROWS).astype(str),
+        city="city " + pd.Series(RNG.integers(0, 200, N_ROWS)).astype(str),
         flag=RNG.integers(0, 2, N_ROWS),
         income=np.exp(4 * RNG.normal(size=N_ROWS)),
     ).mask(RNG.random((N_ROWS, 11)) < 0.1),

@@ -12,19 +12,17 @@ import threading
 import time
 from pathlib import Path
 
-import embedders
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from embedders import small
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ssl import DenoisingAutoencoder
 
 DOCS = Path(__file__).parent.parent / "docs" / "scaling.md"
-
-SMALL = {k: v for k, v in embedders.SMALL.items() if k != "max_iter"}
 
 
 def recipe(heading):
@@ -79,7 +77,7 @@ def test_search_on_a_cluster_finds_what_one_process_finds(names, folder):
 
 def search_while_a_worker_is_killed(kept, find_worker, **backend):
     """Search, kill a worker once it works, and return its process and both searches' scores."""
-    embedder = DenoisingAutoencoder(**SMALL, max_iter=60, checkpoint_dir=kept)
+    embedder = DenoisingAutoencoder(**small(max_iter=60), checkpoint_dir=kept)
     search = GridSearchCV(embedder, {"noise_level": [0.1, 0.2, 0.3, 0.4]}, cv=2, refit=False)
     killed = []
 

@@ -3,14 +3,14 @@
 import copy
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_ssl._base import BaseEmbedder, check_columns, pretrain
@@ -20,7 +20,7 @@ from sklearn_ssl._finetuning.problem import Problem, draw_folds, state_problem
 from sklearn_ssl._finetuning.validation import ValidationCallback
 from sklearn_ssl._labels import Target
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
-from sklearn_ssl._parameters import TRAINING_CONSTRAINTS
+from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, Memory, RandomState
 from sklearn_ssl._pretext.supervised import Supervise
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import check_rows
@@ -35,8 +35,8 @@ AVERAGED_EPOCHS = 3
 class BaseFineTuned(DisplayMixin, BaseEstimator):
     """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        # Which ones, ``_given`` says in the words of users.
+    _parameter_constraints: Constraints = {
+        # ``_given`` checks which ones, with a message that names the remedy.
         "transformer": [HasMethods("fit"), None],
         "mode": [StrOptions({"frozen", "full", "gradual"})],
         "encoder_rate": [Interval(Real, 0, None, closed="neither")],
@@ -46,7 +46,33 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
     }
 
+    # Parameters, which every subclass has, too
+
+    transformer: BaseEmbedder | FrozenEstimator | None
+    mode: str
+    encoder_rate: float
+    consistency_weight: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    weight_decay: float
+    max_iter: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    random_state: RandomState | None
+    memory: Memory | None
+    verbose: bool
+
+    # What a fit leaves
+
+    transformer_: BaseEmbedder
+    coef_: npt.NDArray[np.float64]
+    intercept_: npt.NDArray[np.float64]
+
     _calibrates: bool
+    """Whether outputs are divided by a temperature, which only classes have a use for."""
 
     def _learn(self, X: Table, target: Target) -> None:
         """Pretrain unless that is done, fit the probe, continue the encoder."""
@@ -60,6 +86,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             resolve_device(transformer.device),
         )
         self.C_ = problem.choose_penalty()
+        # The search for the number of epochs and the last fit draw the same corruptions.
         seed = draw_seed(rng)
         self.best_iter_, temperature = self._choose_n_epochs(problem, seed)
         task = self._make_task(problem, torch.arange(len(problem)))
@@ -84,8 +111,11 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     def _pretrained(self, X: Table, target: Target, rng: np.random.RandomState) -> BaseEmbedder:
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
         given = self._given()
+        transformer: BaseEmbedder
         if hasattr(given, "model_"):
-            return copy.deepcopy(given)
+            # Training goes on in the copy; the transformer that was given stays as it is.
+            transformer = copy.deepcopy(given)
+            return transformer
         transformer = clone(given)
         if transformer.random_state is None:
             transformer.set_params(random_state=draw_seed(rng))
@@ -97,7 +127,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
 
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
-        given = MaskedFeaturePredictor() if self.transformer is None else self.transformer
+        given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
         given = given.estimator if isinstance(given, FrozenEstimator) else given
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
@@ -111,6 +141,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
 
         With no epochs the probe is kept.
         """
+        # An earlier fit with other parameters may have left these.
         for name in ("loss_curve_", "validation_scores_"):
             self.__dict__.pop(name, None)
         self.n_iter_ = 1
@@ -130,6 +161,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             result = train(task, problem.dataset(kept), None, options, seed)
             warn_of_outcome(result)
             if result.outcome == "interrupted":
+                # Without the other folds there is no choice; the probe is already good.
                 return 0, 1.0
             measured.append(callback)
         return self._best_epoch(measured)
@@ -141,11 +173,12 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         n_common = min(len(fold.row_losses_) for fold in measured)
         losses = np.concatenate([np.stack(fold.row_losses_[:n_common], 1) for fold in measured])
         mean = losses.mean(axis=0)
-        mean[~np.isfinite(mean)] = np.inf  # if training diverged
+        # A fold that diverged rules the epochs out.
+        mean[~np.isfinite(mean)] = np.inf
         self.validation_scores_ = (-mean).tolist()
         best = int(mean.argmin())
         gains = losses[:, 0] - losses[:, best]
-        # The lowest of many losses is low by chance, too.
+        # The lowest of many losses is low by chance, too; the gain must exceed its standard error.
         by_chance = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
         if not gains.mean() > max(self.tol, by_chance):
             return 0, 1.0
@@ -158,6 +191,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             copy.deepcopy(problem.embedding),
             problem.probe(rows, self.C_) if starts_at_probe else problem.head_at_zero(),
             problem.losses,
+            # The probe's own penalty, for a loss that is a mean over the rows.
             1 / (self.C_ * len(rows)),
             problem.unlabeled if self.consistency_weight else None,
             self.consistency_weight,
@@ -207,8 +241,9 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     def _check_weight(
         self, sample_weight: npt.ArrayLike | None, X: Table
     ) -> npt.NDArray[np.float64]:
-        weight = check_sample_weight(
+        weight: npt.NDArray[np.float64] = check_sample_weight(
             sample_weight,
+            # Only the number of rows matters, and a table of text would be refused.
             np.empty((num_samples(X), 1)),
             dtype=np.float64,
             copy=True,
@@ -218,7 +253,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             raise ValueError("Sample weights must contain at least one non-zero number.")
         return weight
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True

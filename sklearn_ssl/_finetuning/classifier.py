@@ -1,17 +1,27 @@
 """A pretrained encoder continued under labels, as a classifier."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags, check_consistent_length, compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
 from sklearn_ssl._labels import check_classes, index_classes, rows_to_score
+from sklearn_ssl._parameters import Memory, RandomState
+from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
+
+ClassWeight: TypeAlias = Mapping[object, float] | Sequence[Mapping[int, float]] | str | None
+"""What scikit-learn takes: weights of the classes, a dictionary for each label, or a rule."""
 
 
 class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
@@ -28,10 +38,10 @@ class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
-        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all
-        rows given, the unlabeled ones too; it is shown labels only where its own
-        ``supervision_weight`` is positive. None stands for ``MaskedFeaturePredictor()``. Where the
-        classifier itself is cloned, as in cross-validation, wrap a fitted transformer in
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all rows
+        given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
+        positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
+        as in cross-validation, wrap a fitted transformer in
         :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
@@ -47,8 +57,9 @@ FrozenEstimator or None, default=None
         :func:`sklearn.utils.class_weight.compute_sample_weight`.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_.
-        Without unlabeled rows, and in mode "frozen", it has no effect.
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_. The
+        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
+        and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
@@ -157,7 +168,10 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from typing import Self, TypeAlias
+
+    import numpy as np
+    import numpy.typing as npt
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
     >>> X, y = load_iris(return_X_y=True)
@@ -168,6 +182,8 @@ FrozenEstimator or None, default=None
     True
     """
 
+    classes_: npt.NDArray[np.generic]
+
     _parameter_constraints = {
         **BaseFineTuned._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
@@ -177,25 +193,25 @@ FrozenEstimator or None, default=None
 
     def __init__(
         self,
-        transformer=None,
+        transformer: BaseEmbedder | FrozenEstimator | None = None,
         *,
-        mode="gradual",
-        encoder_rate=1.0,
-        class_weight=None,
-        consistency_weight=0.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=1e-3,
-        weight_decay=1e-5,
-        max_iter=50,
-        early_stopping=True,
-        validation_fraction=0.2,
-        n_iter_no_change=10,
-        tol=1e-4,
-        random_state=None,
-        memory=None,
-        verbose=False,
-    ):
+        mode: str = "gradual",
+        encoder_rate: float = 1.0,
+        class_weight: ClassWeight = None,
+        consistency_weight: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 1e-3,
+        weight_decay: float = 1e-5,
+        max_iter: int = 50,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        random_state: RandomState | None = None,
+        memory: Memory | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.transformer = transformer
         self.mode = mode
         self.encoder_rate = encoder_rate
@@ -215,7 +231,9 @@ FrozenEstimator or None, default=None
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
         """Learn classes from the labeled rows.
 
         Parameters
@@ -237,23 +255,24 @@ FrozenEstimator or None, default=None
         Raises
         ------
         ValueError
-            Where the table cannot be read, or fewer than two classes are labeled.
+            If the table cannot be read, or fewer than two classes are labeled.
         """
         with safe_fit(self):
-            X = self._check_X(X, reset=True)
+            table = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labeled = check_classes(y, name)
-            check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X) * is_labeled
-            target, self.classes_ = index_classes(y, weight, name)
+            values, is_labeled = check_classes(y, name)
+            check_consistent_length(table, values)
+            weight = self._check_weight(sample_weight, table) * is_labeled
+            target, self.classes_ = index_classes(values, weight, name)
             if self.class_weight is not None:
-                weight[is_labeled] *= compute_sample_weight(self.class_weight, y[is_labeled])
+                # Balanced weights are counted over the labeled rows alone.
+                weight[is_labeled] *= compute_sample_weight(self.class_weight, values[is_labeled])
                 target = replace(target, weight=weight)
-            self._is_multilabel = y.ndim == 2
-            self._learn(X, target)
+            self._is_multilabel = values.ndim == 2
+            self._learn(table, target)
         return self
 
-    def decision_function(self, X) -> np.ndarray:
+    def decision_function(self, X: TableLike) -> FloatArray:
         """Outputs of the head: log-odds up to a constant of the row.
 
         Parameters
@@ -269,7 +288,7 @@ FrozenEstimator or None, default=None
         output = self._output(X)
         return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: TableLike) -> FloatArray:
         """Probabilities of the classes.
 
         Parameters
@@ -284,13 +303,17 @@ FrozenEstimator or None, default=None
             every column is the probability of one label.
         """
         scores = self.decision_function(X)
+        probabilities: FloatArray
         if self._is_multilabel:
-            return expit(scores)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
+            probabilities = expit(scores)
+        elif scores.ndim == 1:
+            # Of a rare class, 1 - expit(scores) would lose digits.
+            probabilities = np.column_stack([expit(-scores), expit(scores)])
+        else:
+            probabilities = softmax(scores, axis=1)
+        return probabilities
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: TableLike) -> npt.NDArray[np.generic]:
         """Most probable classes.
 
         Parameters
@@ -306,11 +329,13 @@ FrozenEstimator or None, default=None
         scores = self.decision_function(X)
         if self._is_multilabel:
             return (scores > 0).astype(np.int64)
-        return self.classes_[
-            (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        ]
+        chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        classes: npt.NDArray[np.generic] = self.classes_[chosen]
+        return classes
 
-    def score(self, X, y, sample_weight=None) -> float:
+    def score(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
         """Accuracy on the rows that have a label.
 
         Parameters
@@ -336,9 +361,10 @@ FrozenEstimator or None, default=None
         """
         check_is_fitted(self)
         name = type(self).__name__
-        return super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
+        score: float = super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
+        return score
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

@@ -9,11 +9,13 @@ from torch import Tensor
 from sklearn_ssl._pretext.losses import Losses
 
 Head = tuple[Tensor, Tensor]
+"""Weights of shape (n_outputs, width), and intercepts of shape (n_outputs,)."""
 
 PRIOR_VARIANCES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse strengths of the penalty among which held-out rows choose."""
 
 MAX_STEPS = 300
+"""Steps of the solver, which most problems need far fewer of."""
 
 
 class LinearHead:
@@ -42,7 +44,7 @@ class LinearHead:
     ):
         self.basis = None
         if 2 * len(embedding) < embedding.shape[1]:
-            # The weights lie in the span of the rows: few rows make a small problem.
+            # The best weights lie in the span of the rows, so few rows make a small problem.
             _, _, self.basis = torch.linalg.svd(embedding, full_matrices=False)
             embedding = embedding @ self.basis.T
         self.embedding = embedding
@@ -60,6 +62,7 @@ class LinearHead:
         head : tuple of Tensor
             Weights of shape (n_outputs, width) and intercepts, which are not penalized.
         """
+        # A warm start: the solution for one penalty is near that for the next.
         head = [part.requires_grad_() for part in self.head]
         solver = torch.optim.LBFGS(
             head,
@@ -74,6 +77,7 @@ class LinearHead:
             solver.zero_grad()
             output = self.embedding @ head[0].T + head[1]
             loss = (self.weight * self.losses(output, self.target)).mean()
+            # In the basis the weights have the same norm, since its rows are orthonormal.
             loss = loss + head[0].square().sum() / (2 * variance * len(self.embedding))
             loss.backward()
             return loss
@@ -105,10 +109,12 @@ def choose_variance(
     ]
     for variance in PRIOR_VARIANCES if problems else ():
         total = 0.0
+        # All folds are solved for one penalty before the next, which may not be needed.
         for problem, rows in problems:
             weights, intercepts = problem.fit(variance)
             output = embedding[rows] @ weights.T + intercepts
             total += float((weight[rows] * losses(output, target[rows])).sum())
+        # The comparison is also false for NaN.
         if not total < lowest:
             break
         best, lowest = variance, total

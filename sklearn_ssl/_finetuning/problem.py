@@ -84,6 +84,7 @@ class Problem:
 
     def choose_penalty(self) -> float:
         """The prior variance of the head's weights that predicts held-out rows best."""
+        # Of many rows every n-th one is kept; solving for all would take most of the fit.
         folds = [
             (kept[:: -(-len(kept) // N_ROWS_OF_PENALTY)], held_out) for kept, held_out in self.folds
         ]
@@ -103,6 +104,8 @@ class Problem:
         return head
 
     def head_at_zero(self) -> Linear:
+        """A head that has not learned anything yet."""
+        # The generator's draws are overwritten.
         head = Linear(self.embedding.width, self.n_outputs, torch.Generator())
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
@@ -118,6 +121,7 @@ def state_problem(
     is_labeled = torch.from_numpy(target.weight > 0)
     labeled = numeric[is_labeled], codes[is_labeled]
     unlabeled = numeric[~is_labeled], codes[~is_labeled]
+    # The head reads all layers: the components of transform leave some of them out.
     embedding = model.standardized_layers()
     return Problem(
         embedding=embedding,
@@ -148,14 +152,15 @@ def draw_folds(target: Target, fraction: float, rng: np.random.RandomState) -> l
     n_folds = min(round(1 / fraction), n_rows)
     if n_folds < 2:
         return []
-    order = rng.permutation(n_rows)
+    order = rng.permutation(n_rows)  # breaks ties between equal targets
     columns = values.numpy().reshape(n_rows, -1)[order]
-    # Neighbors in the order of the targets go to different folds, so that each gets of each
-    # kind; at random, since dealing in turn would give one fold always the lowest of them.
+    # Neighbors in the order of the targets go to different folds, so that the folds are alike.
+    # They are dealt at random: in turn, one fold would always get the lowest of each hand.
     order = order[np.lexsort(np.nan_to_num(columns.T))]
     dealt = rng.random_sample((-(-n_rows // n_folds), n_folds)).argsort(axis=1)
     fold = np.empty(n_rows, dtype=np.intp)
     fold[order] = dealt.ravel()[:n_rows]
+    # With many rows, one fold is enough to choose by, and each fold costs a fit.
     used = n_folds if n_rows <= N_ROWS_OF_FOLDS else 1
     return [
         (torch.from_numpy(np.flatnonzero(fold != k)), torch.from_numpy(np.flatnonzero(fold == k)))

@@ -1,13 +1,19 @@
 """A pretrained encoder continued under targets, as a regressor."""
 
-import numpy as np
+from typing import Self
+
+import numpy.typing as npt
 from sklearn.base import RegressorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
 from sklearn_ssl._labels import check_numbers, rows_to_score, scale_numbers
+from sklearn_ssl._parameters import Memory, RandomState
+from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
 
 
@@ -21,21 +27,24 @@ class FineTunedRegressor(RegressorMixin, BaseFineTuned):
     ----------
     transformer : DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor, \
 FrozenEstimator or None, default=None
-        A fitted one is copied; an unfitted one is cloned and fitted on all rows given. It is
-        shown targets only where its own ``supervision_weight`` is positive. None stands for
-        ``MaskedFeaturePredictor()``.
+        A fitted one is copied and stays as it is. An unfitted one is cloned and fitted on all rows
+        given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
+        positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
+        as in cross-validation, wrap a fitted transformer in
+        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it; "full" trains both
-        together from a head at zero; "frozen" trains the head alone.
+        together from a head at zero; "frozen" trains the head alone, a linear probe.
 
     encoder_rate : float, default=1.0
         Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
         keep the encoder closer to where it was.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs, in standard deviations of the targets, over three
-        corrupted views of unlabeled rows.
+        Weight of the variance of the outputs over three corrupted views of unlabeled rows. The
+        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
+        and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
@@ -122,7 +131,9 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from typing import Self
+
+    import numpy.typing as npt
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
     >>> X, y = load_diabetes(return_X_y=True)
@@ -139,24 +150,24 @@ FrozenEstimator or None, default=None
 
     def __init__(
         self,
-        transformer=None,
+        transformer: BaseEmbedder | FrozenEstimator | None = None,
         *,
-        mode="gradual",
-        encoder_rate=1.0,
-        consistency_weight=0.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=1e-3,
-        weight_decay=1e-5,
-        max_iter=50,
-        early_stopping=True,
-        validation_fraction=0.2,
-        n_iter_no_change=10,
-        tol=1e-4,
-        random_state=None,
-        memory=None,
-        verbose=False,
-    ):
+        mode: str = "gradual",
+        encoder_rate: float = 1.0,
+        consistency_weight: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 1e-3,
+        weight_decay: float = 1e-5,
+        max_iter: int = 50,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        random_state: RandomState | None = None,
+        memory: Memory | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.transformer = transformer
         self.mode = mode
         self.encoder_rate = encoder_rate
@@ -175,7 +186,9 @@ FrozenEstimator or None, default=None
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
         """Learn targets from the labeled rows.
 
         Parameters
@@ -197,22 +210,23 @@ FrozenEstimator or None, default=None
         Raises
         ------
         ValueError
-            Where the table cannot be read, or a target is never known.
+            If the table cannot be read, or a target is never known.
         """
         with safe_fit(self):
-            X = self._check_X(X, reset=True)
+            table = self._check_X(X, reset=True)
             name = type(self).__name__
-            y, is_labeled = check_numbers(y, name)
-            check_consistent_length(X, y)
-            weight = self._check_weight(sample_weight, X)
-            target, center, scale = scale_numbers(y, weight * is_labeled, name)
-            self._is_1d = y.ndim == 1
-            self._learn(X, target)
+            values, is_labeled = check_numbers(y, name)
+            check_consistent_length(table, values)
+            weight = self._check_weight(sample_weight, table)
+            target, center, scale = scale_numbers(values, weight * is_labeled, name)
+            self._is_1d = values.ndim == 1
+            self._learn(table, target)
+            # The head was fitted to standardized targets.
             self.coef_ *= scale[:, None]
             self.intercept_ = self.intercept_ * scale + center
         return self
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: TableLike) -> FloatArray:
         """Predict targets.
 
         Parameters
@@ -228,7 +242,9 @@ FrozenEstimator or None, default=None
         output = self._output(X)
         return output[:, 0] if self._is_1d else output
 
-    def score(self, X, y, sample_weight=None) -> float:
+    def score(
+        self, X: TableLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
         """R2 on the rows that have a target.
 
         Parameters
@@ -254,4 +270,5 @@ FrozenEstimator or None, default=None
         """
         check_is_fitted(self)
         name = type(self).__name__
-        return super().score(*rows_to_score(X, y, sample_weight, None, name))
+        score: float = super().score(*rows_to_score(X, y, sample_weight, None, name))
+        return score

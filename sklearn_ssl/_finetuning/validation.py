@@ -1,16 +1,22 @@
-"""How well the epochs of a fit tell rows that it does not train on."""
+"""How well the epochs of a fit predict rows that it does not train on."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.optimize import minimize_scalar
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
 from sklearn_ssl._pretext.losses import Losses
+from sklearn_ssl._pretext.supervised import Supervise
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
 
 ROWS_PER_BLOCK = 1024
+"""Held-out rows that are measured at a time."""
+
 HIGHEST_TEMPERATURE = 1000.0
+"""With outputs divided by this, all classes are about equally probable."""
 
 
 class ValidationCallback(Callback):
@@ -42,19 +48,21 @@ class ValidationCallback(Callback):
         self.losses = losses
         self.calibrates = calibrates
 
-    def on_train_begin(self, net, **kwargs):
-        self.row_losses_: list[np.ndarray] = []
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
+        self.row_losses_: list[npt.NDArray[np.float64]] = []
         self.temperatures_: list[float] = []
+        # The probe, before any epoch, is the one to beat.
         self._measure(net.module_, net.device)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         net.history.record("valid_loss", self._measure(net.module_, net.device))
 
-    def _measure(self, task, device: str) -> float:
+    def _measure(self, task: Supervise, device: str) -> float:
         task.eval()
         blocks = []
         with torch.no_grad():
             for numeric, codes, target, weight in BatchIterator(self.rows, ROWS_PER_BLOCK):
+                # Temperatures are searched on the CPU, in double precision.
                 output = task.outputs(numeric.to(device), codes.to(device))
                 blocks.append((output.cpu().double(), target, weight))
         outputs, target, weight = (torch.cat(parts) for parts in zip(*blocks, strict=True))
@@ -70,11 +78,12 @@ class ValidationCallback(Callback):
 def best_temperature(outputs: Tensor, target: Tensor, weight: Tensor, losses: Losses) -> float:
     """What to divide outputs by for the lowest loss (Guo et al., 2017), and at least 1.
 
-    Below 1 it would have no bound where rows are few and all of them are told right.
+    Below 1 it would have no bound if rows are few and all of them are predicted right.
     """
 
     def loss(sharpness: float) -> float:
         return float((weight * losses(outputs * sharpness, target)).mean())
 
+    # In terms of the inverse, the loss of a softmax is convex.
     found = minimize_scalar(loss, bounds=(1 / HIGHEST_TEMPERATURE, 1.0), method="bounded")
     return float(1 / found.x) if found.fun < loss(1.0) else 1.0

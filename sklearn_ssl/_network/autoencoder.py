@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,22 +16,22 @@ class Encoder(nn.Module):
 
     Hidden layers are normalized within each row (Ba et al., 2016) and pass a sigmoid linear unit.
     Rectified units can be silent on nearly all rows; in standard deviations over the training
-    rows, a new row that wakes one is thousands away, and a linear model behind it fails.
+    rows, a new row that wakes one is thousands away, and a linear model on top fails.
 
     Shape
     -----
-    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, n_components).
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, bottleneck_size).
     """
 
     def __init__(
         self,
         schema: Schema,
         hidden_layer_sizes: Sequence[int],
-        n_components: int,
+        bottleneck_size: int,
         generator: torch.Generator,
     ):
         super().__init__()
-        self.sizes = (*hidden_layer_sizes, n_components)
+        self.sizes = (*hidden_layer_sizes, bottleneck_size)
         self.rows = RowInput(schema, self.sizes[0], generator)
         self.deeper = nn.ModuleList(
             Linear(n_in, n_out, generator) for n_in, n_out in pairwise(self.sizes)
@@ -45,11 +44,12 @@ class Encoder(nn.Module):
 
     def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
         """Activations of every layer, the embedding first and then from the input upwards."""
-        hidden = self.rows(numeric, codes)
+        hidden = self.rows(numeric, codes)  # (n_rows, sizes[0]), before its activation
         activations = []
         for norm, layer in zip(self.norms, self.deeper, strict=True):
             activations.append(F.silu(norm(hidden)))
             hidden = layer(activations[-1])
+        # The last linear map has no activation: its output is the bottleneck.
         return [hidden, *activations]
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
@@ -61,11 +61,12 @@ class Decoder(nn.Module):
 
     Shape
     -----
-    Input (n_rows, n_components), output (n_rows, schema.width).
+    Input (n_rows, bottleneck_size), output (n_rows, schema.width).
     """
 
     def __init__(self, encoder: Encoder, generator: torch.Generator):
         super().__init__()
+        # From the bottleneck up through the hidden widths, then to the row written out.
         sizes = (*encoder.sizes[::-1], encoder.rows.schema.width)
         self.layers = nn.ModuleList(
             Linear(n_in, n_out, generator) for n_in, n_out in pairwise(sizes)
@@ -75,7 +76,8 @@ class Decoder(nn.Module):
         *hidden, output = self.layers
         for layer in hidden:
             embedding = F.relu(layer(embedding))
-        return output(embedding)
+        cells: Tensor = output(embedding)
+        return cells
 
 
 class TiedDecoder(nn.Module):
@@ -83,13 +85,13 @@ class TiedDecoder(nn.Module):
 
     Shape
     -----
-    Input (n_rows, n_components), output (n_rows, schema.width).
+    Input (n_rows, bottleneck_size), output (n_rows, schema.width).
     """
 
     def __init__(self, encoder: Encoder):
         super().__init__()
         # In a tuple, so that the encoder is not registered, and trained, a second time.
-        self._encoder: tuple[Any] = (encoder,)
+        self._encoder: tuple[Encoder] = (encoder,)
         widths = (*encoder.sizes[-2::-1], encoder.rows.schema.width)
         self.biases = nn.ParameterList(
             nn.Parameter(torch.zeros(width, dtype=torch.float32)) for width in widths
@@ -99,10 +101,13 @@ class TiedDecoder(nn.Module):
         (encoder,) = self._encoder
         *hidden_biases, output_bias = self.biases
         for layer, bias in zip(reversed(encoder.deeper), hidden_biases, strict=True):
-            embedding = F.relu(embedding @ layer.weight + bias)
+            embedding = F.relu(embedding @ layer.get_parameter("weight") + bias)
+        # The first layer of an encoder has two matrices: of the numbers, and of the codes.
         rows = encoder.rows
-        dense, codes = embedding @ rows.dense.weight, embedding @ rows.code_weight.T
-        return torch.cat([dense, codes], dim=1) + output_bias
+        dense = embedding @ rows.dense.weight  # (n_rows, n_numeric + n_nullable)
+        codes = embedding @ rows.code_weight.T  # (n_rows, n_codes)
+        cells: Tensor = torch.cat([dense, codes], dim=1) + output_bias
+        return cells
 
 
 def projection_head(n_in: int, width: int, generator: torch.Generator) -> nn.Sequential:

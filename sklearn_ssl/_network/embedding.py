@@ -55,6 +55,7 @@ class Layers(nn.Module):
         self.encoder = encoder
         self.hidden = hidden
         self.passthrough = passthrough
+        # As buffers, these go to the device of the encoder.
         self.register_buffer("nullable", positions(passthrough.nullable if passthrough else ()))
         for name, part in zip(("feature", "start", "width"), quantile_bins, strict=True):
             self.register_buffer(f"bin_{name}", part)
@@ -68,11 +69,13 @@ class Layers(nn.Module):
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
         layers = self.encoder.layers(numeric, codes)
+        # The bottleneck comes first, so that its columns are the same with and without the rest.
         parts = layers if self.hidden else layers[:1]
         if self.passthrough:
             parts = [*parts, write_row(numeric, codes, self.passthrough, self.nullable)]
         if len(self.bin_feature):
-            values = numeric.nan_to_num(0.0)[:, self.bin_feature]
+            # Missing cells stand at the mean, as in the row written out.
+            values = numeric.nan_to_num(0.0)[:, self.bin_feature]  # (n_rows, n_bins)
             parts = [*parts, ((values - self.bin_start) / self.bin_width).clamp(0, 1)]
         return torch.cat(parts, dim=1)
 
@@ -110,6 +113,7 @@ class Embedding(nn.Module):
     ):
         super().__init__()
         self.layers = layers
+        # Buffers go along to a device. They are copies, since tensors of NumPy share its memory.
         self.register_buffer("center", torch.from_numpy(center.copy()))
         self.register_buffer("scale", torch.from_numpy(scale.copy()))
         copied = None if directions is None else torch.from_numpy(directions.copy())
@@ -121,5 +125,5 @@ class Embedding(nn.Module):
         return self.layers.encoder
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
-        columns = (self.layers(numeric, codes) - self.center) / self.scale
+        columns: Tensor = (self.layers(numeric, codes) - self.center) / self.scale
         return columns if self.directions is None else columns @ self.directions

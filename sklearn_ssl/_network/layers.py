@@ -27,6 +27,7 @@ class Linear(nn.Linear):
 
     def __init__(self, n_in: int, n_out: int, generator: torch.Generator):
         super().__init__(n_in, n_out, dtype=torch.float32, device="cpu")
+        # The bounds are those of torch's own linear layers.
         bound = 1 / math.sqrt(max(n_in, 1))
         with torch.no_grad():
             self.weight.uniform_(-bound, bound, generator=generator)
@@ -54,23 +55,27 @@ class RowInput(nn.Module):
         self.schema = schema
         self.dense = Linear(schema.n_numeric + sum(schema.nullable), width, generator)
         self.code_weight = nn.Parameter(torch.empty(schema.n_codes, width, dtype=torch.float32))
+        # A row has one code per categorical feature, so as many weights are summed as features.
         bound = 1 / math.sqrt(max(schema.n_features, 1))
         with torch.no_grad():
             self.code_weight.uniform_(-bound, bound, generator=generator)
-            # Codes that training may never meet say nothing until it does.
+            # Training may never meet a missing or an infrequent category. Without this, the drawn
+            # weights of such a code would be noise in every row that has it later.
             for offset in schema.offsets:
                 self.code_weight[offset : offset + N_RESERVED] = 0.0
         self.register_buffer("offsets", torch.tensor(schema.offsets, dtype=torch.int32))
         self.register_buffer("nullable", positions(schema.nullable))
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
-        hidden = self.dense(write_numbers(numeric, self.nullable))
+        hidden: Tensor = self.dense(write_numbers(numeric, self.nullable))  # (n_rows, width)
         if self.schema.n_categorical:
+            # Each feature has a slice of the codes of its own, so one bag looks all of them up.
             hidden = hidden + F.embedding_bag(codes + self.offsets, self.code_weight, mode="sum")
         return hidden
 
 
 def positions(flags: Sequence[bool]) -> Tensor:
+    """Positions of the true flags."""
     return torch.tensor([i for i, flag in enumerate(flags) if flag], dtype=torch.int64)
 
 
@@ -79,7 +84,7 @@ def write_numbers(numeric: Tensor, nullable: Tensor) -> Tensor:
     values = numeric.nan_to_num(0.0)
     if not len(nullable):
         return values
-    absent = numeric.index_select(1, nullable).isnan().to(numeric.dtype)
+    absent = numeric.index_select(1, nullable).isnan().to(numeric.dtype)  # (n_rows, n_nullable)
     return torch.cat([values, absent], dim=1)
 
 
@@ -95,6 +100,7 @@ def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) 
     Features with more than ``MAX_ONE_HOT`` codes are left out.
     """
     numbers = write_numbers(numeric, nullable)
+    # Cardinalities ascend, so the features that are written out are the first ones.
     small = [size for size in schema.cardinalities if size <= MAX_ONE_HOT]
     one_hot = [
         F.one_hot(codes[:, feature].long(), size).to(numeric.dtype)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 COLUMNS_TO_SORT = 64
+"""Columns that are sorted at a time."""
 
 N_QUANTILES = 256
 """Cells of a column by which its bins are assessed, at equal distances of rank."""
@@ -52,11 +53,13 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
     levels = torch.linspace(0, 1, n_bins + 1, dtype=numeric.dtype)
     shares = (torch.arange(N_QUANTILES, dtype=numeric.dtype) + 0.5) / N_QUANTILES
     parts = []
-    # Sorting takes three times the memory of its input, and puts missing cells last.
+    # Sorting takes three times the memory of its input, so a few columns are sorted at a time.
     for columns in numeric.T.split(COLUMNS_TO_SORT):
         n_present = (~columns.isnan()).sum(dim=1, keepdim=True)
-        ordered = columns.sort(dim=1).values
-        edges = _cells_at(levels * (n_present - 1), ordered)
+        # Sorting puts missing cells last, so the present ones have the first ranks.
+        ordered = columns.sort(dim=1).values  # (n_columns, n_rows)
+        edges = _cells_at(levels * (n_present - 1), ordered)  # (n_columns, n_bins + 1)
+        # Quantiles of a feature with few values coincide, which leaves bins without a width.
         is_bin = edges.diff(dim=1) > 0
         is_bin &= is_bin.sum(dim=1, keepdim=True) > 1
         is_bin &= _stay_near(edges, _cells_at(shares * n_present, ordered))
@@ -66,13 +69,17 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
 
 
 def _cells_at(ranks: Tensor, ordered: Tensor) -> Tensor:
+    """Cells of these ranks in each sorted column; a column without any gives its first one."""
     return ordered.gather(1, ranks.clamp_min(0).long())
 
 
 def _stay_near(edges: Tensor, cells: Tensor) -> Tensor:
     """Whether the column of each bin stays near its mean over the cells of its feature."""
-    quantile_bins = (cells[:, :, None] - edges[:, None, :-1]) / edges.diff(dim=1)[:, None]
-    quantile_bins = quantile_bins.clamp(0, 1)
-    mean, mean_square = quantile_bins.mean(dim=1), quantile_bins.square().mean(dim=1)
+    # The columns of the encoding at these cells, of shape (n_columns, n_cells, n_bins). What
+    # comes out for bins without a width does not matter, since they are dropped anyway.
+    encoded = (cells[:, :, None] - edges[:, None, :-1]) / edges.diff(dim=1)[:, None]
+    encoded = encoded.clamp(0, 1)
+    mean, mean_square = encoded.mean(dim=1), encoded.square().mean(dim=1)
+    # The farthest values of a column are 0 and 1.
     deviation = (mean_square - mean.square()).clamp_min(0).sqrt()
     return torch.maximum(mean, 1 - mean) <= FARTHEST * deviation

@@ -50,15 +50,18 @@ class RowEmbedder:
 
     def __init__(self, embedding: Embedding):
         layers, encoder = embedding.layers, embedding.encoder
+        # All products of a row: the layers of the encoder, and the readout after them.
         maps = [encoder.rows.dense, *encoder.deeper]
         shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
         shapes.append(_padded_shape(layers.width, embedding.width))
+        # One library that adds in another order is enough to need double precision.
         is_exact = all(keeps_rows_apart(*shape, torch.get_num_threads()) for shape in shapes)
         self.embedding = embedding
         self.dtype = torch.float32 if is_exact else torch.float64
         self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
         self.maps = [_padded(layer.weight, layer.bias, self.dtype) for layer in maps]
         self.code_weight = encoder.rows.code_weight.detach().to(self.dtype)
+        # A product takes less time than a quotient.
         self.factor = embedding.scale.reciprocal()
         self.readout = self._readout()
         self.places: dict[int, list[Tensor]] = {}
@@ -70,8 +73,10 @@ class RowEmbedder:
         """Embed encoded rows into ``out``, of shape (n_rows, width)."""
         start, n_rows, written = 0, len(batch[0]), torch.from_numpy(out)
         while start < n_rows:
+            # The largest block that the remaining rows fill, or the smallest one.
             size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
             rows = slice(start, min(start + size, n_rows))
+            # Only the last block can lack rows; zeros stand in their places.
             n_lacking = start + size - rows.stop
             numeric, codes = (_lengthened(part[rows], n_lacking) for part in batch)
             self._embed(numeric, codes, written[rows])
@@ -82,6 +87,7 @@ class RowEmbedder:
         directions = self.embedding.directions
         if directions is None:
             return None
+        # Centering and scaling are a part of the map: ((x - center) * factor) @ directions.
         weight = directions.T.double() * self.factor.double()  # (n_components, width)
         bias = -weight @ self.embedding.center.double()
         return _padded(weight, bias, self.dtype)
@@ -102,6 +108,7 @@ class RowEmbedder:
 
     def _places(self, n_rows: int) -> list[Tensor]:
         """Memory for a block: the columns, the components and the layers; the same for all."""
+        # Blocks of one size share their memory, which is allocated at the first of them.
         if n_rows not in self.places:
             width, n_out = _padded_shape(self.embedding.layers.width, self.embedding.width)
             widths = [n_out, *(len(bias) for _, bias in self.maps)]
@@ -117,10 +124,12 @@ class RowEmbedder:
         """Write what :class:`Layers` returns, a part at a time, into its columns."""
         layers, sizes = self.embedding.layers, self.embedding.encoder.sizes
         hidden = self._first_layer(numeric, codes, places[0])
+        # The bottleneck comes first among the columns, but last in time: its place is left free.
         start = sizes[-1]
         for norm, size, (weight, bias), place in zip(
             self.norms, sizes[:-1], self.maps[1:], places[1:], strict=True
         ):
+            # The padding must not take part in the mean of a row's layer.
             active = _silu(_pad(norm(hidden[:, :size])))
             if layers.hidden:
                 start = _write(active[:, :size], columns, start)
@@ -134,6 +143,7 @@ class RowEmbedder:
 
     def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
         rows, (weight, bias) = self.embedding.encoder.rows, self.maps[0]
+        # The same map as that of RowInput, written to a place that exists.
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
         hidden = torch.addmm(bias, values, weight.T, out=place)
         if rows.schema.n_categorical:
@@ -142,10 +152,12 @@ class RowEmbedder:
         return hidden
 
     def _write_bins(self, values: Tensor, out: Tensor) -> None:
+        # Neighbors with as many bins each are one broadcast: looking each bin's feature up, as the
+        # module does, would copy the numbers many times over.
         first = self.embedding.layers.bin_start
         for features, columns, size in self.runs:
-            of_feature = out[:, columns].unflatten(1, (-1, size))
-            cells = values[:, features, None]
+            of_feature = out[:, columns].unflatten(1, (-1, size))  # (n_rows, n_features, size)
+            cells = values[:, features, None]  # (n_rows, n_features, 1)
             torch.sub(cells, first[columns].view(-1, size), out=of_feature)
         out.mul_(self.steepness).clamp_(0, 1)
 
@@ -153,8 +165,8 @@ class RowEmbedder:
 class DeviceRowEmbedder:
     """Embed each row as if it stood alone, on an accelerator and in single precision.
 
-    Libraries choose how to add by the shape of a product, so that all blocks have one shape: rows
-    of zeros stand where there are fewer.
+    Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
+    rows of zeros fill up the last one.
 
     Parameters
     ----------
@@ -168,6 +180,7 @@ class DeviceRowEmbedder:
     most_rows = ROWS_ON_DEVICE
 
     def __init__(self, embedding: Embedding, device: str):
+        # The fitted network stays on the CPU, where files go.
         self.embedding = copy.deepcopy(embedding).to(device)
 
     @torch.no_grad()
@@ -201,10 +214,12 @@ def embedding_moments(
     held = np.empty((min(n_rows, embed.most_rows), width), dtype=np.float32)
     for start in range(0, n_rows, embed.most_rows):
         stop = min(start + embed.most_rows, n_rows)
+        # One memory for all blocks, of which the last one can be shorter.
         block = held[: stop - start]
         embed((batch[0][start:stop], batch[1][start:stop]), block)
         first[start:stop] = block[:, :n_first]
         mean_of_block = block.mean(axis=0, dtype=np.float64)
+        # Squares are taken about the mean of their block, where they cannot cancel.
         shift = mean_of_block - mean
         squares += ((block - mean_of_block) ** 2).sum(axis=0)
         squares += shift**2 * (start * (stop - start) / stop)
@@ -220,11 +235,13 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
         torch.randn(shape, generator=generator, dtype=torch.float32)
         for shape in ((n_in,), (n_out, n_in), (n_out,))
     )
+    # Equal rows in blocks of every size: whatever order of adding they get, it is the same one.
     outputs = [_silu(torch.addmm(bias, row.repeat(n_rows, 1), weight.T)) for n_rows in BLOCKS]
     return all(bool((output == outputs[0][0]).all()) for output in outputs)
 
 
 def _padded_shape(n_in: int, n_out: int) -> tuple[int, int]:
+    """Widths that are multiples of ``LANES``."""
     return -(-n_in // LANES) * LANES, -(-n_out // LANES) * LANES
 
 
@@ -236,6 +253,7 @@ def _write(part: Tensor, columns: Tensor, start: int) -> int:
 
 
 def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """A linear map with zeros up to widths without edges."""
     weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
     return _pad(_pad(weight).T).T, _pad(bias)
 
@@ -259,12 +277,13 @@ def _silu(x: Tensor) -> Tensor:
 
 
 def _runs(bin_feature: list[int]) -> list[tuple[slice, slice, int]]:
-    """Neighboring features with as many ramps each: features, their columns, ramps of one."""
+    """Neighboring features with as many bins each: features, their columns, bins of one."""
     runs: list[tuple[slice, slice, int]] = []
     column = 0
     for feature, quantile_bins in groupby(bin_feature):
         size = len(list(quantile_bins))
         features, columns = slice(feature, feature + 1), slice(column, column + size)
+        # Features without bins stand between others and end a run, too.
         if runs and runs[-1][0].stop == feature and runs[-1][2] == size:
             before = runs.pop()
             features = slice(before[0].start, features.stop)

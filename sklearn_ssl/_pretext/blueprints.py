@@ -44,6 +44,7 @@ class Denoising:
 
     def build(self, schema: Schema, generator: torch.Generator) -> Denoise:
         encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        # The order of these calls decides which weights the generator draws.
         decoder: nn.Module = (
             TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
         )
@@ -54,8 +55,9 @@ class Denoising:
         """The corruption, and the share of cells to corrupt of each feature."""
         level = torch.tensor(self.noise_level, dtype=torch.float32)
         if self.noise == "gaussian":
-            # Every number is disturbed; the level says by how much.
+            # Every number is disturbed, and the level is the standard deviation of the noise.
             return AddNoise(level[: schema.n_numeric]), (level > 0).float()
+        # For the other kinds of noise, the level is the share of cells that are corrupted.
         swap_cells = partial(swap, leads=schema.leads)
         corruptions: dict[str, Corruption] = {
             "swap": swap_cells,
@@ -80,6 +82,7 @@ class Contrasting:
     def build(self, schema: Schema, generator: torch.Generator) -> Contrast:
         encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
         projection = projection_head(self.bottleneck_size, self.projection_size, generator)
+        # The weights of the other two are those of their papers.
         objectives: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
             "info_nce": partial(info_nce, temperature=self.temperature),
             "nt_xent": partial(nt_xent, temperature=self.temperature),
@@ -107,6 +110,7 @@ class Masking:
 
     def build(self, schema: Schema, generator: torch.Generator) -> PredictMask:
         encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        # Both heads are linear, as in VIME: what they need must be in the bottleneck.
         mask_head = Linear(self.bottleneck_size, schema.n_features, generator)
         value_head = Linear(self.bottleneck_size, schema.width, generator)
         return PredictMask(encoder, mask_head, value_head, self.mask_rate, self.alpha, schema)

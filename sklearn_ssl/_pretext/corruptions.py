@@ -46,6 +46,7 @@ def draw_mask(
     numeric, codes = batch
     shape = (len(numeric), numeric.shape[1] + codes.shape[1])
     drawn = torch.rand(shape, generator=generator, device=numeric.device, dtype=numeric.dtype)
+    # One comparison serves a rate for all and a rate for each feature.
     return by_cell(drawn, leads) < rate
 
 
@@ -70,12 +71,13 @@ def swap(
     """
     n_rows, n_features = mask.shape
     if n_rows < 2:
+        # A single row has no other row to take cells from.
         return batch
     shift = torch.randint(1, n_rows, (n_features,), generator=generator, device=mask.device)
     shift = by_cell(shift, leads)
-    # A cell that is not chosen is its own donor, and the rows follow each other twice: that takes
-    # half the time of remainders and of choosing between cells.
-    own = torch.arange(n_rows, device=mask.device)[:, None]
+    # A cell that is not chosen is its own donor. The rows follow each other twice, so that a
+    # donor's position needs no remainder. Both together take half the time of the plain way.
+    own = torch.arange(n_rows, device=mask.device)[:, None]  # (n_rows, 1)
     numeric, codes = (
         torch.cat([cells, cells]).gather(0, rows) if cells.shape[1] else cells
         for cells, rows in zip(batch, split_mask(batch, shift * mask + own), strict=True)
@@ -101,6 +103,7 @@ def add_noise(
     """Add normal noise of standard deviation ``sigma`` to chosen numbers; keep categories."""
     numeric, codes = batch
     chosen, _ = split_mask(batch, mask)
+    # Noise is drawn for all numbers: the draws then do not depend on which ones are chosen.
     noise = torch.randn(
         numeric.shape, generator=generator, device=numeric.device, dtype=numeric.dtype
     )
@@ -113,7 +116,7 @@ def hide(
     """Hide chosen cells, half of them behind another row's cell and half as missing.
 
     DIFFERS FROM VIME: it hides all of them behind other rows' cells. A network that has never
-    seen a blank could not fill one in.
+    seen a missing cell could not fill one in.
     """
     marked = mask & draw_mask(batch, 0.5, generator, leads)
     return mark_missing(swap(batch, mask & ~marked, generator, leads), marked)

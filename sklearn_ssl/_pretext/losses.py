@@ -15,7 +15,7 @@ Losses = Callable[[Tensor, Tensor], Tensor]
 
 
 def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
-    """How badly each cell of a table is told by the output of a decoder.
+    """Loss of every cell of a table, given a decoder's output.
 
     Squared error for numbers, binary cross-entropy in nats for columns of zeros and ones and for
     the missingness of nullable columns, cross-entropy in nats for categories. The value of a
@@ -44,40 +44,55 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
     losses = []
     if n_numeric:
         losses.append(_number_losses(output, numeric, schema))
+    # Neighbors of equal cardinality share one softmax, since many small ones take far longer.
     start, first = n_numeric + sum(schema.nullable), 0
     for size, count in schema.runs:
         stop = start + size * count
         logits = output[:, start:stop].reshape(-1, count, size)
-        truth = codes[:, first : first + count].long()
+        truth = codes[:, first : first + count].long()  # (n_rows, count)
         losses.append(-logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1)).squeeze(-1))
         start, first = stop, first + count
     return torch.cat(losses, dim=1) if len(losses) > 1 else losses[0]
 
 
 def _number_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
-    n_numeric = schema.n_numeric
+    """Losses of numbers and of their missingness, of shape (n_rows, n_numeric)."""
+    n_numeric, n_nullable = schema.n_numeric, sum(schema.nullable)
     predicted = output[:, :n_numeric]
-    # A stream, or the rows of a score, can have missing cells where those of fit had none.
-    missing = numeric.isnan() if any(schema.nullable) or numeric.isnan().any() else None
-    truth = numeric if missing is None else numeric.nan_to_num(0.0)
+    # Rows of a stream, or rows to score, can have missing cells in columns that had none at fit.
+    if not n_nullable and not numeric.isnan().any():
+        return _value_losses(predicted, numeric, schema)
+    missing = numeric.isnan().to(output.dtype)  # 1 if missing, 0 if present
+    # A missing number has no value to be compared with. Any finite one serves until it is erased.
+    losses = _value_losses(predicted, numeric.nan_to_num(0.0), schema) * (1 - missing)
+    if not n_nullable:
+        return losses
+    logits = output[:, n_numeric : n_numeric + n_nullable]
+    return _add_missingness_losses(losses, logits, missing, schema)
+
+
+def _value_losses(predicted: Tensor, truth: Tensor, schema: Schema) -> Tensor:
+    """Squared error of numbers; cross-entropy in columns of zeros and ones."""
     losses = (predicted - truth).square()
-    if any(schema.binary):
-        binary = torch.tensor(schema.binary, device=output.device)
-        entropy = F.binary_cross_entropy_with_logits(predicted, truth.clamp(0, 1), reduction="none")
-        losses = torch.where(binary, entropy, losses)
-    if missing is None:
+    if not any(schema.binary):
         return losses
-    absent = missing.to(losses.dtype)
-    losses = losses * (1 - absent)
-    if not any(schema.nullable):
-        return losses
-    logits = output[:, n_numeric : n_numeric + sum(schema.nullable)]
-    if all(schema.nullable):  # no need to look the columns up, which takes longer than the sums
-        return losses + F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
+    binary = torch.tensor(schema.binary, device=predicted.device)
+    # Later rows can hold other numbers in such a column; ``excess_losses`` has their cost.
+    entropy = F.binary_cross_entropy_with_logits(predicted, truth.clamp(0, 1), reduction="none")
+    return torch.where(binary, entropy, losses)
+
+
+def _add_missingness_losses(
+    losses: Tensor, logits: Tensor, missing: Tensor, schema: Schema
+) -> Tensor:
+    """Add the cross-entropy of what is missing, which only nullable columns have logits of."""
+    if all(schema.nullable):
+        # Looking the columns up would take longer than the sums.
+        return losses + F.binary_cross_entropy_with_logits(logits, missing, reduction="none")
     places = [place for place, is_nullable in enumerate(schema.nullable) if is_nullable]
-    nullable = torch.tensor(places, device=output.device)
-    absent = absent.index_select(1, nullable)
-    entropy = F.binary_cross_entropy_with_logits(logits, absent, reduction="none")
+    nullable = torch.tensor(places, device=logits.device)
+    truth = missing.index_select(1, nullable)  # (n_rows, n_nullable), as the logits
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     return losses.index_add(1, nullable, entropy)
 
 
@@ -105,6 +120,7 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
     losses = cell_losses(output, numeric, codes, schema)
     losses[:, : schema.n_numeric] += excess_losses(output, numeric, schema)
     present = torch.cat([~numeric.isnan(), codes != MISSING], dim=1)
+    # A date has several features; each counts for a part of its cell.
     weight = present / torch.tensor(features_per_cell(schema), device=losses.device)
     return (losses * weight).sum(dim=1) / weight.sum(dim=1)
 
@@ -117,7 +133,7 @@ def excess_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
     """
     logit = output[:, : schema.n_numeric]
     truth = numeric.nan_to_num(0.0)
-    excess = truth - truth.clamp(0, 1)
+    excess = truth - truth.clamp(0, 1)  # below 0, above 0, or 0 within the range
     # softplus(logit) is the loss of a zero and softplus(-logit) that of a one.
     as_nearer = torch.where(excess > 0, F.softplus(-logit), F.softplus(logit))
     as_farther = torch.where(excess > 0, F.softplus(logit), F.softplus(-logit))
@@ -139,9 +155,11 @@ def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
     smallest = torch.finfo(numeric.dtype).eps
     mean = numeric.nanmean(dim=0).nan_to_num(0.0)
     binary = torch.tensor(schema.binary, dtype=torch.bool, device=numeric.device)
-    values = torch.where(binary, mean.logit(smallest), mean)  # logit cuts to (0, 1)
+    # The mean minimizes the squared error, and the logit of the share the cross-entropy.
+    values = torch.where(binary, mean.logit(smallest), mean)
     nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
     absent = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
+    # A category that does not occur needs a finite logit, hence the smallest share.
     frequencies = [
         torch.bincount(column.long(), minlength=size).to(numeric.dtype) / len(column)
         for column, size in zip(codes.T, schema.cardinalities, strict=True)
@@ -153,9 +171,10 @@ def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
 def deviance_explained(losses: Tensor, baseline: Tensor) -> float:
     """Share D2 of the deviance that a model explains, as R2 does for squared errors.
 
-    Where there is nothing to explain, a perfect model scores 1 and another one 0, as in
+    If there is nothing to explain, a perfect model scores 1 and another one 0, as in
     :func:`sklearn.metrics.r2_score`.
     """
+    # Sums of many small losses need double precision.
     loss, worst = losses.double().sum().item(), baseline.double().sum().item()
     if worst <= 1e-6 * baseline.numel():
         return float(loss <= worst)
@@ -166,6 +185,8 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Contrast two views: each row of one must pick its partner among the rows of the other.
 
     Symmetric in the views. Similarities are cosines, from one matrix product.
+
+    DIFFERS FROM SCARF, which only lets the first view pick: both directions cost one product.
 
     Parameters
     ----------
@@ -189,6 +210,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Contrast two views as SimCLR does: the rows of the same view count as others, too."""
     z = F.normalize(torch.cat([a, b]), dim=1)  # (2 n, width)
     logits = z @ z.T / temperature  # (2 n, 2 n)
+    # A row must not pick itself, which is always the most similar.
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     partner = torch.arange(len(z), device=z.device).roll(len(a))
     return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
@@ -204,6 +226,7 @@ def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tens
 
 def _standardize(z: Tensor) -> Tensor:
     centered = z - z.mean(dim=0)
+    # A constant column would be divided by zero without the small addend.
     return centered / (centered.square().mean(dim=0) + 1e-5).sqrt()
 
 
@@ -225,11 +248,13 @@ def vicreg(
 
 
 def _missing_variance(z: Tensor) -> Tensor:
+    """How much the standard deviation of the columns lacks of 1."""
     deviation = ((z - z.mean(dim=0)).square().sum(dim=0) / max(len(z) - 1, 1) + 1e-4).sqrt()
     return F.relu(1 - deviation).mean()
 
 
 def _redundancy(z: Tensor) -> Tensor:
+    """Sum of the squared covariances between columns, divided by their number."""
     centered = z - z.mean(dim=0)
     covariance = centered.T @ centered / max(len(z) - 1, 1)  # (width, width)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]

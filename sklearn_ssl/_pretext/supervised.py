@@ -63,9 +63,11 @@ class WithAuxiliaryHead(PretextTask):
     def forward(self, batch: LabeledBatch, generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
         loss: Tensor = self.pretext((numeric, codes), generator)
-        rows = weight.nonzero().squeeze(1)
+        rows = weight.nonzero().squeeze(1)  # (n_labeled,)
         if not len(rows):
+            # The mean of no rows would be NaN.
             return loss
+        # Cells are swapped among all rows, and only then the labeled ones are chosen.
         corrupted = corrupt((numeric, codes), generator, self.leads)
         output = self.head(self.pretext.encoder(corrupted[0][rows], corrupted[1][rows]))
         supervised = weight[rows] * self.row_losses(output, target[rows])
@@ -127,6 +129,7 @@ class Supervise(nn.Module):
         numeric, codes, target, weight = batch
         loss = (weight * self.row_losses(self.outputs(numeric, codes), target)).mean()
         if not self.training:
+            # Held-out rows measure how well targets are predicted, and nothing else.
             return loss
         loss = loss + self.penalty / 2 * self.head.weight.square().sum()
         if self.consistency_weight and self.numeric is not None and self.codes is not None:
@@ -141,8 +144,10 @@ class Supervise(nn.Module):
 
     def disagreement(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Variance of the outputs for corrupted copies of the same rows."""
+        # DIFFERS FROM VIME: the encoder trains along; there, it is fixed by then.
         copies = [corrupt(batch, generator, self.leads) for _ in range(N_CONSISTENT_COPIES)]
         outputs = torch.stack([self.outputs(*copy) for copy in copies])
+        # The outputs have shape (n_copies, n_rows, n_outputs).
         return outputs.var(dim=0, correction=0).mean()
 
 

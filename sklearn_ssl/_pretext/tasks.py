@@ -96,14 +96,17 @@ class Denoise(CellTask):
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         mask = draw_mask(batch, self.rate, generator, self.schema.leads)
         losses = self.cell_losses(self.corruption(batch, mask, generator), batch)
-        if self.emphasis == 1:  # weights take a twentieth of a small step
+        if self.emphasis == 1:
+            # Weights of one would take a twentieth of a small step.
             return losses.mean()
         extra = self.emphasis - 1
-        # The expected sum of the weights, not this batch's: parts of a batch then add up.
+        # Divided by the expected sum of the weights and not by this batch's, so that the losses of
+        # the parts of a batch, which several processes share, add up to the loss of the whole.
         return (losses * (1 + extra * mask)).mean() / (1 + extra * self.rate.mean())
 
     def decode(self, bottleneck: Tensor) -> Tensor:
-        return self.decoder(bottleneck)
+        cells: Tensor = self.decoder(bottleneck)
+        return cells
 
 
 class AddNoise(nn.Module):
@@ -135,6 +138,7 @@ class Mix:
             len(self.corruptions), mask.shape, generator=generator, device=mask.device
         )
         pick = by_cell(pick, self.leads)
+        # Each corruption is applied to all rows, since one of them swaps cells between rows.
         mixed = batch
         for number, corruption in enumerate(self.corruptions):
             chosen = mask & (pick == number)
@@ -149,6 +153,9 @@ class Mix:
 
 class Contrast(PretextTask):
     """Pull two views of a row together, push other rows apart (SCARF, Bahri et al., 2022).
+
+    DIFFERS FROM SCARF: a corrupted cell comes from another row of the batch, whose column has
+    nearly the distribution of the whole table, and not from a row of the whole table.
 
     Parameters
     ----------
@@ -186,19 +193,23 @@ class Contrast(PretextTask):
         self.leads = leads
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        # SCARF leaves the anchor as it is; SimCLR corrupts both views.
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
         positive = self.corrupt(batch, generator)
         # Both views as one batch take fewer and larger products than one after the other.
         both = torch.cat([anchor[0], positive[0]]), torch.cat([anchor[1], positive[1]])
-        return self.objective(*self.project(both).chunk(2))
+        return self.objective(*self.project(both).chunk(2))  # two of (n_rows, projection_size)
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
+        """A view of rows in which a share of the cells is swapped."""
         rate = self.corruption_rate if rate is None else rate
         mask = draw_mask(batch, rate, generator, self.leads)
         return swap(batch, mask, generator, self.leads)
 
     def project(self, batch: Batch) -> Tensor:
-        return self.projection(self.encoder(*batch))
+        """Rows in the space of comparison, of shape (n_rows, projection_size)."""
+        projected: Tensor = self.projection(self.encoder(*batch))
+        return projected
 
 
 class PredictMask(CellTask):
@@ -240,7 +251,7 @@ class PredictMask(CellTask):
         leads = self.schema.leads
         mask = draw_mask(batch, self.mask_rate, generator, leads)
         embedding = self.encoder(*hide(batch, mask, generator, leads))
-        hidden = mask.to(embedding.dtype)
+        hidden = mask.to(embedding.dtype)  # (n_rows, n_features)
         mask_loss = F.binary_cross_entropy_with_logits(self.mask_head(embedding), hidden)
         values = cell_losses(self.value_head(embedding), *batch, self.schema)
         # DIFFERS FROM VIME: only the hidden cells count; the others can be read off the input.
@@ -248,4 +259,5 @@ class PredictMask(CellTask):
         return mask_loss + self.alpha * value_loss
 
     def decode(self, bottleneck: Tensor) -> Tensor:
-        return self.value_head(bottleneck)
+        cells: Tensor = self.value_head(bottleneck)
+        return cells

@@ -9,10 +9,11 @@ Records, the small classes that the fitted state consists of, are known by name.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_ssl._serialization.cells import CELLS, decode_arrow, encode_arrow
+from sklearn_ssl._serialization.types import JSON, Arrays
 
-Arrays = dict[str, npt.NDArray]
+Array: TypeAlias = npt.NDArray[np.generic]
+Dtype: TypeAlias = np.dtype[np.generic] | pd.api.extensions.ExtensionDtype
+Storage: TypeAlias = Literal["python", "pyarrow"]
+Closed: TypeAlias = Literal["left", "right", "both", "neither"]
+
+Types: TypeAlias = type | UnionType | tuple[type, ...]
+"""What :func:`isinstance` takes."""
 
 DAMAGE = (
     ArithmeticError,
@@ -34,7 +42,7 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What decoding raises where a document is none of ours."""
+"""What decoding raises if a document is none of ours."""
 
 
 @dataclass
@@ -58,7 +66,7 @@ class Store:
     estimators: Mapping[str, type] = field(default_factory=dict)
 
 
-def encode(value: Any, store: Store, path: str) -> Any:
+def encode(value: object, store: Store, path: str) -> JSON:
     """Return ``value`` as JSON, and leave what it holds in arrays in ``store``.
 
     Parameters
@@ -80,11 +88,11 @@ def encode(value: Any, store: Store, path: str) -> Any:
     Raises
     ------
     ValueError
-        Where a value is of another type.
+        If a value is of another type.
     """
     if store.records.get(type(value).__name__) is type(value):
         return _encode_record(value, store, path)
-    # NumPy's float64 and str_ are also Python's, so that they come before.
+    # The order of the encoders decides: NumPy's float64 and str_ are also Python's.
     for kind, encoder in ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value, store, path)
@@ -95,8 +103,12 @@ def encode(value: Any, store: Store, path: str) -> Any:
     )
 
 
-def decode(document: Any, store: Store) -> Any:
-    """Return the value that ``encode`` was given."""
+def decode(document: JSON, store: Store) -> Any:
+    """Return the value that ``encode`` was given; as with :func:`json.loads`, it can be anything.
+
+    Documents come from files, which may have been altered. Whatever they hold, nothing but the
+    constructors below is called; what these raise is among ``DAMAGE``.
+    """
     if isinstance(document, list):
         return [decode(item, store) for item in document]
     if not isinstance(document, dict):
@@ -105,57 +117,64 @@ def decode(document: Any, store: Store) -> Any:
     return DECODERS[kind](content, store)
 
 
-def array_names(document: Any) -> set[str]:
+def array_names(document: JSON) -> set[str]:
     """Names of the arrays that a document refers to."""
     if isinstance(document, list):
         return set().union(*map(array_names, document))
     if not isinstance(document, dict):
         return set()
     ((kind, content),) = document.items()
-    return {content} if kind in {"array", "tensor"} else array_names(content)
+    if kind in {"array", "tensor"}:
+        return {str(content)}
+    return array_names(content)
 
 
-def _encode_float(value: float, store: Store, path: str) -> Any:
+def _encode_float(value: float, store: Store, path: str) -> JSON:
+    # JSON has no infinity and no NaN.
     return value if math.isfinite(value) else {"float": str(value)}
 
 
-def _encode_scalar(value: np.generic, store: Store, path: str) -> Any:
-    is_time = value.dtype.kind in "mM"  # whose items lose their unit
+def _encode_scalar(value: np.generic, store: Store, path: str) -> JSON:
+    # Items of times lose their unit, so their counts are written.
+    is_time = value.dtype.kind in "mM"
     item = int(value.view(np.int64)) if is_time else value.item()
     return {"scalar": [value.dtype.str, encode(item, store, path)]}
 
 
-def _decode_scalar(content: Any, store: Store) -> np.generic:
+def _decode_scalar(content: tuple[str, JSON], store: Store) -> np.generic:
     dtype = np.dtype(content[0])
     item = decode(content[1], store)
     if dtype.kind in "mM":
-        return np.array(item, dtype=np.int64).view(dtype)[()]
-    return dtype.type(item)
+        item = np.array(item, dtype=np.int64).view(dtype)[()]
+    scalar: np.generic = dtype.type(item)
+    return scalar
 
 
-def _encode_array(value: npt.NDArray, store: Store, path: str) -> Any:
+def _encode_array(value: Array, store: Store, path: str) -> JSON:
+    # Files hold numbers in the machine's order of bytes and in rows, whatever the memory has.
     if value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
         store.arrays[path] = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
         return {"array": path}
+    # Text, objects, times and long doubles are written cell by cell.
     cells = encode(value.ravel().tolist(), store, path)
     return {"cells": [value.dtype.str, list(value.shape), cells]}
 
 
-def _decode_array(content: Any, store: Store) -> npt.NDArray:
+def _decode_array(content: tuple[str, list[int], list[JSON]], store: Store) -> Array:
     dtype, shape, cells = content
-    # One by one: a list of tuples would become another dimension.
+    # The cells are set one by one: a list of tuples would become another dimension.
     flat = np.empty(len(cells), dtype=np.dtype(dtype))
     for position, cell in enumerate(cells):
         flat[position] = decode(cell, store)
     return flat.reshape(shape)
 
 
-def _encode_tensor(value: torch.Tensor, store: Store, path: str) -> Any:
+def _encode_tensor(value: torch.Tensor, store: Store, path: str) -> JSON:
     store.arrays[path] = value.detach().cpu().contiguous().numpy().copy()
     return {"tensor": path}
 
 
-def _encode_dtype(value: Any, store: Store, path: str) -> Any:
+def _encode_dtype(value: Dtype, store: Store, path: str) -> JSON:
     if isinstance(value, pd.CategoricalDtype):
         categories = encode(value.categories, store, f"{path}.categories")
         return {"categorical": [categories, value.ordered]}
@@ -166,6 +185,7 @@ def _encode_dtype(value: Any, store: Store, path: str) -> Any:
     if isinstance(value, pd.ArrowDtype) and (arrow := encode_arrow(value)) is not None:
         return {"arrow": arrow}
     name = str(value)
+    # A name that does not lead back to its dtype would make a file that nobody can read.
     try:
         is_same = _decode_dtype(name, store) == value
     except TypeError:
@@ -178,66 +198,68 @@ def _encode_dtype(value: Any, store: Store, path: str) -> Any:
     return {"dtype": name}
 
 
-def _decode_dtype(content: str, store: Store) -> Any:
+def _decode_dtype(content: str, store: Store) -> Dtype:
     return pd.api.types.pandas_dtype(content)
 
 
-def _decode_string(content: Any, store: Store) -> Any:
+def _decode_string(content: tuple[Storage, bool], store: Store) -> Dtype:
     storage, has_na = content
+    # Before pandas 2.3 there is no argument for the missing value, and NA is the only one.
     return pd.StringDtype(storage) if has_na else pd.StringDtype(storage, na_value=np.nan)
 
 
-def _encode_index(value: pd.Index, store: Store, path: str) -> Any:
+def _encode_index(value: pd.Index, store: Store, path: str) -> JSON:
     cells = encode(list(value), store, path)
     if isinstance(value, pd.MultiIndex):
         return {"multi_index": [cells, encode(list(value.names), store, path)]}
     return {"index": [cells, encode(value.dtype, store, path), encode(value.name, store, path)]}
 
 
-def _decode_index(content: Any, store: Store) -> pd.Index:
+def _decode_index(content: tuple[JSON, JSON, JSON], store: Store) -> pd.Index:
     cells, dtype, name = (decode(part, store) for part in content)
     if not pd.api.types.is_object_dtype(dtype):
-        return pd.Index(cells, dtype=dtype, name=name)
-    # One by one: a list of tuples would become an index of several levels.
+        index: pd.Index = pd.Index(cells, dtype=dtype, name=name)
+        return index
+    # The cells are set one by one: a list of tuples would become an index of several levels.
     objects = np.empty(len(cells), dtype=object)
     for position, cell in enumerate(cells):
         objects[position] = cell
     return pd.Index(objects, dtype=object, name=name, tupleize_cols=False)
 
 
-def _decode_multi_index(content: Any, store: Store) -> pd.MultiIndex:
+def _decode_multi_index(content: tuple[JSON, JSON], store: Store) -> pd.MultiIndex:
     cells, names = (decode(part, store) for part in content)
     return pd.MultiIndex.from_tuples(cells, names=names)
 
 
-def _encode_cell(value: Any, store: Store, path: str) -> Any:
-    kind, write = next(
-        (kind, write) for kind, (known, write, _) in CELLS.items() if isinstance(value, known)
-    )
-    return {kind: write(value)}
+def _encode_cell(value: object, store: Store, path: str) -> JSON:
+    kind, cell = next(item for item in CELLS.items() if isinstance(value, item[1].known))
+    return {kind: cell.write(value)}
 
 
-def _encode_interval(value: pd.Interval, store: Store, path: str) -> Any:
+def _encode_interval(value: pd.Interval, store: Store, path: str) -> JSON:
     ends = [encode(end, store, path) for end in (value.left, value.right)]
     return {"interval": [*ends, value.closed]}
 
 
-def _decode_interval(content: Any, store: Store) -> pd.Interval:
+def _decode_interval(content: tuple[JSON, JSON, Closed], store: Store) -> pd.Interval:
     left, right, closed = content
     return pd.Interval(decode(left, store), decode(right, store), closed)
 
 
-def _reader(read: Callable[[Any], Any]) -> "Decoder":
+def _reader(read: Callable[[Any], object]) -> "Decoder":
+    """The decoder of a kind of cell, which needs no store; ``Any`` is what its writer returned."""
     return lambda content, store: read(content)
 
 
-def _encode_record(value: Any, store: Store, path: str) -> Any:
+def _encode_record(value: object, store: Store, path: str) -> JSON:
     return {"record": [type(value).__name__, encode(value.__getstate__(), store, path)]}
 
 
-def _decode_record(content: Any, store: Store) -> Any:
+def _decode_record(content: tuple[str, JSON], store: Store) -> object:
     name, document = content
-    record: Any = object.__new__(store.records[name])
+    # Without __init__, as when unpickling: the state says all that a record knows.
+    record: object = object.__new__(store.records[name])
     state = decode(document, store)
     # A frozen dataclass has no setter, and needs none: its state is its dictionary.
     restore = getattr(record, "__setstate__", record.__dict__.update)
@@ -245,24 +267,25 @@ def _decode_record(content: Any, store: Store) -> Any:
     return record
 
 
-def _encode_random_state(value: np.random.RandomState, store: Store, path: str) -> Any:
+def _encode_random_state(value: np.random.RandomState, store: Store, path: str) -> JSON:
     return {"random_state": encode(value.get_state(legacy=True), store, path)}
 
 
-def _decode_random_state(content: Any, store: Store) -> np.random.RandomState:
+def _decode_random_state(content: JSON, store: Store) -> np.random.RandomState:
     generator = np.random.RandomState(0)
     generator.set_state(decode(content, store))
     return generator
 
 
-def _encode_requests(value: MetadataRequest, store: Store, path: str) -> Any:
+def _encode_requests(value: MetadataRequest, store: Store, path: str) -> JSON:
     methods = {name: dict(part.requests) for name, part in vars(value).items() if name != "owner"}
     asked = {name: requests for name, requests in methods.items() if requests}
+    # Newer versions of scikit-learn keep the owner itself, older ones its name.
     owner = value.owner if isinstance(value.owner, str) else type(value.owner).__name__
     return {"metadata_request": [owner, encode(asked, store, path)]}
 
 
-def _decode_requests(content: Any, store: Store) -> MetadataRequest:
+def _decode_requests(content: tuple[str, JSON], store: Store) -> MetadataRequest:
     owner, asked = content
     requests = MetadataRequest(owner=owner)
     for name, wanted in decode(asked, store).items():
@@ -271,7 +294,7 @@ def _decode_requests(content: Any, store: Store) -> MetadataRequest:
     return requests
 
 
-def _encode_estimator(value: Any, store: Store, path: str) -> Any:
+def _encode_estimator(value: BaseEstimator, store: Store, path: str) -> JSON:
     name = type(value).__name__
     if store.estimators.get(name) is not type(value):
         raise ValueError(
@@ -280,23 +303,25 @@ def _encode_estimator(value: Any, store: Store, path: str) -> Any:
     return {"estimator": [name, encode(vars(value).copy(), store, path)]}
 
 
-def _decode_estimator(content: Any, store: Store) -> Any:
+def _decode_estimator(content: tuple[str, JSON], store: Store) -> BaseEstimator:
     name, document = content
     if name not in store.estimators:
         raise ValueError(
             f"It holds a {name!r}, which is none of the classes that are loaded: "
             f"{sorted(store.estimators)}."
         )
-    estimator: Any = object.__new__(store.estimators[name])
+    # Without __setstate__, which would warn of another version of scikit-learn.
+    estimator: BaseEstimator = object.__new__(store.estimators[name])
     vars(estimator).update(decode(document, store))
     return estimator
 
 
-def _encode_list(value: list, store: Store, path: str) -> Any:
+def _encode_list(value: Sequence[object], store: Store, path: str) -> list[JSON]:
     return [encode(item, store, f"{path}.{position}") for position, item in enumerate(value)]
 
 
-def _encode_dict(value: dict, store: Store, path: str) -> Any:
+def _encode_dict(value: Mapping[object, object], store: Store, path: str) -> JSON:
+    # Pairs, since the keys of JSON's own objects are strings.
     return {
         "dict": [
             [encode(key, store, f"{path}.key"), encode(item, store, f"{path}.{key}")]
@@ -305,10 +330,21 @@ def _encode_dict(value: dict, store: Store, path: str) -> Any:
     }
 
 
-Encoder = Callable[[Any, Store, str], Any]
-Decoder = Callable[[Any, Store], Any]
+def _decode_dict(content: list[tuple[JSON, JSON]], store: Store) -> dict[object, object]:
+    return {decode(key, store): decode(item, store) for key, item in content}
 
-ENCODERS: dict[Any, Encoder] = {
+
+def _decode_categorical(content: tuple[JSON, bool], store: Store) -> pd.CategoricalDtype:
+    categories, is_ordered = content
+    return pd.CategoricalDtype(decode(categories, store), ordered=is_ordered)
+
+
+# Any: each encoder takes the type that it stands for below, each decoder what its encoder wrote.
+# Contents are JSON, whose lists are written as tuples here, which have a type for each place.
+Encoder: TypeAlias = Callable[[Any, Store, str], JSON]
+Decoder: TypeAlias = Callable[[Any, Store], object]
+
+ENCODERS: dict[Types, Encoder] = {
     np.generic: _encode_scalar,
     type(None) | bool | int | str: lambda value, store, path: value,
     float: _encode_float,
@@ -320,7 +356,7 @@ ENCODERS: dict[Any, Encoder] = {
     np.dtype | pd.api.extensions.ExtensionDtype: _encode_dtype,
     pd.Index: _encode_index,
     pd.Interval: _encode_interval,
-    tuple(known for known, _, _ in CELLS.values()): _encode_cell,
+    tuple(cell.known for cell in CELLS.values()): _encode_cell,
     np.random.RandomState: _encode_random_state,
     PurePath: lambda value, store, path: {"path": str(value)},
     MetadataRequest: _encode_requests,
@@ -328,19 +364,15 @@ ENCODERS: dict[Any, Encoder] = {
 }
 
 DECODERS: dict[str, Decoder] = {
-    **{kind: _reader(read) for kind, (_, _, read) in CELLS.items()},
+    **{kind: _reader(cell.read) for kind, cell in CELLS.items()},
     "float": lambda content, store: float(content),
     "scalar": _decode_scalar,
     "tuple": lambda content, store: tuple(decode(content, store)),
-    "dict": lambda content, store: {
-        decode(key, store): decode(item, store) for key, item in content
-    },
+    "dict": _decode_dict,
     "array": lambda content, store: store.arrays[content].copy(),
     "cells": _decode_array,
     "tensor": lambda content, store: torch.from_numpy(store.arrays[content].copy()),
-    "categorical": lambda content, store: pd.CategoricalDtype(
-        decode(content[0], store), ordered=content[1]
-    ),
+    "categorical": _decode_categorical,
     "string": _decode_string,
     "dtype": _decode_dtype,
     "numpy_dtype": lambda content, store: np.dtype(content),

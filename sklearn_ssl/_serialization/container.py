@@ -9,18 +9,19 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
-from sklearn_ssl._serialization.codec import Arrays, array_names
+from sklearn_ssl._serialization.codec import array_names
+from sklearn_ssl._serialization.types import JSON, Arrays
 from sklearn_ssl._version import __version__
 
 FORMAT_VERSION = 2
 """Version 1 held networks whose ``transform`` returned all layers."""
 
 
-def write_file(path: Path, kind: str, document: Any, arrays: Arrays) -> None:
+def write_file(path: Path, kind: str, document: JSON, arrays: Arrays) -> None:
     """Write a file in one step: a reader sees the old one or the new one, a crash leaves no half.
 
     Parameters
@@ -40,10 +41,10 @@ def write_file(path: Path, kind: str, document: Any, arrays: Arrays) -> None:
     Raises
     ------
     FileNotFoundError
-        Where there is no such folder.
+        If there is no such folder.
 
     ImportError
-        Where safetensors is not installed.
+        If safetensors is not installed.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write a file to.")
@@ -56,30 +57,32 @@ def write_file(path: Path, kind: str, document: Any, arrays: Arrays) -> None:
         "sha256": checksum(text, arrays),
     }
     content = require_safetensors().numpy.save(arrays, metadata)
+    # In the same folder, since a rename to another file system is a copy and not one step.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
+            # Without this, a power cut could leave the new name on an empty file.
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def read_file(path: Path, kind: str) -> tuple[Any, Arrays]:
+def read_file(path: Path, kind: str) -> tuple[JSON, Arrays]:
     """Return the document and the arrays of a file whose parts are all there and unaltered.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
 
     ImportError
-        Where safetensors is not installed.
+        If safetensors is not installed.
 
     ValueError
-        Where the file is truncated, altered, of a newer version, lacks tensors or holds something
+        If the file is truncated, altered, of a newer version, lacks tensors or holds something
         else.
     """
     metadata, arrays = _read(path)
@@ -87,6 +90,7 @@ def read_file(path: Path, kind: str) -> tuple[Any, Arrays]:
         raise ValueError(
             f"The file {str(path)!r} was not written by sklearn_ssl, or holds no {kind}."
         )
+    # The header comes from a file, which can hold anything under these names.
     version = metadata.get("version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ValueError(
@@ -108,6 +112,7 @@ def read_file(path: Path, kind: str) -> tuple[Any, Arrays]:
         raise ValueError(f"The header of the file {str(path)!r} was altered: {error}.") from error
     if missing:
         raise ValueError(f"The file {str(path)!r} lacks the tensors {missing}.")
+    # The checksum comes last: whoever reads a message should first learn of a wrong version.
     if checksum(text, arrays) != metadata.get("sha256"):
         raise ValueError(
             f"The file {str(path)!r} was altered after it was written: its checksum does not fit."
@@ -115,7 +120,7 @@ def read_file(path: Path, kind: str) -> tuple[Any, Arrays]:
     return document, arrays
 
 
-def require_safetensors() -> Any:
+def require_safetensors() -> ModuleType:
     """Return the package, or raise with the name of the extra that brings it."""
     try:
         import safetensors.numpy
@@ -144,6 +149,7 @@ def _read(path: Path) -> tuple[dict[str, str], Arrays]:
 def checksum(document: str, arrays: Arrays) -> str:
     """SHA-256 of a document and the arrays that it refers to."""
     digest = hashlib.sha256(document.encode())
+    # In the order of the names, since containers keep arrays in an order of their own.
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())

@@ -50,7 +50,13 @@ class TableEncoder:
         stand side by side.
     """
 
-    def __init__(self, *, categorical_features, max_categories, min_frequency):
+    def __init__(
+        self,
+        *,
+        categorical_features: npt.ArrayLike | None,
+        max_categories: int | None,
+        min_frequency: int,
+    ) -> None:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency

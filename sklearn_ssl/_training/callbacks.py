@@ -2,21 +2,38 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
+from skorch import NeuralNet
 from skorch.callbacks import Callback
+from torch import Tensor, nn
 
 from sklearn_ssl._progress import ProgressReport
 
+WARM_UP = 0.1
+"""Share of a fit in which the rate of ``one_cycle`` rises."""
+
+
+def _constant(progress: float) -> float:
+    return 1.0
+
+
+def _cosine(progress: float) -> float:
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def _one_cycle(progress: float) -> float:
+    # The first steps of Adam are taken on few gradients, so they are short.
+    if progress < WARM_UP:
+        # The rate of the very first step is not zero, which would waste it.
+        return max(progress, 0.01) / WARM_UP
+    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+
+
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-    # A tenth of the fit warms up: the first steps of Adam are taken on few gradients.
-    "one_cycle": lambda progress: (
-        max(progress, 0.01) / 0.1
-        if progress < 0.1
-        else (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
-    ),
+    "constant": _constant,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
 }
 """Factor on the initial learning rate, from the share of the fit that is done."""
 
@@ -33,19 +50,30 @@ class Schedule(Callback):
         self.rate = rate
         self.n_steps = n_steps
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.step_ = 0
 
-    def on_batch_begin(self, net, training=False, **kwargs):
+    def on_batch_begin(self, net: NeuralNet, training: bool = False, **kwargs: object) -> None:
         if training:
             rate = self.rate * self.factor(self.step_ / self.n_steps)
+            # Fine-tuning gives the encoder a factor of its own.
             for group in net.optimizer_.param_groups:
                 group["lr"] = rate * group.get("rate_factor", 1.0)
             self.step_ += 1
 
 
+class BestState(TypedDict):
+    """What ``BestWeights`` knows after some epochs, as plain values and tensors."""
+
+    best_: float
+    lowest_: float
+    waited_: int
+    is_finite_: bool
+    weights_: dict[str, Tensor]
+
+
 class AverageWeights(Callback):
-    """Judge, and end with, the running mean of the weights.
+    """Validate, and end with, the running mean of the weights.
 
     A mean of iterates has the noise of a high learning rate averaged out (Polyak and Juditsky,
     1992), so that a fit needs no schedule and can end after any epoch.
@@ -59,29 +87,33 @@ class AverageWeights(Callback):
     def __init__(self, n_steps: int):
         self.n_steps = n_steps
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.shown_ = [weight.detach() for weight in net.module_.parameters()]
         self.other_ = [weight.clone() for weight in self.shown_]
         self.shows_mean_ = False
         self.step_ = 0
 
-    def on_batch_begin(self, net, training=False, **kwargs):
+    def on_batch_begin(self, net: NeuralNet, training: bool = False, **kwargs: object) -> None:
+        # Steps change the weights themselves; validation batches see their mean.
         self._show(mean=not training)
 
-    def on_batch_end(self, net, training=False, **kwargs):
+    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: object) -> None:
         if training:
             self.step_ += 1
+            # A plain mean at first, which turns into an exponential one after n_steps.
             share = 1 / min(self.step_ + 1, self.n_steps)
             for mean, weight in zip(self.other_, self.shown_, strict=True):
                 mean.lerp_(weight, share)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
+        # The callbacks of the epoch's end, and the end of the fit, see the mean.
         self._show(mean=True)
 
     def _show(self, *, mean: bool) -> None:
         """Exchange the weights of the network for their mean, or back."""
         if mean == self.shows_mean_:
             return
+        # In place, since the optimizer and the module hold on to these very tensors.
         for shown, other in zip(self.shown_, self.other_, strict=True):
             kept = shown.clone()
             shown.copy_(other)
@@ -89,7 +121,7 @@ class AverageWeights(Callback):
         self.shows_mean_ = mean
 
 
-def _copied(module: Any) -> dict[str, Any]:
+def _copied(module: nn.Module) -> dict[str, Tensor]:
     return {name: weight.clone() for name, weight in module.state_dict().items()}
 
 
@@ -109,43 +141,51 @@ class BestWeights(Callback):
         self.monitor = monitor
         self.tol = tol
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.best_ = self.lowest_ = math.inf
         self.waited_ = 0
         self.is_finite_ = True
         self.first_ = self.weights_ = _copied(net.module_)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         loss = net.history[-1][self.monitor]
+        # The validation loss can be finite while the training loss is not.
         self.is_finite_ = math.isfinite(loss) and math.isfinite(net.history[-1]["train_loss"])
         if not self.is_finite_:
             return
+        # The lowest loss decides which weights to keep, however little lower it is. Patience
+        # counts only improvements by more than the tolerance.
         if loss < self.lowest_:
             self.lowest_ = loss
             self._keep(net.module_)
         self.waited_ = 0 if loss < self.best_ - self.tol else self.waited_ + 1
         self.best_ = min(self.best_, loss)
 
-    def _keep(self, module: Any) -> None:
+    def _keep(self, module: nn.Module) -> None:
         if self.weights_ is self.first_:
             self.weights_ = _copied(module)
             return
-        # Into the same memory: a fit keeps two copies of the weights, however long it is.
+        # The same memory is written again: a fit keeps two copies of the weights, however long.
         for kept, weight in zip(self.weights_.values(), module.state_dict().values(), strict=True):
             kept.copy_(weight)
 
-    def state(self) -> dict[str, Any]:
-        """What the epochs so far have changed, as plain values and tensors."""
-        names = ("best_", "lowest_", "waited_", "is_finite_")
-        return {name: getattr(self, name) for name in names} | {"weights_": dict(self.weights_)}
+    def state(self) -> BestState:
+        """What the epochs so far have changed."""
+        return {
+            "best_": self.best_,
+            "lowest_": self.lowest_,
+            "waited_": self.waited_,
+            "is_finite_": self.is_finite_,
+            "weights_": dict(self.weights_),
+        }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: BestState) -> None:
         """Go on from a ``state``."""
         self.__dict__.update(state)
 
 
 class Stop(Callback):
-    """Leave the loop where the loss no longer falls, or is not finite; comes after the others.
+    """Leave the loop once the loss no longer falls, or is not finite; comes after the others.
 
     Parameters
     ----------
@@ -161,10 +201,10 @@ class Stop(Callback):
         self.patience = patience
 
     def is_due(self) -> bool:
-        """Whether no further epoch is to be made."""
+        """Whether no further epoch should be made."""
         return not self.best.is_finite_ or self.best.waited_ >= self.patience
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         if self.is_due():
             raise StopTraining
 
@@ -185,11 +225,11 @@ class Progress(Callback):
         self.stage = stage
         self.n_epochs = n_epochs
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.report_ = ProgressReport(self.stage, self.n_epochs, "epoch")
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         self.report_.show(len(net.history), f"loss {net.history[-1]['train_loss']:.4f}")
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         self.report_.close()

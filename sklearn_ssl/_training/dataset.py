@@ -1,19 +1,22 @@
 """Batches of an encoded table: slices of tensors, in order or shuffled."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+Rows: TypeAlias = slice | Tensor
+"""Rows by a slice, or by their positions."""
 
-class TableDataset(torch.utils.data.Dataset):
+
+class TableDataset(torch.utils.data.Dataset[tuple[Tensor, ...]]):
     """An encoded table on a device; batches are slices of it, not lists of rows.
 
     Parameters
     ----------
     *parts : Tensor of shape (n_rows, ...)
-        Numbers and codes; where there are labels, then targets and weights.
+        Numbers and codes; with labels, then targets and weights.
 
     rows : Tensor of shape (n_chosen,), int64, or None, default=None
         Rows that make up the dataset, which are not copied; None stands for all of them.
@@ -26,12 +29,11 @@ class TableDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.parts[0] if self.rows is None else self.rows)
 
-    def __getitem__(self, rows: Any) -> tuple[Tensor, ...]:
+    def __getitem__(self, rows: Rows) -> tuple[Tensor, ...]:
         rows = rows if self.rows is None else self.rows[rows]
         if isinstance(rows, Tensor) and rows.dtype == torch.int64:
-            return tuple(
-                part.index_select(0, rows) for part in self.parts
-            )  # faster than part[rows]
+            # This is faster than part[rows], which also reads masks and negative positions.
+            return tuple(part.index_select(0, rows) for part in self.parts)
         return tuple(part[rows] for part in self.parts)
 
     @property
@@ -45,14 +47,15 @@ class TableDataset(torch.utils.data.Dataset):
 
     def in_order(self, n_batches: int) -> Iterator[tuple[Tensor, ...]]:
         """Batches of rows as they come."""
-        if self.rows is None:  # no need to copy rows that stand together
+        if self.rows is None:
+            # Rows that stand side by side need not be copied.
             yield from zip(*(part.tensor_split(n_batches) for part in self.parts), strict=True)
         else:
             for rows in torch.arange(len(self)).tensor_split(n_batches):
                 yield self[rows]
 
     def to(self, device: str) -> "TableDataset":
-        """The dataset on a device, to which no other rows go; itself where it is there."""
+        """The dataset on a device, to which only its rows are copied; itself if it is there."""
         if self.device == torch.device(device):
             return self
         return TableDataset(*(part.to(device) for part in self[:]))
@@ -70,10 +73,10 @@ class BatchIterator:
         Most rows of a batch.
 
     generator : torch.Generator or None
-        Shuffles the rows anew in each epoch; without it they come in order.
+        Shuffles the rows anew in each epoch; without it, they come in order.
 
     n_rows : int, default=None
-        Rows of an epoch where they are shuffled; None stands for all of them.
+        Rows of an epoch if they are shuffled; None stands for all of them.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class BatchIterator:
         if self.generator is None:
             yield from self.dataset.in_order(len(self))
             return
+        # The permutation is drawn on the device of the rows, which it selects.
         device = self.dataset.device
         rows = torch.randperm(len(self.dataset), generator=self.generator, device=device)
         for batch in rows[: self.n_rows].tensor_split(len(self)):

@@ -2,10 +2,9 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from inspect import unwrap
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from skorch import NeuralNet
@@ -13,6 +12,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
+from sklearn_ssl._compat import without_compiler
 from sklearn_ssl._training.callbacks import (
     SCHEDULES,
     AverageWeights,
@@ -27,9 +27,19 @@ from sklearn_ssl._training.options import TrainingOptions
 from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.threads import threads_for
 
+OptimizerState: TypeAlias = dict[str, object]
+"""What ``state_dict`` of an optimizer returns."""
 
-def with_gradients() -> Any:
-    """Context in which tensors can be trained, also where the caller is in inference mode."""
+Parts: TypeAlias = tuple[Tensor, ...]
+"""A batch: numbers and codes, and what else a task reads, such as targets and weights."""
+
+NamedCallbacks: TypeAlias = Sequence[tuple[str, Callback]]
+
+AdamW = without_compiler(torch.optim.AdamW)
+
+
+def with_gradients() -> torch.inference_mode:
+    """Context in which tensors can be trained, also if the caller is in inference mode."""
     return torch.inference_mode(False)
 
 
@@ -55,20 +65,40 @@ class TrainingResult:
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     outcome: str = "finished"
-    optimizer_state: dict[str, Any] = field(default_factory=dict)
+    optimizer_state: OptimizerState = field(default_factory=dict)
 
 
-class Optimizer(torch.optim.AdamW):
-    """AdamW without the wrappers that import torch's compiler, which this loop does not use.
+@dataclass(frozen=True)
+class Run:
+    """What a single call of ``train`` adds to skorch's settings.
 
-    The import takes as long as many small fits, in every process of a grid search.
+    Attributes
+    ----------
+    callbacks : sequence of (str, Callback)
+        What hangs on the steps and epochs, in the order in which it is called.
+
+    generator : torch.Generator
+        Draws the order of the rows and the corruptions, on the device of the fit.
+
+    validation_seed : int
+        Of the corruptions of validation rows.
+
+    n_rows : int
+        Rows of an epoch, which are as many in every process.
+
+    processes : OneProcess
+        The processes that share the fit.
+
+    keeps_batches : bool
+        Whether the history has a place for each batch, which callbacks of the user's may expect.
     """
 
-    add_param_group = unwrap(torch.optim.AdamW.add_param_group)
-    zero_grad = unwrap(torch.optim.AdamW.zero_grad)
-    state_dict = unwrap(torch.optim.AdamW.state_dict)
-    load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
-    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
+    callbacks: NamedCallbacks
+    generator: torch.Generator
+    validation_seed: int
+    n_rows: int
+    processes: OneProcess
+    keeps_batches: bool
 
 
 class PretextNet(NeuralNet):
@@ -78,35 +108,58 @@ class PretextNet(NeuralNet):
     ``run_single_epoch`` are skorch's extension points and can be used as its manual says. The
     loop itself records no batches. Callbacks of the user's may, so only for them does the history
     have a place for each batch.
+
+    Parameters
+    ----------
+    pretext : nn.Module
+        Called with a batch and a generator, it returns a loss.
+
+    run : Run
+        What belongs to this fit.
+
+    **settings : dict
+        Those of :class:`skorch.NeuralNet`.
     """
 
-    generator: torch.Generator
-    validation_seed: int
-    keeps_batches: bool
-    processes: OneProcess
-    training_call: Callable[..., Any]
-    n_rows: int
+    def __init__(self, pretext: nn.Module, run: Run, **settings: object):
+        super().__init__(pretext, criterion=nn.Identity, optimizer=AdamW, verbose=0, **settings)
+        self.run = run
 
-    def get_dataset(self, X, y=None):
+    def initialize(self) -> "PretextNet":
+        super().initialize()
+        # Only now is the module on its device, where processes start to share its gradients.
+        self.training_call_ = self.run.processes.share_gradients(self.module_)
+        return self
+
+    def initialize_callbacks(self) -> "PretextNet":
+        # Skorch would keep copies, which would hide from `train` what they record.
+        self.callbacks_ = list(self.run.callbacks)
+        return self
+
+    def get_dataset(self, X: TableDataset, y: None = None) -> TableDataset:
         return X
 
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-        if self.keeps_batches:
+    def on_batch_begin(
+        self, net: NeuralNet, batch: Parts | None = None, training: bool = False, **kwargs: object
+    ) -> None:
+        if self.run.keeps_batches:
             super().on_batch_begin(net, batch=batch, training=training, **kwargs)
 
-    def get_iterator(self, dataset, training=False):
+    def get_iterator(self, dataset: TableDataset, training: bool = False) -> BatchIterator:
         if not training:
             return BatchIterator(dataset, self.batch_size)
-        return BatchIterator(dataset, self.batch_size, self.generator, self.n_rows)
+        return BatchIterator(dataset, self.batch_size, self.run.generator, self.run.n_rows)
 
-    def infer(self, x, **fit_params):
-        call = self.training_call if self.module_.training else self.module_
-        return call(x, fit_params["generator"])
+    def infer(self, x: Parts, *, generator: torch.Generator) -> Tensor:
+        call = self.training_call_ if self.module_.training else self.module_
+        loss: Tensor = call(x, generator)  # ()
+        return loss
 
-    def train_step(self, batch, **fit_params):
+    def train_step(self, batch: Parts) -> dict[str, Tensor]:
         self.optimizer_.zero_grad(set_to_none=True)
-        loss = self.infer(batch, generator=self.generator)
+        loss = self.infer(batch, generator=self.run.generator)
         loss.backward()
+        # Skorch's own callbacks, such as GradientNormClipping, change gradients here.
         self.notify(
             "on_grad_computed",
             named_parameters=self.module_.named_parameters(),
@@ -116,26 +169,35 @@ class PretextNet(NeuralNet):
         self.optimizer_.step()
         return {"loss": loss, "y_pred": loss}
 
-    def validation_step(self, batch, **fit_params):
+    def validation_step(self, batch: Parts, *, generator: torch.Generator) -> dict[str, Tensor]:
         with torch.no_grad():
-            loss = self.infer(batch, **fit_params)
+            loss = self.infer(batch, generator=generator)
         return {"loss": loss, "y_pred": loss}
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+    def run_single_epoch(
+        self,
+        iterator: BatchIterator | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., dict[str, Tensor]],
+        **fit_params: object,
+    ) -> None:
         if iterator is None:
             return
-        self._set_training(training)
+        self.module_.train(training)
         if not training:
-            # The validation views are the same in each epoch, so that epochs compare.
+            # The corruptions of validation rows are the same in each epoch, so that epochs compare.
             device = iterator.dataset.device
-            fit_params["generator"] = torch.Generator(device).manual_seed(self.validation_seed)
+            generator = torch.Generator(device).manual_seed(self.run.validation_seed)
+            fit_params = {**fit_params, "generator": generator}
+        # A sum on the device: to read every loss would make the program wait for each step.
         total: Tensor | float = 0.0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             total = total + step["loss"].detach() * len(batch[0])
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        loss = self.processes.mean(float(total) / iterator.n_rows)
+        loss = self.run.processes.mean(float(total) / iterator.n_rows)
         self.history.record(prefix + "_loss", loss)
         self.history.record(prefix + "_batch_count", len(iterator))
 
@@ -146,7 +208,7 @@ def train(
     validation: TableDataset | None,
     options: TrainingOptions,
     seed: int,
-    optimizer_state: dict[str, Any] | None = None,
+    optimizer_state: OptimizerState | None = None,
     checkpoint: Callback | None = None,
 ) -> TrainingResult:
     """Train a pretext task in place, and leave it on the CPU.
@@ -184,6 +246,7 @@ def train(
         # The optimizer writes into what it loads, also where a fit fails midway.
         net.optimizer_.load_state_dict(copy.deepcopy(optimizer_state))
     result = TrainingResult()
+    # Checkpoints are read here, so that the number of epochs that are left is only known then.
     net.notify("on_train_begin", X=dataset, y=None)
     callbacks = dict(net.callbacks_)
     best, stop = callbacks["best"], callbacks["stop"]
@@ -194,17 +257,20 @@ def train(
     except StopTraining:
         pass
     except KeyboardInterrupt:
-        if options.processes.n_processes > 1:  # the others cannot know, and would wait
+        if options.processes.n_processes > 1:
+            # The other processes cannot know, and would wait for this one's gradients.
             raise
         result.outcome = "interrupted"
     finally:
         net.notify("on_train_end", X=dataset, y=None)
     result.outcome = _settle_weights(net, dataset, best, result.outcome, validation is not None)
+    # An interrupted epoch has a row in the history without a loss.
     epochs = [row for row in net.history if "train_loss" in row]
     result.loss_curve = [row["train_loss"] for row in epochs]
     if validation is not None:
         result.validation_scores = [-row["valid_loss"] for row in epochs if "valid_loss" in row]
-    if result.outcome != "diverged":  # its moments would diverge again
+    if result.outcome != "diverged":
+        # The moments of a divergence would make the next fit diverge, too.
         result.optimizer_state = net.optimizer_.state_dict()
     pretext.to("cpu")
     return result
@@ -216,11 +282,14 @@ def _settle_weights(
     """Load the weights that a fit ends with; return the outcome, which they can change."""
     if not best.is_finite_:
         outcome = "diverged"
+    # Without validation rows the last weights of a full schedule are the ones to keep: the best
+    # training loss is that of an easy draw of corruptions.
     if outcome != "finished" or prefers_best:
         net.module_.load_state_dict(best.weights_)
-    # The losses of an epoch say nothing about its last step.
+    # The losses of an epoch say nothing about its last step, which may have ruined the weights.
     if not _has_finite_loss(net, dataset):
         outcome = "diverged"
+        # The best weights can be those of the ruined epoch; then the first ones are left.
         for weights in (best.weights_, best.first_):
             net.module_.load_state_dict(weights)
             if _has_finite_loss(net, dataset):
@@ -229,11 +298,13 @@ def _settle_weights(
 
 
 def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
-    """Whether the weights as they are have a finite loss on a batch."""
+    """Whether the current weights have a finite loss on a batch."""
     net.module_.eval()
-    generator = torch.Generator(dataset.device).manual_seed(net.validation_seed)
-    step = net.validation_step(next(iter(net.get_iterator(dataset))), generator=generator)
-    return math.isfinite(net.processes.mean(float(step["loss"])))
+    generator = torch.Generator(dataset.device).manual_seed(net.run.validation_seed)
+    first = next(iter(net.get_iterator(dataset)))
+    step = net.validation_step(first, generator=generator)
+    # The mean over the processes makes all of them come to the same answer.
+    return math.isfinite(net.run.processes.mean(float(step["loss"])))
 
 
 def _callbacks(
@@ -256,10 +327,12 @@ def _callbacks(
             raise TypeError(
                 f"callbacks must hold instances of skorch.callbacks.Callback; got {callback!r}."
             )
+        # Skorch does this for the callbacks that it copies.
         callback.initialize()
         callbacks.append((f"user_{i}", callback))
     if checkpoint:
         callbacks.append(("checkpoint", checkpoint))
+    # The last one, since it leaves the loop before any callback behind it is called.
     patience = options.n_iter_no_change if options.early_stopping else math.inf
     callbacks.append(("stop", Stop(best, patience)))
     return callbacks
@@ -273,14 +346,24 @@ def _assemble(
     seed: int,
     checkpoint: Callback | None,
 ) -> PretextNet:
+    """A net that is ready for its first epoch."""
+    # All processes make as many steps, since each step waits for the gradients of all.
     n_rows = min(options.processes.gather(len(dataset)))
+    steps_per_epoch = -(-n_rows // options.batch_size)
     has_validation_loss = validation is not None or options.validation_callback is not None
     best = BestWeights("valid_loss" if has_validation_loss else "train_loss", options.tol)
-    callbacks = _callbacks(options, best, -(-n_rows // options.batch_size), checkpoint)
+    run = Run(
+        callbacks=_callbacks(options, best, steps_per_epoch, checkpoint),
+        generator=torch.Generator(options.device).manual_seed(seed),
+        validation_seed=seed + 1,
+        n_rows=n_rows,
+        processes=options.processes,
+        keeps_batches=bool(options.callbacks),
+    )
     net = PretextNet(
         pretext,
-        criterion=nn.Identity,  # the pretext task returns its own loss
-        optimizer=Optimizer,
+        run,
+        # One kernel for all weights; a step on a small network is mostly the calls that it makes.
         optimizer__fused=True,
         optimizer__weight_decay=options.weight_decay,
         optimizer__param_groups=[
@@ -289,17 +372,6 @@ def _assemble(
         lr=options.learning_rate_init,
         batch_size=options.batch_size,
         train_split=validation and predefined_split(validation.to(options.device)),
-        callbacks="disable",
         device=options.device,
-        verbose=0,
     )
-    # Copies of the callbacks would hide from `train` what they have recorded.
-    net.initialize()
-    net.callbacks_ = callbacks
-    net.keeps_batches = bool(options.callbacks)
-    net.generator = torch.Generator(options.device).manual_seed(seed)
-    net.validation_seed = seed + 1
-    net.n_rows = n_rows
-    net.processes = options.processes
-    net.training_call = options.processes.share_gradients(net.module_)
-    return net
+    return net.initialize()

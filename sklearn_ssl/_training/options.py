@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from skorch.callbacks import Callback
 
 from sklearn_ssl._training.processes import OneProcess
+
+Callbacks: TypeAlias = Sequence[Callback]
+"""Callbacks of skorch that the user gives."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class TrainingOptions:
     device: str
     verbose: bool
     stage: str = "Training"
-    callbacks: Sequence[Callback] = ()
+    callbacks: Callbacks = ()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     averaged_epochs: int = 0
     validation_callback: Callback | None = None
@@ -53,13 +57,14 @@ class TrainingOptions:
 
 
 def resolve_device(device: str) -> str:
-    """Name of the device that ``device`` stands for; raise where it is not there."""
+    """Name of the device that ``device`` stands for; raise if it is not there."""
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if device == "auto":
+        # The fastest one comes first.
         return next(name for name, is_there in available.items() if is_there)
     if not available[device]:
         there = [name for name, is_there in available.items() if is_there]
@@ -69,9 +74,10 @@ def resolve_device(device: str) -> str:
 
 def resolve_batch_size(batch_size: int | str, n_rows: int, n_processes: int = 1) -> int:
     """Rows per step of each process on a table of ``n_rows`` rows in all."""
-    # A small table is cut into some thirty batches, so that an epoch is worth as many steps.
+    # A small table is cut into about thirty batches, so that an epoch is worth as many steps.
     size = min(256, max(32, n_rows // 32)) if batch_size == "auto" else int(batch_size)
     size = min(size, n_rows)
+    # A single row in a process could not be contrasted with others, nor take cells from them.
     if n_processes > 1 and size < 2 * n_processes:
         raise ValueError(
             f"A batch is shared out among {n_processes} processes, and each needs at least two "

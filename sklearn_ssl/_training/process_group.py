@@ -3,18 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from inspect import signature
-from typing import Any
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch.autograd.function import FunctionCtx
 
-from sklearn_ssl._training.processes import OneProcess, T
-
-NAMES_SYNC_SO = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
-"""Whether torch is so new that it calls its option by this name."""
+from sklearn_ssl._compat import share_gradients
+from sklearn_ssl._training.processes import LossOfBatch, OneProcess, T
 
 
 class ManyProcesses(OneProcess):
@@ -24,16 +21,14 @@ class ManyProcesses(OneProcess):
         self.rank = dist.get_rank()
         self.n_processes = dist.get_world_size()
 
-    def share_gradients(self, pretext: nn.Module) -> Callable[..., Any]:
+    def share_gradients(self, pretext: nn.Module) -> LossOfBatch:
         # A table without categories has an empty matrix of codes, which no gradient reaches.
         has_unused = any(not parameter.numel() for parameter in pretext.parameters())
-        # The buffers are constants, so that there is nothing to send before each step.
-        option = "forward_sync_buffers" if NAMES_SYNC_SO else "broadcast_buffers"
-        options: dict[str, Any] = {option: False, "find_unused_parameters": has_unused}
-        return DistributedDataParallel(pretext, **options).__call__
+        return share_gradients(pretext, has_unused=has_unused).__call__
 
     @contextmanager
     def all_rows(self, task: nn.Module) -> Iterator[None]:
+        # Only contrastive tasks compare rows; the others have no objective.
         objective = getattr(task, "objective", None)
         if objective is None:
             yield
@@ -48,9 +43,9 @@ class ManyProcesses(OneProcess):
         return sum(self.gather(value)) / self.n_processes
 
     def gather(self, value: T) -> list[T]:
-        values: list[Any] = [None] * self.n_processes
+        values: list[T | None] = [None] * self.n_processes
         dist.all_gather_object(values, value)
-        return values
+        return cast(list[T], values)
 
     def share(self, value: T) -> T:
         values = [value]
@@ -62,15 +57,15 @@ class _RowsOfAll(torch.autograd.Function):
     """The rows of all processes, one below the other."""
 
     @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
+    def forward(context: FunctionCtx, rows: Tensor) -> Tensor:
         parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
         dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        return torch.cat(parts)  # (n_rows of all processes, width)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        # Every process computes the same loss of the same rows, so that the gradients need not
-        # be sent to be summed over the processes.
+    def backward(context: FunctionCtx, gradient: Tensor) -> Tensor:
+        # Every process computes the same loss of the same rows, so its own gradient of its own
+        # rows is all that it needs. The mean that follows divides by the number of processes.
         n_processes = dist.get_world_size()
         return n_processes * gradient.tensor_split(n_processes)[dist.get_rank()]
 
@@ -91,9 +86,11 @@ class OnAllRows:
         self.objective = objective
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        # Rows that are held out can differ in number, and are for each process alone.
+        # Held-out rows can differ in number, and are for each process alone.
         if torch.is_grad_enabled():
-            a, b = _RowsOfAll.apply(a), _RowsOfAll.apply(b)
+            # torch has no types for ``apply``.
+            a = _RowsOfAll.apply(a)  # type: ignore[no-untyped-call]
+            b = _RowsOfAll.apply(b)  # type: ignore[no-untyped-call]
         return self.objective(a, b)
 
 
@@ -117,7 +114,7 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
         yield processes
     except RuntimeError as error:
         raise RuntimeError(
-            f"Process {processes.rank} of {processes.n_processes} could not go on: {error} Where "
+            f"Process {processes.rank} of {processes.n_processes} could not go on: {error} If "
             "a connection was closed or a time is over, another process has ended, and its output "
             "says why. Start all of them again; with checkpoint_dir the fit goes on from its last "
             "epoch."

@@ -1,21 +1,25 @@
-"""The processes that share a fit: one by default; ``_process_group`` has the others."""
+"""The processes that share a fit: one by default; ``process_group`` has the others."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeAlias, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+LossOfBatch: TypeAlias = Callable[[tuple[Tensor, ...], torch.Generator], Tensor]
+"""What a pretext task is when it is called."""
 
 T = TypeVar("T")
 
 
 class OneProcess:
-    """What the training loop asks of the processes of a fit, where there is only one."""
+    """What the training loop asks of the processes of a fit; here there is only one."""
 
     rank = 0
     n_processes = 1
 
-    def share_gradients(self, pretext: nn.Module) -> Callable[..., Any]:
+    def share_gradients(self, pretext: nn.Module) -> LossOfBatch:
         """The call of a pretext task whose gradients are means over the processes."""
         return pretext.__call__
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from torch import Tensor
@@ -19,16 +19,18 @@ OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_a
 
 
 @contextmanager
-def safe_fit(estimator: Any) -> Iterator[None]:
-    """Train in any mode of the caller's; give back the attributes where something fails midway.
+def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
+    """Train in any mode of the caller's; give back the attributes if something fails midway.
 
-    Where torch finds no memory, the error is a MemoryError, as it is where NumPy finds none.
+    If torch finds no memory, the error is a MemoryError, as it is if NumPy finds none.
     """
+    # A shallow copy is enough, since a fit replaces attributes and does not write into them.
     before = estimator.__dict__.copy()
     try:
         with with_gradients():
             yield
     except BaseException as error:
+        # Interruptions count, too: Ctrl+C must not leave an estimator that is half fitted.
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
         if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
@@ -42,6 +44,7 @@ def safe_fit(estimator: Any) -> Iterator[None]:
 
 def draw_seed(rng: np.random.RandomState) -> int:
     """Draw the seed of a generator of torch."""
+    # The next number must be a seed, too: it is that of the validation rows.
     return int(rng.randint(2**31 - 2))
 
 
@@ -50,12 +53,13 @@ def split(
 ) -> tuple[TableDataset, TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
     chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
+    # Positions and not copies: the table need not fit into memory twice.
     training, held_out = (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
     return training, held_out
 
 
 def warn_of_outcome(result: TrainingResult) -> None:
-    """Warn where training was interrupted or diverged."""
+    """Warn if training was interrupted or diverged."""
     messages = {
         "interrupted": "Training was interrupted; the best weights so far are kept.",
         "diverged": (

@@ -15,7 +15,7 @@ from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, make_axes, named_styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
 
-CHARACTERS_PER_INCH = 12
+CHARACTERS_PER_INCH = 13
 MOST_BANDS = 3
 """Bands that can be distinguished when they overlap; more estimators get error bars."""
 
