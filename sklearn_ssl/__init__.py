@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sklearn_ssl._finetuning.classifier import FineTunedClassifier
     from sklearn_ssl._finetuning.regressor import FineTunedRegressor
     from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
+    from sklearn_ssl._outlier_detector import OutlierDetector
     from sklearn_ssl._row_selection import select_rows
     from sklearn_ssl._show_versions import show_versions
 
@@ -30,6 +31,7 @@ _MODULES = {
     "FineTunedClassifier": "_finetuning.classifier",
     "FineTunedRegressor": "_finetuning.regressor",
     "MaskedFeaturePredictor": "_masked_feature_predictor",
+    "OutlierDetector": "_outlier_detector",
     "select_rows": "_row_selection",
     "show_versions": "_show_versions",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "FineTunedClassifier",
     "FineTunedRegressor",
     "MaskedFeaturePredictor",
+    "OutlierDetector",
     "__version__",
     "select_rows",
     "show_versions",

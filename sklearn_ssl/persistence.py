@@ -17,6 +17,7 @@ from sklearn_ssl._finetuning.classifier import FineTunedClassifier
 from sklearn_ssl._finetuning.regressor import FineTunedRegressor
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import RECORDS
+from sklearn_ssl._outlier_detector import OutlierDetector
 from sklearn_ssl._serialization.codec import DAMAGE, Store, decode, encode
 from sklearn_ssl._serialization.container import read_file, write_file
 from sklearn_ssl.model_selection import LabeledRowsOnly
@@ -30,6 +31,7 @@ ESTIMATORS: dict[str, type] = {
         FineTunedRegressor,
         FrozenEstimator,
         MaskedFeaturePredictor,
+        OutlierDetector,
     )
 }
 

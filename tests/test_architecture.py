@@ -87,6 +87,21 @@ DESIGN = {
         {"numpy", "scipy", "sklearn", "skorch", "torch"},
     ),
     "model_selection": ({"_compat", "_labels", "_table"}, {"numpy", "pandas", "sklearn"}),
+    "distributed": ({"_base", "_table", "_training"}, set()),
+    "__main__": ({"_show_versions", "_version"}, set()),
+    "_outlier_scores": (set(), {"numpy", "scipy", "sklearn"}),
+    "_outlier_detector": (
+        {
+            "_compat",
+            "_masked_feature_predictor",
+            "_model",
+            "_network",
+            "_outlier_scores",
+            "_table",
+            "_training",
+        },
+        {"numpy", "pandas", "sklearn", "torch"},
+    ),
     "persistence": (
         {
             "_contrastive_embedder",
@@ -94,13 +109,12 @@ DESIGN = {
             "_finetuning",
             "_masked_feature_predictor",
             "_model",
+            "_outlier_detector",
             "_serialization",
             "model_selection",
         },
         {"sklearn"},
     ),
-    "distributed": ({"_base", "_table", "_training"}, set()),
-    "__main__": ({"_show_versions", "_version"}, set()),
     "_row_selection": ({"_compat", "_table"}, {"numpy", "sklearn"}),
     "__init__": (
         {
@@ -108,6 +122,7 @@ DESIGN = {
             "_denoising_autoencoder",
             "_finetuning",
             "_masked_feature_predictor",
+            "_outlier_detector",
             "_row_selection",
             "_show_versions",
             "_version",

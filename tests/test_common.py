@@ -6,7 +6,12 @@ import pytest
 from embedders import UNSEEDED
 from sklearn.utils import estimator_checks as checks
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    MaskedFeaturePredictor,
+    OutlierDetector,
+)
 
 # Small and short: the checks fit each estimator hundreds of times, and test behavior.
 VARIANTS = [
@@ -22,12 +27,17 @@ VARIANTS = [
     MaskedFeaturePredictor(**UNSEEDED),
     MaskedFeaturePredictor(**UNSEEDED, early_stopping=True, batch_size=16),
     DenoisingAutoencoder(**UNSEEDED, supervision_weight=1.0, early_stopping=True),
+    OutlierDetector(MaskedFeaturePredictor(**UNSEEDED), n_estimators=10),
 ]
 
 
 @checks.parametrize_with_checks(VARIANTS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+def test_scikit_learn_check_of_parameters_of_the_outlier_detector():
+    checks.check_param_validation("OutlierDetector", VARIANTS[-1])
 
 
 @pytest.mark.parametrize("estimator", [VARIANTS[0], VARIANTS[5], VARIANTS[9]])

@@ -1,0 +1,194 @@
+"""How unusual numbers are: pure functions of arrays, learned on one table and applied to others."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import eigh
+from sklearn.covariance import ledoit_wolf_shrinkage
+
+FloatArray = npt.NDArray[np.float64]
+
+N_TAIL_KNOTS = 256
+"""Values of a column that are kept to look up how rare others are."""
+
+FARTHEST = 20.0
+"""Interquartile ranges at which a score is cut, so that no single one decides about a row."""
+
+WEIGHTS = np.array([0.5, 0.25, 0.25])
+"""Of the forest, the ellipsoid and the misfit."""
+
+NORMAL_IQR = 1.349
+"""Interquartile range of a normal distribution, in standard deviations."""
+
+Tail = tuple[FloatArray, FloatArray]
+"""Ascending values, and the logarithm of the share of rows that are at least as large."""
+
+
+class Forest(TypedDict):
+    """Trees of an isolation forest, one after the other, as arrays.
+
+    Children are positions among the nodes of all trees; a leaf is its own child. ``length`` is the
+    expected length of the path of a row that ends in a leaf.
+    """
+
+    root: npt.NDArray[np.int32]
+    feature: npt.NDArray[np.int32]
+    threshold: FloatArray
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    length: FloatArray
+    depth: int
+    typical_length: float
+
+
+class Ellipsoid(TypedDict):
+    """The cloud of the training rows: its center, and directions along which it has variance 1."""
+
+    center: FloatArray
+    directions: FloatArray
+
+
+class Spread(TypedDict):
+    """Median and interquartile range of scores, of shape (n_scores,) each."""
+
+    median: FloatArray
+    iqr: FloatArray
+
+
+def write_forest(forest: Any) -> Forest:
+    """Copy the trees of a fitted :class:`~sklearn.ensemble.IsolationForest` into arrays.
+
+    Arrays can be saved in a file that holds no code, which scikit-learn's trees cannot.
+    """
+    trees = [tree.tree_ for tree in forest.estimators_]
+    root = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
+    own, left, right = (
+        np.concatenate([values + start for values, start in zip(part, root, strict=True)])
+        for part in (
+            [np.arange(tree.node_count) for tree in trees],
+            [tree.children_left for tree in trees],
+            [tree.children_right for tree in trees],
+        )
+    )
+    is_leaf = np.concatenate([tree.children_left < 0 for tree in trees])
+    depths = np.concatenate([_depths(tree) for tree in trees])
+    n_rows = np.concatenate([tree.n_node_samples for tree in trees])
+    feature = np.concatenate([tree.feature for tree in trees])
+    return Forest(
+        root=root.astype(np.int32),
+        feature=np.where(is_leaf, 0, feature).astype(np.int32),
+        threshold=np.concatenate([tree.threshold for tree in trees]),
+        left=np.where(is_leaf, own, left).astype(np.int32),
+        right=np.where(is_leaf, own, right).astype(np.int32),
+        length=depths + average_path_length(n_rows),
+        depth=int(depths.max()),
+        typical_length=float(average_path_length(np.array([forest.max_samples_]))[0]),
+    )
+
+
+def _depths(tree: Any) -> FloatArray:
+    depths = np.zeros(tree.node_count)
+    # A parent stands before its children.
+    for node in np.flatnonzero(tree.children_left >= 0):
+        depths[tree.children_left[node]] = depths[tree.children_right[node]] = depths[node] + 1
+    return depths
+
+
+def average_path_length(n_rows: npt.NDArray[np.intp]) -> FloatArray:
+    """Mean depth at which a random binary tree isolates one of so many rows (Liu et al., 2008)."""
+    n = np.asarray(n_rows, dtype=np.float64)
+    several = np.maximum(n, 3)
+    length = 2 * (np.log(several - 1) + np.euler_gamma) - 2 * (several - 1) / several
+    return np.select([n <= 1, n == 2], [0.0, 1.0], default=length)
+
+
+def forest_scores(X: npt.NDArray[np.float32], forest: Forest) -> FloatArray:
+    """Anomaly scores between 0 and 1; the easier a row is to isolate, the higher."""
+    columns, rows = np.ascontiguousarray(X.T), np.arange(len(X))
+    total = np.zeros(len(X))
+    for root in forest["root"]:
+        node = np.full(len(X), root, dtype=np.int32)
+        for _ in range(forest["depth"]):
+            goes_left = columns[forest["feature"][node], rows] <= forest["threshold"][node]
+            node = np.where(goes_left, forest["left"][node], forest["right"][node])
+        total += forest["length"][node]
+    # A forest that has seen one row has no lengths to compare with.
+    mean = total / len(forest["root"]) / (forest["typical_length"] or 1.0)
+    return np.exp2(-mean)
+
+
+def learn_ellipsoid(X: FloatArray) -> Ellipsoid:
+    """Learn the covariance of rows, shrunk so that it can be inverted (Ledoit and Wolf, 2004)."""
+    center, scale = X.mean(axis=0), X.std(axis=0)
+    varies = scale > 1e-6 * np.maximum(1.0, np.abs(center))
+    unit = np.where(varies, 1 / np.where(varies, scale, 1.0), 0.0)
+    rows = (X - center) * unit
+    covariance = rows.T @ rows / len(rows)
+    shrinkage = ledoit_wolf_shrinkage(rows, assume_centered=True) if len(rows) > 1 else 1.0
+    variances, axes = eigh(covariance)
+    variances = (1 - shrinkage) * variances + shrinkage * max(variances.mean(), 1e-12)
+    kept = variances > 1e-6 * variances.max()
+    return Ellipsoid(
+        center=center, directions=unit[:, None] * axes[:, kept] / np.sqrt(variances[kept])
+    )
+
+
+def ellipsoid_distances(X: FloatArray, ellipsoid: Ellipsoid) -> FloatArray:
+    """Squared Mahalanobis distances from the center, per direction."""
+    squares = ((X - ellipsoid["center"]) @ ellipsoid["directions"]) ** 2
+    # A table of constant columns has no directions, and no row of it is far away.
+    distances: FloatArray = squares.sum(axis=1) / max(squares.shape[1], 1)
+    return distances
+
+
+def category_rarity(codes: npt.NDArray[np.int32], n_codes: int) -> FloatArray:
+    """Negative logarithm of the share of rows that have each code; unseen ones count as one row."""
+    counts = np.bincount(codes, minlength=n_codes)
+    return -np.log(np.maximum(counts, 1) / len(codes))
+
+
+def learn_tails(columns: FloatArray) -> list[Tail]:
+    """Learn how rare large values of each column are; missing ones are left out."""
+    return [_learn_tail(values) for values in columns.T]
+
+
+def _learn_tail(values: FloatArray) -> Tail:
+    ordered = np.sort(values[~np.isnan(values)])
+    n = len(ordered)
+    if not n:
+        return np.zeros(1), np.zeros(1)
+    # Ranks from the top that grow by a factor: the tail is kept best where it is thin.
+    ranks = np.unique(np.geomspace(1, n, min(n, N_TAIL_KNOTS)).astype(int))
+    knots = np.unique(ordered[n - ranks])
+    at_least = n - np.searchsorted(ordered, knots, side="left")
+    return knots, np.log(at_least / n)
+
+
+def surprises(columns: FloatArray, tails: list[Tail]) -> FloatArray:
+    """Negative logarithm of the share of training rows with values at least as large.
+
+    Values beyond the largest one are as rare as that one; a missing value is no surprise.
+    """
+    result = np.empty(columns.shape)
+    for position, (knots, log_share) in enumerate(tails):
+        values = columns[:, position]
+        result[:, position] = np.where(np.isnan(values), 0.0, -np.interp(values, knots, log_share))
+    return result
+
+
+def learn_spread(scores: FloatArray) -> Spread:
+    """Learn median and interquartile range of each column of scores."""
+    low, median, high = np.quantile(scores, [0.25, 0.5, 0.75], axis=0)
+    rounding = 1e-6 * np.maximum(np.abs(median), 1e-6)
+    # If most rows are alike, the others set the scale; if all are, their scores are rounding.
+    others = NORMAL_IQR * scores.std(axis=0)
+    iqr = np.where(high - low > rounding, high - low, others)
+    return Spread(median=median, iqr=np.where(iqr > rounding, iqr, np.inf))
+
+
+def combine(scores: FloatArray, spread: Spread) -> FloatArray:
+    """Weighted mean of the three scores, each in interquartile ranges from its median."""
+    unit = np.clip((scores - spread["median"]) / spread["iqr"], -FARTHEST, FARTHEST)
+    combined: FloatArray = unit @ WEIGHTS
+    return combined
