@@ -168,10 +168,7 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> from typing import Self, TypeAlias
-
-    import numpy as np
-    import numpy.typing as npt
+    >>> import numpy as np
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
     >>> X, y = load_iris(return_X_y=True)

@@ -131,9 +131,7 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> from typing import Self
-
-    import numpy.typing as npt
+    >>> import numpy as np
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
     >>> X, y = load_diabetes(return_X_y=True)
