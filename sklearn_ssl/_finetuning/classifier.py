@@ -168,10 +168,7 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> from typing import Self, TypeAlias
-
-    import numpy as np
-    import numpy.typing as npt
+    >>> import numpy as np
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
     >>> X, y = load_iris(return_X_y=True)
@@ -262,6 +259,7 @@ FrozenEstimator or None, default=None
             name = type(self).__name__
             values, is_labeled = check_classes(y, name)
             check_consistent_length(table, values)
+            # Rows without a label have no weight, and so do rows that the user gives none.
             weight = self._check_weight(sample_weight, table) * is_labeled
             target, self.classes_ = index_classes(values, weight, name)
             if self.class_weight is not None:
@@ -286,6 +284,7 @@ FrozenEstimator or None, default=None
             For two classes, the log-odds of ``classes_[1]``.
         """
         output = self._output(X)
+        # Two classes have one output, but so has a single label of an indicator matrix.
         return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
 
     def predict_proba(self, X: TableLike) -> FloatArray:
@@ -328,6 +327,7 @@ FrozenEstimator or None, default=None
         """
         scores = self.decision_function(X)
         if self._is_multilabel:
+            # A log-odds of zero is a probability of one half.
             return (scores > 0).astype(np.int64)
         chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         classes: npt.NDArray[np.generic] = self.classes_[chosen]

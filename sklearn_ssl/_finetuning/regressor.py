@@ -131,9 +131,7 @@ FrozenEstimator or None, default=None
 
     Examples
     --------
-    >>> from typing import Self
-
-    import numpy.typing as npt
+    >>> import numpy as np
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedRegressor
     >>> X, y = load_diabetes(return_X_y=True)
@@ -218,6 +216,7 @@ FrozenEstimator or None, default=None
             values, is_labeled = check_numbers(y, name)
             check_consistent_length(table, values)
             weight = self._check_weight(sample_weight, table)
+            # Standardized targets make one learning rate and one set of penalties suit all.
             target, center, scale = scale_numbers(values, weight * is_labeled, name)
             self._is_1d = values.ndim == 1
             self._learn(table, target)
@@ -240,6 +239,7 @@ FrozenEstimator or None, default=None
             Predictions.
         """
         output = self._output(X)
+        # Predictions have the shape of the targets.
         return output[:, 0] if self._is_1d else output
 
     def score(
