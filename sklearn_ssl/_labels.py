@@ -48,7 +48,7 @@ class Target:
         Indices of classes; zeros and ones for two classes and for labels; standardized numbers.
 
     weight : ndarray of shape (n_rows,)
-        Of the rows in the labeled loss; 0 for unlabeled ones.
+        Weights of the rows in the labeled loss; 0 for unlabeled rows.
 
     losses : callable
         Loss of each row from outputs and values.
@@ -70,13 +70,13 @@ class Target:
 
 
 def require_target(y: npt.ArrayLike | None, name: str) -> None:
-    """Raise if ``fit`` was called as that of a transformer."""
+    """Raise if ``fit`` was called without a target."""
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
 
 
 def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> Target:
-    """What ``y`` asks of a transformer that is shown labels; errors say that it is.
+    """The target of a transformer that uses labels in pretraining; errors name its parameter.
 
     Classes and numbers are distinguished as :func:`sklearn.utils.multiclass.type_of_target` does.
     """
@@ -140,7 +140,7 @@ def _check_marked_classes(y: npt.ArrayLike, name: str) -> tuple[Labels, Mask]:
         classes = column_or_1d(classes, warn=True)
     if classes.dtype.kind not in "biuf" and np.any(classes == str(UNLABELED)):
         raise ValueError(
-            f"y holds the string '{UNLABELED}', which {name} would take for a class. Mark rows "
+            f"y holds the string '{UNLABELED}', which {name} would treat as a class. Mark rows "
             f"without a class by the integer: np.where(y == '{UNLABELED}', {UNLABELED}, "
             "y.astype(object))."
         )
@@ -175,7 +175,7 @@ def _warn_if_lopsided(is_one: Mask, name: str) -> None:
     n_ones = int(is_one.sum())
     if len(is_one) > MOST_LOPSIDED * n_ones:
         warn_user(
-            f"y holds nothing but -1 and 1, which {name} takes for two classes: {n_ones} rows of "
+            f"y holds nothing but -1 and 1, which {name} treats as two classes: {n_ones} rows of "
             f"class 1 against {len(is_one) - n_ones} of class -1. If -1 marks rows without a "
             "class, all labels are of one class, and a classifier needs two.",
             UserWarning,
@@ -183,7 +183,7 @@ def _warn_if_lopsided(is_one: Mask, name: str) -> None:
 
 
 def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Labels]:
-    """The target that stands for checked classes, and the classes of rows with a weight."""
+    """Checked classes as a target, and the classes of rows with a weight."""
     if y.ndim == 2:
         labels = torch.from_numpy(y.astype(np.float32))
         return Target(labels, weight, label_losses, y.shape[1]), np.arange(y.shape[1])
@@ -218,7 +218,7 @@ def check_numbers(y: npt.ArrayLike, name: str) -> tuple[FloatArray, Mask]:
 def scale_numbers(
     y: FloatArray, weight: FloatArray, name: str
 ) -> tuple[Target, FloatArray, FloatArray]:
-    """The target that stands for checked numbers, and the center and scale that it was given."""
+    """Checked numbers as a standardized target, with the center and the scale."""
     numbers = y.reshape(len(y), -1)
     used = numbers[weight > 0]
     if np.isnan(used).all(axis=0).any():
@@ -229,8 +229,8 @@ def scale_numbers(
     center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
     # A constant target is all center; its rounding errors must not be scaled up.
     scale[scale <= 1e-12 * np.abs(center)] = 1.0
-    units = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
-    return Target(units, weight, squared_losses, units.shape[1]), center, scale
+    scaled = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
+    return Target(scaled, weight, squared_losses, scaled.shape[1]), center, scale
 
 
 def labeled_rows(y: npt.ArrayLike, *, is_mark: bool | None = None) -> Mask:
@@ -281,7 +281,7 @@ def rows_to_score(
     """Leave out the rows without a label, which would count as wrong in a score.
 
     ``classes`` are those that an estimator has learned, or None for numbers. A search scores
-    training rows, too, so that unlabeled ones are no error unless there is nothing else.
+    training rows, too, so unlabeled rows are an error only if there are no others.
     """
     X, y, sample_weight = indexable(X, y, sample_weight)
     known = [UNLABELED] if classes is None else np.asarray(classes).tolist()

@@ -9,22 +9,22 @@ from sklearn_ssl._training.process_group import started_processes
 def fit(estimator: Embedder, X: TableLike) -> Embedder:
     """Fit a transformer on the rows of all processes that make this call.
 
-    The processes are those of ``torchrun``. Each gives its own part of the table, and in each the
-    fitted transformer is the same. Gradients are averaged by
-    :class:`torch.nn.parallel.DistributedDataParallel`; the objectives of
-    :class:`~sklearn_ssl.ContrastiveEmbedder` see the rows of all processes, so that their loss is
-    that of one process with the same batch.
+    The processes are those of ``torchrun``. Each passes its own part of the table, and the fitted
+    transformer is the same in all of them. Gradients are averaged by
+    :class:`torch.nn.parallel.DistributedDataParallel`. The objectives of
+    :class:`~sklearn_ssl.ContrastiveEmbedder` see the rows of all processes; their loss is that of
+    one process with the same batch. This function is experimental.
 
     Parameters
     ----------
     estimator : DenoisingAutoencoder, ContrastiveEmbedder or MaskedFeaturePredictor
-        With the same parameters in each process. ``batch_size`` counts the rows of all processes
-        together. With ``checkpoint_dir`` the first process keeps the state of all.
+        A transformer with the same parameters in each process. ``batch_size`` counts the rows of
+        all processes together. With ``checkpoint_dir``, the first process keeps the state of all.
 
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The rows of this process; they should be about as many in each, in any order. An epoch takes
-        as many from each as the smallest part has, drawn anew. The columns, their categories and
-        the units of the embedding are learned from those of the first process.
+        The rows of this process, in any order; each process should have about the same number. An
+        epoch draws as many rows from each part as the smallest part has. The columns, their
+        categories and the output scaling are learned from the rows of the first process.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def fit(estimator: Embedder, X: TableLike) -> Embedder:
 
     Notes
     -----
-    On GPUs each process takes the one with its ``LOCAL_RANK``. A process that ends takes the
-    others with it; start all of them again, and with ``checkpoint_dir`` the fit goes on.
+    On GPUs, each process uses the one with its ``LOCAL_RANK``. If a process ends, the others end,
+    too. Start all of them again; with ``checkpoint_dir``, the fit resumes.
 
     Examples
     --------

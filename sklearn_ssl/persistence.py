@@ -1,8 +1,8 @@
 """Fitted estimators as files that hold no code.
 
 A file is a safetensors container: a JSON header, then numbers. The header's metadata holds the
-version of the format, the estimator as plain JSON and a checksum of all that. Loading builds one
-of the estimators of this library, and nothing else, from plain values.
+version of the format, the estimator as plain JSON and a checksum of both. Loading builds one of
+the estimators of this library, and nothing else, from plain values.
 """
 
 import os
@@ -40,23 +40,23 @@ TRUSTED_TYPES = tuple(
     for estimator in (*ESTIMATORS.values(), LabeledRowsOnly)
     if estimator is not FrozenEstimator
 )
-"""Types to trust where a fitted :class:`~sklearn.pipeline.Pipeline` is loaded by skops."""
+"""Types to trust when skops loads a fitted :class:`~sklearn.pipeline.Pipeline`."""
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
-    """Write an estimator to one file, or leave what was there.
+    """Write an estimator to one file, or leave the file unchanged.
 
-    The file is written under another name in the same folder and then renamed: a reader sees the
-    old file or the new one, and a crash leaves no half of one.
+    The file is written under another name in the same folder and then renamed. A reader therefore
+    sees the old file or the new one, and a crash leaves no incomplete file.
 
     Parameters
     ----------
     estimator : estimator of this library
-        Fitted or not; a :class:`~sklearn.frozen.FrozenEstimator` around one, too. The state of
-        ``partial_fit`` is part of it, so that training can go on after ``load``.
+        A fitted or unfitted estimator, or a :class:`~sklearn.frozen.FrozenEstimator` around one.
+        The state of ``partial_fit`` is saved, too, so training can continue after ``load``.
 
     path : str or path-like
-        Name of the file, ``.safetensors`` by custom.
+        Name of the file, by convention with the suffix ``.safetensors``.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     See Also
     --------
-    load : The way back.
+    load : Read the file.
 
     Notes
     -----
@@ -115,8 +115,8 @@ def load(path: str | os.PathLike[str]) -> BaseEstimator:
     Returns
     -------
     estimator : estimator
-        With the parameters and the state that it was saved with; on the same versions and
-        processor its results are the same bit by bit.
+        The estimator with its parameters and state. With the same versions and on the same
+        processor, its results are the same bit by bit.
 
     Raises
     ------
@@ -127,12 +127,12 @@ def load(path: str | os.PathLike[str]) -> BaseEstimator:
         If safetensors is not installed.
 
     ValueError
-        If the file is truncated, altered, of a newer version, lacks tensors or holds something
-        else.
+        If the file is truncated or altered, has another version of the format, lacks tensors, or
+        holds something else.
 
     See Also
     --------
-    save : The way there, with an example.
+    save : Write the file; with an example.
     """
     document, arrays = read_file(Path(path), "estimator")
     try:

@@ -72,7 +72,7 @@ def state_of(path):
 
 @every
 @pytest.mark.parametrize("fail_in", [1, 2, 6])
-def test_a_fit_goes_on_where_it_was_cut_off_to_the_same_bits(embedder, fail_in, flowers, tmp_path):
+def test_an_interrupted_fit_resumes_to_the_same_bits(embedder, fail_in, flowers, tmp_path):
     whole = clone(embedder).fit(flowers)
     cut_off = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[StreamEpochs(fail_in)])
     with pytest.raises(ZeroDivisionError):
@@ -157,7 +157,7 @@ def test_warm_starts_go_on_too(flowers, tmp_path):
 
 
 @pytest.mark.parametrize("fail_in", [1, 8, 18])
-def test_streams_go_on_at_the_pass(fail_in, flowers, tmp_path):
+def test_streams_resume_at_the_epoch(fail_in, flowers, tmp_path):
     parts = [flowers.iloc[start : start + 40] for start in range(0, 150, 40)]
     whole = clone(EMBEDDERS[1]).fit_stream(parts, buffer_size=50)
     embedder = clone(EMBEDDERS[1]).set_params(checkpoint_dir=tmp_path)
@@ -174,7 +174,7 @@ def test_streams_go_on_at_the_pass(fail_in, flowers, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes to kill them")
-def test_a_process_killed_at_any_moment_loses_at_most_one_pass(tmp_path):
+def test_a_process_killed_at_any_moment_loses_at_most_one_epoch(tmp_path):
     code = """
 import os, random, signal, sys, time
 import numpy as np
@@ -276,7 +276,7 @@ def test_rows_held_out_count_too(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_search_shares_a_folder_and_goes_on_where_it_was(flowers, tmp_path):
+def test_a_search_shares_a_folder_and_resumes(flowers, tmp_path):
     grid = {"noise_level": [0.1, 0.5]}
     plain = GridSearchCV(clone(EMBEDDERS[0]), grid, cv=2).fit(flowers)
     kept, first = clone(EMBEDDERS[0]).set_params(checkpoint_dir=tmp_path), {}
@@ -305,7 +305,7 @@ def test_files_hold_the_last_and_the_best_weights_and_no_pickle(flowers, tmp_pat
         assert weights.equal(best[name])
 
 
-def test_files_that_are_no_checkpoints_or_damaged_are_told(flowers, tmp_path):
+def test_files_that_are_no_checkpoints_or_damaged_are_refused(flowers, tmp_path):
     embedder = clone(EMBEDDERS[0]).set_params(checkpoint_dir=tmp_path, max_iter=1).fit(flowers)
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
@@ -332,7 +332,7 @@ def test_what_a_killed_process_was_writing_is_cleared_away(flowers, tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([path, others])
 
 
-def test_a_full_disk_fails_the_fit_and_leaves_the_last_pass(flowers, tmp_path, monkeypatch):
+def test_a_full_disk_fails_the_fit_and_leaves_the_last_epoch(flowers, tmp_path, monkeypatch):
     embedder = clone(EMBEDDERS[0]).set_params(checkpoint_dir=tmp_path)
     whole = clone(EMBEDDERS[0]).fit(flowers)
     replace, n_written = os.replace, []

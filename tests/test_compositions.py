@@ -263,7 +263,7 @@ def test_missing_cells_of_nullable_columns_are_seen(Embedder, kind):
     ],
     ids=["complex", "times of the day"],
 )
-def test_columns_that_are_no_numbers_are_told_with_a_way_out(Embedder, column, remedy):
+def test_columns_that_are_no_numbers_raise_with_a_way_out(Embedder, column, remedy):
     frame = pd.DataFrame({"number": X[:, 0], "when": column})
     with pytest.raises(ValueError, match=f"Column 'when' has dtype .*{remedy}.*drop it"):
         Embedder(**BRIEF).fit(frame)

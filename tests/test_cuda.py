@@ -69,7 +69,7 @@ def test_a_fine_tuned_classifier_is_the_same_to_the_last_bit(flowers):
 
 
 @every
-def test_want_of_memory_is_told(Embedder, mixed):
+def test_too_little_memory_raises_memory_error(Embedder, mixed):
     embedder = Embedder(**SMALL, device="cuda", callbacks=[Hoard()])
     with pytest.raises(MemoryError, match="Lower batch_size"):
         embedder.fit(mixed)

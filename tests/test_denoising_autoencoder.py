@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn_ssl import DenoisingAutoencoder
 
 
-def test_inverse_transform_restores_columns_dtypes_and_units(mixed):
+def test_inverse_transform_restores_columns_dtypes_and_scale(mixed):
     autoencoder = DenoisingAutoencoder(**SMALL).fit(mixed)
     rebuilt = autoencoder.inverse_transform(autoencoder.transform(mixed))
     pd.testing.assert_series_equal(rebuilt.dtypes, mixed.dtypes)
@@ -99,7 +99,7 @@ def test_zeros_and_ones_are_rebuilt_by_the_sign_of_their_logit(mixed, logit):
     assert rebuilt["flag"].item() == (logit > 0)
 
 
-def test_embeddings_of_another_width_are_told(flowers):
+def test_embeddings_of_another_width_raise(flowers):
     autoencoder = DenoisingAutoencoder(**SMALL).fit(flowers)
     with pytest.raises(ValueError, match="X has 3 features, but DenoisingAutoencoder returns"):
         autoencoder.inverse_transform(np.ones((2, 3)))

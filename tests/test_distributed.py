@@ -240,7 +240,7 @@ def test_what_came_out_is_a_transformer_like_others(name, folder, found):
     assert np.isfinite(fitted.partial_fit(everything).transform(everything)).all()
 
 
-def test_small_batches_are_told(found):
+def test_small_batches_raise(found):
     assert "2 processes" in found["error"]
     assert "batch_size=3 and " in found["error"]
 
@@ -297,7 +297,7 @@ def test_a_killed_process_is_an_error_for_the_others_and_the_fit_goes_on(
     (_, killed), (message, failed) = outcomes[:: -1 if victim == "1" else 1]
     assert killed == -9
     assert failed == 1
-    assert f"RuntimeError: Process {1 - int(victim)} of 2 could not go on" in message
+    assert f"RuntimeError: Process {1 - int(victim)} of 2 could not continue" in message
     assert "another process has ended" in message
     assert not list(tmp_path.glob("*.json"))
     if victim == "1":
@@ -330,6 +330,6 @@ def test_labels_are_not_taken():
         distributed.fit(embedder, numbers()[0])
 
 
-def test_other_estimators_are_told():
+def test_other_estimators_raise():
     with pytest.raises(TypeError, match=r"one of sklearn_ssl's transformers; got PCA"):
         distributed.fit(PCA(), numbers()[0])

@@ -118,7 +118,7 @@ def test_losses_follow_their_definitions():
     assert squared_losses(output, target).tolist() == pytest.approx([2.5] * 5, rel=1e-5)
 
 
-def test_embedding_module_is_transform_and_lets_gradients_pass():
+def test_embedding_module_is_transform_and_is_differentiable():
     X, _ = load_iris(return_X_y=True)
     given = DenoisingAutoencoder(**SMALL).fit(X)
     embedding = given.model_.embedding()
@@ -250,7 +250,7 @@ def test_decisions_probabilities_and_classes_agree(n_classes):
     assert (classifier.predict(X) == classifier.classes_[probabilities.argmax(axis=1)]).all()
 
 
-def test_held_out_rows_choose_the_passes_unless_that_is_switched_off():
+def test_held_out_rows_choose_the_epochs_unless_that_is_switched_off():
     X, y = load_iris(return_X_y=True)
     given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
     options = {"max_iter": 4, "validation_fraction": 0.5, "random_state": 0}

@@ -88,7 +88,7 @@ def judged(calibrates):
     return validation_callback, weight * losses(outputs, target)
 
 
-def test_rows_are_judged_before_the_first_pass_and_after_each():
+def test_rows_are_scored_before_the_first_epoch_and_after_each():
     validation_callback, first = judged(calibrates=False)
     assert validation_callback.temperatures_ == [1.0] * 4
     np.testing.assert_allclose(validation_callback.row_losses_[0], first, rtol=1e-5)
@@ -97,7 +97,7 @@ def test_rows_are_judged_before_the_first_pass_and_after_each():
     assert means[0] < means[-1]
 
 
-def test_overconfidence_alone_is_no_loss_where_outputs_are_calibrated():
+def test_overconfidence_alone_is_no_loss_if_outputs_are_calibrated():
     validation_callback, _ = judged(calibrates=True)
     assert validation_callback.temperatures_[1:] == sorted(validation_callback.temperatures_[1:])
     assert validation_callback.temperatures_[-1] > 1.5
@@ -105,7 +105,7 @@ def test_overconfidence_alone_is_no_loss_where_outputs_are_calibrated():
     assert means == pytest.approx(means[:1] * 3, abs=1e-4)
 
 
-def test_numbers_are_judged_as_they_are():
+def test_numbers_are_scored_as_they_are():
     numeric = torch.tensor([[1.0], [2.0]])
     parts = (numeric, torch.empty(2, 0), 2 * numeric, torch.tensor([1.0, 3.0]))
     validation_callback = ValidationCallback(TableDataset(*parts), squared_losses, calibrates=False)

@@ -104,7 +104,7 @@ def is_told(embedder, X):
 @pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda embedder: type(embedder).__name__)
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("rate", [1.0, 1e10, 1e30])
-def test_rates_too_high_end_finite_and_divergence_is_told(embedder, early_stopping, rate):
+def test_rates_too_high_end_finite_and_divergence_is_reported(embedder, early_stopping, rate):
     embedder = type(embedder)(
         **{**DEEP, "max_iter": 5}, learning_rate_init=rate, early_stopping=early_stopping
     )

@@ -300,7 +300,7 @@ def test_numbers_where_zeros_and_ones_were_are_cut_to_them(value, nearest):
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_no_constant_tells_cells_better_than_the_marginal_output(schema):
+def test_no_constant_predicts_cells_better_than_the_marginal_output(schema):
     _, numeric, codes = table(schema, 40)
     constant = marginal_output(numeric, codes, schema).requires_grad_()
     assert constant.shape == (1, schema.width)
@@ -401,7 +401,7 @@ def test_losses_of_labels_follow_their_definition(loss, twin, target):
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_cells_are_judged_where_they_are_whatever_the_default_device(schema):
+def test_cells_are_compared_on_their_device_whatever_the_default_one(schema):
     parts = table(schema, 5)
     with torch.device("meta"):
         losses, constant = cell_losses(*parts, schema), marginal_output(*parts[1:], schema)
@@ -409,7 +409,7 @@ def test_cells_are_judged_where_they_are_whatever_the_default_device(schema):
 
 
 @of_two_views
-def test_views_are_compared_where_they_are_whatever_the_default_device(loss):
+def test_views_are_compared_on_their_device_whatever_the_default_one(loss):
     a, b = tensors(*views(4))
     with torch.device("meta"):
         assert loss(a, b).device.type == "cpu"

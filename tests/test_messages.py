@@ -35,7 +35,7 @@ def test_bad_tables_get_one_sentence_and_change_nothing(Embedder, mixed, change,
 
 
 @every
-def test_other_columns_and_unfitted_use_are_told(Embedder, mixed):
+def test_other_columns_and_unfitted_use_raise(Embedder, mixed):
     with pytest.raises(NotFittedError):
         Embedder(**SMALL).transform(mixed)
     embedder = Embedder(**SMALL).fit(mixed)
@@ -58,7 +58,7 @@ def test_divergence_is_reported_with_its_remedy_and_leaves_finite_weights(Embedd
 
 @pytest.mark.parametrize("sizes", [(0,), (8, -1), (2.5,), ("a",), ((8,), (8,))])
 @every
-def test_layer_sizes_out_of_range_are_told(Embedder, sizes):
+def test_layer_sizes_out_of_range_raise(Embedder, sizes):
     X, _ = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match="hidden_layer_sizes must hold integers of at least 1"):
         Embedder(hidden_layer_sizes=sizes).fit(X)
@@ -72,7 +72,7 @@ class _Flatten(Callback):
 
 
 @every
-def test_a_collapsed_embedding_is_told_unless_all_rows_are_alike(Embedder, flowers):
+def test_a_collapsed_embedding_is_reported_unless_all_rows_are_alike(Embedder, flowers):
     with pytest.warns(ConvergenceWarning, match=f"embedding of {Embedder.__name__} has collapsed"):
         Embedder(**SMALL, callbacks=[_Flatten()]).fit(flowers)
     alike = flowers.iloc[[0] * 20]
@@ -177,7 +177,7 @@ OF_ALL = [(Embedder, *item) for Embedder in ESTIMATORS for item in OUT_OF_RANGE.
 
 @pytest.mark.parametrize(("Embedder", "name", "value"), OF_ALL + OF_ONE)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_parameters_out_of_range_are_told_by_name(Embedder, name, value, method, flowers):
+def test_parameters_out_of_range_raise_with_their_name(Embedder, name, value, method, flowers):
     embedder = Embedder(**{name: value})
     with pytest.raises(ValueError, match=f"'{name}' parameter of {Embedder.__name__} must be"):
         getattr(embedder, method)(flowers)
@@ -195,14 +195,14 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("Embedder", "method"), METHODS)
-def test_use_before_fit_is_told(Embedder, method, flowers):
+def test_use_before_fit_raises(Embedder, method, flowers):
     rest = [flowers.isna()] if method == "predict_masked" else []
     with pytest.raises(NotFittedError, match=f"This {Embedder.__name__} instance is not fitted"):
         getattr(Embedder(), method)(flowers, *rest)
 
 
 @every
-def test_a_device_that_is_not_there_is_told(Embedder, flowers, monkeypatch):
+def test_a_device_that_is_not_available_raises(Embedder, flowers, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device='cuda' is not available here"):
         Embedder(**SMALL, device="cuda").fit(flowers)

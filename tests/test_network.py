@@ -107,7 +107,7 @@ def test_missing_and_unseen_categories_say_nothing_before_training():
     assert torch.equal(rows(numeric, codes), rows.dense.bias.expand(2, -1))
 
 
-def test_missing_is_told_from_zero_where_the_column_is_nullable():
+def test_missing_is_distinguished_from_zero_if_the_column_is_nullable():
     rows = RowInput(Schema((False, False), (True, False), ()), 4, seeded())
     numeric = torch.tensor([[0.0, 0.0], [torch.nan, 0.0], [0.0, torch.nan]])
     present, absent, unexpected = rows(numeric, torch.empty(3, 0, dtype=torch.int32))
@@ -207,7 +207,7 @@ def test_embedding_is_the_standardized_layers_and_the_row(hidden, passthrough):
     torch.testing.assert_close(chosen(*rows), standardized[:, 2:4])
 
 
-def test_gradients_pass_the_layers_into_every_weight():
+def test_gradients_reach_every_weight():
     encoder = Encoder(MIXED, (7, 6), 4, seeded())
     Layers(encoder, hidden=False)(*make_rows(MIXED)).square().sum().backward()
     assert all(parameter.grad.any() for parameter in encoder.parameters())

@@ -234,14 +234,14 @@ def change_a_tensor(tensors, metadata):
         (lambda t, m: m.clear(), "not written by"),
     ],
 )
-def test_damaged_and_foreign_files_are_told(saved, change, message):
+def test_damaged_and_foreign_files_are_refused(saved, change, message):
     rewrite(saved, change)
     with pytest.raises(ValueError, match=message):
         load(saved)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
-def test_truncated_files_are_told(saved, share):
+def test_truncated_files_are_refused(saved, share):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(ValueError, match="truncated, or no file of sklearn_ssl"):

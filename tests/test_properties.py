@@ -198,7 +198,7 @@ def test_a_column_that_cannot_be_read_is_named_wherever_it_stands(Embedder, X, k
 
 @given(X=tables(max_rows=20), seed=st.integers(0, 99))
 @settings(tables_of_each_run, max_examples=N_EXAMPLES // 5)
-def test_columns_in_another_order_than_in_fit_are_told(X, seed):
+def test_columns_in_another_order_than_in_fit_raise(X, seed):
     order = np.random.default_rng(seed).permutation(X.columns)
     here, there = (fit(DenoisingAutoencoder(**TINY), table) for table in (X, X[order]))
     assert sorted(here.feature_names_in_) == sorted(there.feature_names_in_)

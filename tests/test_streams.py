@@ -121,7 +121,7 @@ def test_cells_can_be_missing_later_in_columns_that_were_complete(Embedder):
     assert np.isfinite(streamed.loss_curve_).all()
 
 
-def test_iterators_are_read_once_and_callables_once_per_pass(mixed):
+def test_iterators_are_read_once_and_callables_once_per_epoch(mixed):
     opened = []
 
     def open_parts():
@@ -151,7 +151,7 @@ def test_streamed_features_serve_a_pipeline():
     assert model.score(X, X[:, 0] > 0) > 0.9
 
 
-def test_bad_streams_are_told_and_change_nothing(mixed):
+def test_bad_streams_raise_and_change_nothing(mixed):
     embedder = DenoisingAutoencoder(**SMALL).fit(mixed)
     before = embedder.transform(mixed)
     used_up = iter([mixed])

@@ -210,7 +210,7 @@ def test_constant_column_is_zero_and_new_values_stay_finite(constant):
     np.testing.assert_array_equal(column.decode(np.array([-5.0, 0.0, 5.0])), constant)
 
 
-def test_new_values_of_a_constant_column_keep_their_units():
+def test_new_values_of_a_constant_column_keep_their_scale():
     assert learn(np.full(3, 7.0)).encode(np.array([6.0, 7.0, 9.5])).tolist() == [-1, 0, 2.5]
 
 
@@ -224,7 +224,7 @@ finite = st.floats(-1e150, 1e150, allow_subnormal=False)
 
 @given(values=st.lists(finite, min_size=2, max_size=60))
 @few
-def test_numbers_come_back_in_their_units(values):
+def test_numbers_come_back_on_their_scale(values):
     values = np.array(values)
     column = learn(values)
     cells = column.encode(values)
@@ -474,7 +474,7 @@ def test_lists_cannot_be_categories(values):
 
 
 @pytest.mark.parametrize("values", [series([1, np.inf]), np.array([-np.inf, 1.0])])
-def test_infinity_is_told_with_its_column(values):
+def test_infinity_raises_with_its_column(values):
     with pytest.raises(ValueError, match=r"infinity or a value too large .* column 'size'"):
         learn(values)
     for numbers in ([0.0, 1.0], [0.0, 1.0, 2.0]):

@@ -177,7 +177,7 @@ def test_arrays_read_by_rows_and_frames_read_by_columns_are_encoded_alike(
         np.testing.assert_array_equal(part, expected)
 
 
-def test_infinity_in_an_array_is_told_with_its_column():
+def test_infinity_in_an_array_raises_with_its_column():
     encoder = fit(np.arange(12.0).reshape(4, 3))
     X = np.zeros((4, 3))
     X[2, 1] = np.inf
@@ -198,7 +198,7 @@ def test_polars_frames_keep_names_categories_and_missing_cells(mixed):
 # Decoding
 
 
-def test_decoding_restores_columns_dtypes_and_units(mixed):
+def test_decoding_restores_columns_dtypes_and_scale(mixed):
     encoder = fit(mixed)
     numeric, codes = encoder.transform(mixed)
     numeric = np.where(np.isnan(numeric), 0, numeric)
@@ -309,7 +309,7 @@ def test_categorical_features_are_names_indices_or_a_mask(mixed, declared, posit
         (["town", "city"], r"does not have: \['city'\].*The columns of X are \['town', 'size'"),
     ],
 )
-def test_categorical_features_that_do_not_fit_are_told(mixed, declared, message):
+def test_categorical_features_that_do_not_fit_raise(mixed, declared, message):
     with pytest.raises(ValueError, match=message):
         categorical_positions(mixed, declared)
 
@@ -340,7 +340,7 @@ def test_declared_columns_are_categories_and_no_others(mixed, declared, categori
 
 
 @pytest.mark.parametrize("declared", [None, [], ["color"]])
-def test_names_that_are_not_declared_are_told(mixed, declared):
+def test_names_that_are_not_declared_raise(mixed, declared):
     with pytest.raises(ValueError, match=r"Column 'town' must hold numbers.*categorical_features"):
         fit(mixed, categorical_features=declared)
 
@@ -398,7 +398,7 @@ def test_missing_cells_are_accepted(convert):
         (np.array([[1, "b"]], dtype=object), "could not convert.*named in categorical_features"),
     ],
 )
-def test_tables_that_cannot_be_read_are_told(X, message):
+def test_tables_that_cannot_be_read_raise(X, message):
     with pytest.raises(ValueError, match=message):
         check(X)
 

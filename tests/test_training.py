@@ -108,7 +108,7 @@ def fit(pretext, table, validation=None, seed=0, optimizer_state=None, **changes
 
 @given(n_rows=st.integers(1, 60), batch_size=st.integers(1, 70), seed=st.integers(0, 9))
 @few
-def test_batches_cover_each_row_once_a_pass_and_are_balanced(n_rows, batch_size, seed):
+def test_batches_cover_each_row_once_an_epoch_and_are_balanced(n_rows, batch_size, seed):
     dataset = TableDataset(*rows(*range(n_rows)))
     generator = torch.Generator().manual_seed(seed)
     for shuffle in (None, generator):
@@ -121,7 +121,7 @@ def test_batches_cover_each_row_once_a_pass_and_are_balanced(n_rows, batch_size,
         assert max(sizes) - min(sizes) <= 1
 
 
-def test_rows_come_in_order_unless_shuffled_and_then_anew_in_each_pass():
+def test_rows_come_in_order_unless_shuffled_and_then_anew_in_each_epoch():
     dataset = TableDataset(*rows(*range(50)))
 
     def epochs(generator):
@@ -153,7 +153,7 @@ def test_chosen_rows_are_batched_as_a_copy_of_them_is(shuffle):
     assert batches(shared) == batches(copied)
 
 
-def test_training_sees_every_row_once_a_pass():
+def test_training_sees_every_row_once_an_epoch():
     pretext = Follow()
     fit(pretext, rows(*range(10)), max_iter=3)
     assert [len(batch) for batch in pretext.batches] == [4, 3, 3] * 3
@@ -164,7 +164,7 @@ def test_training_sees_every_row_once_a_pass():
 # The loop
 
 
-def test_loss_curve_holds_the_mean_loss_of_each_pass():
+def test_loss_curve_holds_the_mean_loss_of_each_epoch():
     table = rows(1, 1, 1, 4, 4, 4, 4)
     result = fit(Follow(), table, learning_rate_init=1e-12, max_iter=2)
     assert result.loss_curve == pytest.approx([table[0].square().mean().item()] * 2)
@@ -193,7 +193,7 @@ def test_the_seed_decides_batches_and_views():
     assert diaries[0] == diaries[1] != diaries[2]
 
 
-def test_validation_views_are_the_same_in_each_pass_and_those_of_training_are_not():
+def test_corruptions_of_validation_rows_are_the_same_in_each_epoch_and_others_are_not():
     pretext = Follow()
     fit(pretext, rows(*range(8)), rows(1, 2, 3, 4, 5, 6), max_iter=3, n_iter_no_change=9)
     training = [draw for is_training, draw in pretext.draws if is_training]
@@ -307,7 +307,7 @@ def test_interruption_keeps_the_best_weights_and_ends_the_training(validation):
         assert pretext.weight.item() == diary.weights[int(np.argmin(result.loss_curve))]
 
 
-def test_interruption_in_the_first_pass_leaves_the_first_weights():
+def test_interruption_in_the_first_epoch_leaves_the_first_weights():
     class Impatient(Callback):
         def on_grad_computed(self, net, **kwargs):
             raise KeyboardInterrupt
@@ -374,7 +374,7 @@ def test_callbacks_of_skorch_itself_work():
 
 
 @pytest.mark.parametrize("wrong", [3, "PrintLog", PrintLog, ("log", PrintLog())])
-def test_callbacks_that_are_none_are_told(wrong):
+def test_callbacks_that_are_none_raise(wrong):
     with pytest.raises(TypeError, match=r"instances of skorch\.callbacks\.Callback; got"):
         fit(Follow(), rows(1, 2), callbacks=[wrong])
 
@@ -423,7 +423,7 @@ def test_progress_bar_of_an_interrupted_fit_is_closed_at_its_end(monkeypatch):
 # Devices
 
 
-def test_devices_that_are_not_there_are_told(monkeypatch):
+def test_devices_that_are_not_available_raise(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert resolve_device("auto") == "mps"
@@ -447,7 +447,7 @@ def test_a_fit_does_not_import_the_compiler_of_torch():
 # Averaged weights, and another judge
 
 
-def test_averaged_weights_are_judged_and_kept_and_training_goes_on_from_its_own():
+def test_averaged_weights_are_validated_and_kept_and_training_continues_from_its_own():
     table = rows(*range(9))
     steps, ends = [], []
 
@@ -474,7 +474,7 @@ def test_averaged_weights_are_judged_and_kept_and_training_goes_on_from_its_own(
     assert averaged.loss_curve == unaveraged.loss_curve
 
 
-def test_a_judge_decides_when_to_stop():
+def test_a_validation_callback_decides_when_to_stop():
     class Judge(Callback):
         losses = iter([5.0, 4.0, 6.0, 7.0, 8.0, 9.0])
 

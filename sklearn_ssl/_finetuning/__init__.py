@@ -1,1 +1,1 @@
-"""A pretrained encoder continued under labels."""
+"""Training a pretrained encoder further on labels."""

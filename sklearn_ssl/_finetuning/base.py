@@ -75,7 +75,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     """Whether outputs are divided by a temperature, which only classes have a use for."""
 
     def _learn(self, X: Table, target: Target) -> None:
-        """Pretrain unless that is done, fit the probe, continue the encoder."""
+        """Pretrain unless the transformer is fitted, fit the probe, train the encoder further."""
         rng = check_random_state(self.random_state)
         transformer = self._pretrained(X, target, rng)
         problem = state_problem(
@@ -113,7 +113,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         given = self._given()
         transformer: BaseEmbedder
         if hasattr(given, "model_"):
-            # Training goes on in the copy; the transformer that was given stays as it is.
+            # The copy is trained further; the transformer that was given does not change.
             transformer = copy.deepcopy(given)
             return transformer
         transformer = clone(given)

@@ -1,4 +1,4 @@
-"""A pretrained encoder continued under labels, as a classifier."""
+"""A classifier that trains a pretrained encoder further on labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,14 +25,14 @@ ClassWeight: TypeAlias = Mapping[object, float] | Sequence[Mapping[int, float]] 
 
 
 class FineTunedClassifier(ClassifierMixin, BaseFineTuned):
-    """Classifier that continues a pretrained encoder under labels.
+    """Classifier that trains a pretrained encoder further on labels.
 
     A linear head is first fitted on the frozen embedding, with a penalty that held-out rows
     choose. Encoder and head are then trained together [1]_, and the running mean of their weights
-    is kept [2]_. The number of epochs is the one after which that mean tells held-out rows best,
-    apart from its overconfidence [3]_; where no epoch is better by more than chance, the linear
-    probe remains. With at most 2,000 labels every labeled row is held out once. In the end all
-    labeled rows are trained on for that many epochs.
+    is kept [2]_. The number of epochs is the one after which this mean predicts held-out rows
+    best, with its overconfidence removed [3]_. If no epoch beats the linear probe by more than
+    chance, the probe is kept. With at most 2,000 labels, every labeled row is held out once.
+    Finally, the network is trained on all labeled rows for that many epochs.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ FrozenEstimator or None, default=None
         given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
         positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
         as in cross-validation, wrap a fitted transformer in
-        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
+        :class:`~sklearn.frozen.FrozenEstimator`; otherwise, ``clone`` discards what it has learned.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it; "full" trains both
@@ -50,24 +50,24 @@ FrozenEstimator or None, default=None
 
     encoder_rate : float, default=1.0
         Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
-        keep the encoder closer to where it was.
+        keep the encoder closer to its pretrained weights.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes in the labeled loss, as in
         :func:`sklearn.utils.class_weight.compute_sample_weight`.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabeled rows [4]_. The
-        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
-        and in mode "frozen", it has no effect.
+        Weight of the variance of the outputs over three corrupted copies of unlabeled rows [4]_.
+        The outputs of a regressor are in standard deviations of its targets. Without unlabeled
+        rows, and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
-        Schedule of the learning rate. The others end at rates near zero, the search for the number
-        of epochs after ``max_iter`` and the last fit after the number found, so that the two
-        differ.
+        Schedule of the learning rate. "cosine" and "one_cycle" end at rates near zero: the search
+        for the number of epochs reaches them after ``max_iter`` epochs, the last fit after the
+        number found, so the two fits differ.
 
     learning_rate_init : float, default=1e-3
         Highest learning rate.
@@ -76,7 +76,7 @@ FrozenEstimator or None, default=None
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=50
-        Most epochs over the labeled rows.
+        Highest number of epochs over the labeled rows.
 
     early_stopping : bool, default=True
         Whether held-out rows choose the number of epochs; with False it is ``max_iter``.
@@ -91,7 +91,8 @@ FrozenEstimator or None, default=None
         Smallest improvement of the held-out loss that counts.
 
     random_state : int, RandomState instance or None, default=None
-        Source of folds, shuffling and views, and of a transformer that has none of its own.
+        Source of folds, shuffling and corruptions, and of the seed of an unfitted transformer
+        that has no ``random_state``.
 
     memory : str, object with the joblib.Memory interface or None, default=None
         Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
@@ -99,7 +100,7 @@ FrozenEstimator or None, default=None
         ``random_state``, here or in the transformer.
 
     verbose : bool, default=False
-        Whether to show a progress bar on a terminal.
+        Whether to report progress: a bar in terminals and notebooks, lines in a log.
 
     Attributes
     ----------
@@ -107,31 +108,31 @@ FrozenEstimator or None, default=None
         Labels of the classes; for multilabel targets the numbers of the labels.
 
     transformer_ : object
-        The fitted transformer; its ``transform`` returns the embedding that the head reads.
+        The fitted transformer with the fine-tuned encoder. The head reads all of its layers.
 
-    coef_ : ndarray of shape (n_outputs, n_features_out)
-        Weights of the head; one output for two classes, otherwise one each.
+    coef_ : ndarray of shape (n_outputs, n_layer_columns)
+        Weights of the head; one output for two classes, otherwise one for each class.
 
     intercept_ : ndarray of shape (n_outputs,)
         Intercepts of the head.
 
     temperature_ : float
-        What the outputs were divided by, in ``coef_`` and ``intercept_``, for the lowest loss of
-        held-out rows, and at least 1. It is 1 where no epochs were chosen.
+        Divisor of the outputs, contained in ``coef_`` and ``intercept_``, for the lowest loss of
+        held-out rows; at least 1, and 1 if no number of epochs was chosen.
 
     C_ : float
         The penalty chosen for the head, as in
         :class:`~sklearn.linear_model.LogisticRegression`.
 
     best_iter_ : int
-        Epochs made from the linear probe on; 0 where the probe was not beaten.
+        Epochs of training after the linear probe; 0 if no epoch beat the probe.
 
     n_iter_ : int
         Epochs tried.
 
     validation_scores_ : list of float
         Negative held-out loss, at the best temperature, before the first epoch and after each that
-        all folds have made. Only where epochs are chosen by it.
+        all folds have made. Only if it chooses the number of epochs.
 
     loss_curve_ : list of float
         Mean training loss of each of the ``best_iter_`` epochs.
@@ -140,7 +141,7 @@ FrozenEstimator or None, default=None
         Number of columns seen while fitting.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where all are strings.
+        Names of the columns; only if all are strings.
 
     See Also
     --------
@@ -150,11 +151,11 @@ FrozenEstimator or None, default=None
     Notes
     -----
     ``y=-1`` marks an unlabeled row, and so does a multilabel row of -1. Strings need
-    ``dtype=object`` to stand beside -1. Where ``y`` consists of -1 and 1 and nothing else, both
+    ``dtype=object`` to stand beside -1. If ``y`` consists of -1 and 1 and nothing else, both
     are classes: a single class could not be learned, and the coding is common.
 
-    A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero counts as unlabeled.
+    A batch is a random part of the rows. Repeating a row and doubling its weight therefore agree
+    only on average. A row of weight zero counts as unlabeled.
 
     References
     ----------
@@ -173,7 +174,7 @@ FrozenEstimator or None, default=None
     >>> from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> few = np.where(np.arange(150) % 10 == 0, y, -1)
-    >>> transformer = DenoisingAutoencoder(8, hidden_layer_sizes=(32,), random_state=0)
+    >>> transformer = DenoisingAutoencoder(hidden_layer_sizes=(32,), random_state=0)
     >>> classifier = FineTunedClassifier(transformer, max_iter=5, random_state=0).fit(X, few)
     >>> bool(classifier.score(X, y) > 0.85)
     True
@@ -298,7 +299,7 @@ FrozenEstimator or None, default=None
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``. Rows sum to 1, except for multilabel targets, where
+            In the order of ``classes_``. Rows sum to 1. For multilabel targets they need not:
             every column is the probability of one label.
         """
         scores = self.decision_function(X)

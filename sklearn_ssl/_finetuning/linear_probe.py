@@ -15,7 +15,7 @@ PRIOR_VARIANCES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse strengths of the penalty among which held-out rows choose."""
 
 MAX_STEPS = 300
-"""Steps of the solver, which most problems need far fewer of."""
+"""Most steps of the solver; most problems need far fewer."""
 
 
 class LinearHead:
@@ -30,7 +30,7 @@ class LinearHead:
         What ``losses`` compares outputs with.
 
     weight : Tensor of shape (n_rows,)
-        Of the rows.
+        Weights of the rows.
 
     losses : callable
         Loss of each row from outputs and targets.
@@ -99,8 +99,8 @@ def choose_variance(
 ) -> float:
     """The prior variance whose heads have the lowest loss on held-out rows.
 
-    It does not depend on the number of rows, so that what a part of them chose holds for all. The
-    search ends where the loss begins to rise: the fits beyond would be the slowest.
+    It does not depend on the number of rows, so a choice on a part of them holds for all. The
+    search ends when the loss begins to rise, because the remaining fits would be the slowest.
     """
     best, lowest = PRIOR_VARIANCES[len(PRIOR_VARIANCES) // 2], math.inf
     problems = [

@@ -45,7 +45,7 @@ class Problem:
         What to predict.
 
     weight : Tensor of shape (n_rows,)
-        Of the rows in the loss.
+        Weights of the rows in the loss.
 
     losses : callable
         Loss of each row from outputs and targets.
@@ -60,7 +60,7 @@ class Problem:
         Encoded rows without a label.
 
     leads : sequence of int
-        Of the schema: which features make up a cell.
+        Which features make up a cell, as in the schema.
     """
 
     embedding: Embedding
@@ -139,7 +139,7 @@ def state_problem(
 
 
 def embed(embedding: Embedding, rows: Batch, device: str) -> Tensor:
-    """Embed encoded rows as a fitted estimator does; what comes next is in double precision."""
+    """Embed encoded rows as a fitted estimator does; the result is in double precision."""
     embedded = np.empty((len(rows[0]), embedding.width), dtype=np.float32)
     row_embedder(embedding, device)(rows, embedded)
     return torch.from_numpy(embedded).double()

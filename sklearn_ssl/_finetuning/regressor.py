@@ -1,4 +1,4 @@
-"""A pretrained encoder continued under targets, as a regressor."""
+"""A regressor that trains a pretrained encoder further on targets."""
 
 from typing import Self
 
@@ -18,7 +18,7 @@ from sklearn_ssl._training.safety import safe_fit
 
 
 class FineTunedRegressor(RegressorMixin, BaseFineTuned):
-    """Regressor that continues a pretrained encoder under targets.
+    """Regressor that trains a pretrained encoder further on targets.
 
     It works as :class:`FineTunedClassifier` does, with the squared error as its loss and without
     a temperature.
@@ -31,7 +31,7 @@ FrozenEstimator or None, default=None
         given, the unlabeled ones too; it uses targets only if its own ``supervision_weight`` is
         positive. None stands for ``MaskedFeaturePredictor()``. If the estimator itself is cloned,
         as in cross-validation, wrap a fitted transformer in
-        :class:`~sklearn.frozen.FrozenEstimator`: ``clone`` forgets what it has learned otherwise.
+        :class:`~sklearn.frozen.FrozenEstimator`; otherwise, ``clone`` discards what it has learned.
 
     mode : {"gradual", "full", "frozen"}, default="gradual"
         "gradual" trains the head first and then the encoder with it; "full" trains both
@@ -39,20 +39,20 @@ FrozenEstimator or None, default=None
 
     encoder_rate : float, default=1.0
         Learning rate of the encoder in "gradual", as a factor on that of the head. Lower values
-        keep the encoder closer to where it was.
+        keep the encoder closer to its pretrained weights.
 
     consistency_weight : float, default=0.0
-        Weight of the variance of the outputs over three corrupted views of unlabeled rows. The
-        outputs of a regressor are in standard deviations of its targets. Without unlabeled rows,
-        and in mode "frozen", it has no effect.
+        Weight of the variance of the outputs over three corrupted copies of unlabeled rows.
+        The outputs of a regressor are in standard deviations of its targets. Without unlabeled
+        rows, and in mode "frozen", it has no effect.
 
     batch_size : int or "auto", default="auto"
         Labeled rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
     learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
-        Schedule of the learning rate. The others end at rates near zero, the search for the number
-        of epochs after ``max_iter`` and the last fit after the number found, so that the two
-        differ.
+        Schedule of the learning rate. "cosine" and "one_cycle" end at rates near zero: the search
+        for the number of epochs reaches them after ``max_iter`` epochs, the last fit after the
+        number found, so the two fits differ.
 
     learning_rate_init : float, default=1e-3
         Highest learning rate.
@@ -61,7 +61,7 @@ FrozenEstimator or None, default=None
         Decoupled weight decay of AdamW.
 
     max_iter : int, default=50
-        Most epochs over the labeled rows.
+        Highest number of epochs over the labeled rows.
 
     early_stopping : bool, default=True
         Whether held-out rows choose the number of epochs; with False it is ``max_iter``.
@@ -76,7 +76,8 @@ FrozenEstimator or None, default=None
         Smallest improvement of the held-out loss that counts.
 
     random_state : int, RandomState instance or None, default=None
-        Source of folds, shuffling and views, and of a transformer that has none of its own.
+        Source of folds, shuffling and corruptions, and of the seed of an unfitted transformer
+        that has no ``random_state``.
 
     memory : str, object with the joblib.Memory interface or None, default=None
         Where to keep pretrained transformers, as in :class:`~sklearn.pipeline.Pipeline`: candidates
@@ -84,32 +85,32 @@ FrozenEstimator or None, default=None
         ``random_state``, here or in the transformer.
 
     verbose : bool, default=False
-        Whether to show a progress bar on a terminal.
+        Whether to report progress: a bar in terminals and notebooks, lines in a log.
 
     Attributes
     ----------
     transformer_ : object
-        The fitted transformer; its ``transform`` returns the embedding that the head reads.
+        The fitted transformer with the fine-tuned encoder. The head reads all of its layers.
 
-    coef_ : ndarray of shape (n_targets, n_features_out)
-        Weights of the head, in units of the targets.
+    coef_ : ndarray of shape (n_targets, n_layer_columns)
+        Weights of the head, on the scale of the targets.
 
     intercept_ : ndarray of shape (n_targets,)
-        Intercepts of the head, in units of the targets.
+        Intercepts of the head, on the scale of the targets.
 
     C_ : float
         The penalty chosen for the head; the inverse of ``alpha`` in
         :class:`~sklearn.linear_model.Ridge`.
 
     best_iter_ : int
-        Epochs made from the linear probe on; 0 where the probe was not beaten.
+        Epochs of training after the linear probe; 0 if no epoch beat the probe.
 
     n_iter_ : int
         Epochs tried.
 
     validation_scores_ : list of float
         Negative held-out loss before the first epoch and after each that all folds have made. Only
-        where epochs are chosen by it.
+        if it chooses the number of epochs.
 
     loss_curve_ : list of float
         Mean training loss of each of the ``best_iter_`` epochs.
@@ -118,7 +119,7 @@ FrozenEstimator or None, default=None
         Number of columns seen while fitting.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns; only where all are strings.
+        Names of the columns; only if all are strings.
 
     See Also
     --------
@@ -126,8 +127,8 @@ FrozenEstimator or None, default=None
 
     Notes
     -----
-    A batch is a random part of the rows, so that giving a row twice and giving it twice the weight
-    are equal on average only. A row of weight zero counts as unlabeled.
+    A batch is a random part of the rows. Repeating a row and doubling its weight therefore agree
+    only on average. A row of weight zero counts as unlabeled.
 
     Examples
     --------
@@ -137,7 +138,7 @@ FrozenEstimator or None, default=None
     >>> X, y = load_diabetes(return_X_y=True)
     >>> few = np.where(np.arange(442) % 2 == 0, y, np.nan)
     >>> transformer = DenoisingAutoencoder(
-    ...     8, hidden_layer_sizes=(16,), max_iter=5, random_state=0
+    ...     hidden_layer_sizes=(16,), max_iter=5, random_state=0
     ... )
     >>> regressor = FineTunedRegressor(transformer, max_iter=2, random_state=0).fit(X, few)
     >>> bool(regressor.score(X, y) > 0.4)
@@ -195,7 +196,7 @@ FrozenEstimator or None, default=None
             Labeled and unlabeled rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets, NaN where unknown. A row without any target is unlabeled.
+            Targets, NaN if unknown. A row without any target is unlabeled.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the rows in the labeled loss.

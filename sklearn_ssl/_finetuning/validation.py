@@ -32,15 +32,15 @@ class ValidationCallback(Callback):
 
     calibrates : bool
         Whether outputs are divided by their best temperature first. While a network learns, it
-        becomes overconfident: its loss rises where its ranking of the classes still improves.
+        becomes overconfident: its loss rises although its ranking of the classes still improves.
 
     Attributes
     ----------
     row_losses_ : list of ndarray of shape (n_rows,)
-        Before the first epoch and after each.
+        Losses before the first epoch and after each.
 
     temperatures_ : list of float
-        Likewise.
+        Temperatures before the first epoch and after each.
     """
 
     def __init__(self, rows: TableDataset, losses: Losses, *, calibrates: bool):
@@ -78,7 +78,7 @@ class ValidationCallback(Callback):
 def best_temperature(outputs: Tensor, target: Tensor, weight: Tensor, losses: Losses) -> float:
     """What to divide outputs by for the lowest loss (Guo et al., 2017), and at least 1.
 
-    Below 1 it would have no bound if rows are few and all of them are predicted right.
+    Without this bound, it could approach 0 if rows are few and all are predicted correctly.
     """
 
     def loss(sharpness: float) -> float:

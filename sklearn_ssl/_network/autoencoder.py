@@ -1,4 +1,4 @@
-"""Networks over encoded tables: what reads a row, encodes it, decodes it, projects it."""
+"""Networks on encoded tables: encoder, decoders and projection head."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,9 +14,9 @@ from sklearn_ssl._table.schema import Schema
 class Encoder(nn.Module):
     """Multi-layer perceptron from a row to its embedding; the last layer is linear.
 
-    Hidden layers are normalized within each row (Ba et al., 2016) and pass a sigmoid linear unit.
-    Rectified units can be silent on nearly all rows; in standard deviations over the training
-    rows, a new row that wakes one is thousands away, and a linear model on top fails.
+    Hidden layers are normalized within each row (Ba et al., 2016) and followed by a sigmoid linear
+    unit. A rectified unit can be 0 on nearly all rows. A new row that activates it is then
+    thousands of standard deviations away, and a linear model on top fails.
 
     Shape
     -----

@@ -1,4 +1,4 @@
-"""From a row to its embedding, as a module that gradients can pass."""
+"""From a row to its embedding, as a differentiable module."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Layers(nn.Module):
-    """All that a readout may read of a row, side by side.
+    """Everything that a readout may read of a row, side by side.
 
     First comes the bottleneck, then the hidden layers from the input upwards, then the row
     written out, then its quantile bins.

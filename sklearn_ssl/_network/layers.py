@@ -1,4 +1,4 @@
-"""The first layers: linear maps of a generator's weights, and what reads a row."""
+"""The first layers: linear maps with seeded weights, and the input of a row."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Linear(nn.Linear):
             self.bias.uniform_(-bound, bound, generator=generator)
 
     def reset_parameters(self) -> None:
-        """Leave the drawing of weights to ``__init__``, where the generator is known."""
+        """Do nothing: ``__init__`` draws the weights, because it knows the generator."""
 
 
 class RowInput(nn.Module):
@@ -84,8 +84,8 @@ def write_numbers(numeric: Tensor, nullable: Tensor) -> Tensor:
     values = numeric.nan_to_num(0.0)
     if not len(nullable):
         return values
-    absent = numeric.index_select(1, nullable).isnan().to(numeric.dtype)  # (n_rows, n_nullable)
-    return torch.cat([values, absent], dim=1)
+    missing = numeric.index_select(1, nullable).isnan().to(numeric.dtype)  # (n_rows, n_nullable)
+    return torch.cat([values, missing], dim=1)
 
 
 def written_width(schema: Schema) -> int:

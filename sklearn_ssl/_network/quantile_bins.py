@@ -36,7 +36,7 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
     A column of the encoding rises from 0 to 1 over one bin and stays there. A linear model on the
     columns of a feature is any function of it that is linear within bins (Gorishniy et al., 2022).
 
-    DIFFERS FROM the paper: bins that only a few rows reach, or nearly all rows have passed, are
+    DIFFERS FROM the paper: bins that only a few rows reach, or that nearly all rows exceed, are
     dropped. In standard deviations the other rows are far away, and a linear model that has seen
     none of them extrapolates: on cal_housing with 50 labels a ridge reached R2 = -0.4 with them
     and 0.6 without.
@@ -44,11 +44,11 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
     Parameters
     ----------
     numeric : Tensor of shape (n_rows, n_numeric)
-        Encoded numbers, NaN where missing.
+        Encoded numbers, NaN if missing.
 
     n_bins : int
-        Bins of a feature. Equal quantiles are one cut, so that features with few values have
-        fewer; those with a single bin have none, because the number itself is their only column.
+        Bins of a feature. Equal quantiles are a single cut, so features with few values have
+        fewer bins. A feature with a single bin has none, because the number itself suffices.
     """
     levels = torch.linspace(0, 1, n_bins + 1, dtype=numeric.dtype)
     shares = (torch.arange(N_QUANTILES, dtype=numeric.dtype) + 0.5) / N_QUANTILES

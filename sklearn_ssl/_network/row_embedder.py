@@ -1,4 +1,4 @@
-"""Embedding of many rows without gradients, into memory of the caller's."""
+"""Embedding of many rows without gradients, into memory of the caller."""
 
 import copy
 from functools import cache
@@ -22,10 +22,10 @@ BLOCKS = (512, 128, 32)
 """
 
 ROWS_ON_DEVICE = 2048
-"""Rows to embed at a time on an accelerator, always so many."""
+"""Rows to embed at a time on an accelerator; every block has this many."""
 
 LANES = 32
-"""Widths are multiples of this: at the edges of other matrices, libraries add in another order."""
+"""Widths are multiples of this; at the edges of other matrices, libraries add in another order."""
 
 SERIAL = 32_768
 """Elements of a function that torch does not share between threads."""
@@ -34,16 +34,17 @@ SERIAL = 32_768
 class RowEmbedder:
     """Embed each row as if it stood alone, on a CPU.
 
-    ``transform`` promises that a row has the same bits among any others, which the plain module
-    does not keep: a library chooses by the shape of a product how it adds. Here blocks have one of
-    a few numbers of rows, and widths that leave no edges. If a library proves different, products
-    are computed in double precision, whose differences vanish in single precision. Every other
-    step is a function of a row, or one that rounds once.
+    ``transform`` promises that a row has the same bits whatever rows are around it. The plain
+    module breaks this promise, because a library chooses the order of its sums by the shape of a
+    product. Blocks therefore have one of a few numbers of rows, and widths that leave no edges. If
+    a library still adds in another order, products are computed in double precision, whose
+    differences vanish in single precision. Every other step is a function of one row, or rounds
+    once.
 
     Parameters
     ----------
     embedding : Embedding
-        Not copied, and not to be trained in the meantime.
+        It is not copied, and must not be trained in the meantime.
     """
 
     most_rows = BLOCKS[0]
@@ -174,13 +175,13 @@ class DeviceRowEmbedder:
         Copied to the device.
 
     device : str
-        Of torch.
+        Name of a device of torch.
     """
 
     most_rows = ROWS_ON_DEVICE
 
     def __init__(self, embedding: Embedding, device: str):
-        # The fitted network stays on the CPU, where files go.
+        # The fitted network stays on the CPU, from which it is saved and pickled.
         self.embedding = copy.deepcopy(embedding).to(device)
 
     @torch.no_grad()
@@ -219,7 +220,7 @@ def embedding_moments(
         embed((batch[0][start:stop], batch[1][start:stop]), block)
         first[start:stop] = block[:, :n_first]
         mean_of_block = block.mean(axis=0, dtype=np.float64)
-        # Squares are taken about the mean of their block, where they cannot cancel.
+        # Squares are taken about the mean of their block, so that they cannot cancel.
         shift = mean_of_block - mean
         squares += ((block - mean_of_block) ** 2).sum(axis=0)
         squares += shift**2 * (start * (stop - start) / stop)
@@ -259,12 +260,12 @@ def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, T
 
 
 def _lengthened(x: Tensor, n_rows: int) -> Tensor:
-    """So many rows of zeros more; ``pad`` refuses tables without columns before torch 2.5."""
+    """Add rows of zeros; before torch 2.5, ``pad`` refuses tables without columns."""
     return torch.cat([x, x.new_zeros(n_rows, x.shape[1])]) if n_rows else x
 
 
 def _pad(x: Tensor) -> Tensor:
-    """Columns of zeros up to the next multiple of ``LANES``; not copied where there are none."""
+    """Add columns of zeros up to the next multiple of ``LANES``; no copy if none is missing."""
     lacking = -x.shape[-1] % LANES
     return F.pad(x, (0, lacking)) if lacking else x
 

@@ -1,1 +1,1 @@
-"""How unlabeled rows give a training signal: corruptions, losses and the tasks made of them."""
+"""How unlabeled rows provide a training signal: corruptions, losses and pretext tasks."""

@@ -1,4 +1,4 @@
-"""What a pretext task is made of, as plain values from which it can be built again.
+"""Pretext tasks as plain values, from which they can be built again.
 
 An estimator resolves its parameters into a blueprint once, at fit. A fitted model is then written
 to a file as its blueprint and its weights, and does not change if parameters are set later.
@@ -33,7 +33,7 @@ class Blueprint(Protocol):
 
 @dataclass(frozen=True)
 class Denoising:
-    """Rebuild rows from corrupted copies; ``noise_level`` holds one level per feature."""
+    """Reconstruct rows from corrupted copies; ``noise_level`` holds one level per feature."""
 
     hidden_layer_sizes: tuple[int, ...]
     bottleneck_size: int
@@ -101,7 +101,7 @@ class Contrasting:
 
 @dataclass(frozen=True)
 class Masking:
-    """Predict which cells were hidden, and what stood in them."""
+    """Predict which cells were hidden and what they held."""
 
     hidden_layer_sizes: tuple[int, ...]
     bottleneck_size: int

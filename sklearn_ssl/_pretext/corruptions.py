@@ -1,8 +1,8 @@
-"""Corruptions: views of an encoded table, drawn a batch at a time.
+"""Corruptions of an encoded table, drawn a batch at a time.
 
 Every function takes a batch ``(numeric, codes)``, a mask of cells and a generator, and returns a
-new batch of the same shapes. Cells that the mask leaves out stay as they are. A date is a cell with
-several features; ``leads``, those of the schema, then name the first of them for each feature.
+new batch of the same shapes. Cells that the mask leaves out do not change. A date is a cell with
+several features; for each feature, ``leads`` of the schema then holds the first one of its cell.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,12 +36,12 @@ def draw_mask(
         Source of the draws.
 
     leads : sequence of int of length n_features, default=()
-        For each feature the first one of its cell; empty if each is a cell of its own.
+        For each feature, the first one of its cell; empty if every feature is a cell.
 
     Returns
     -------
     mask : Tensor of shape (n_rows, n_features), bool
-        True where chosen; numeric features first.
+        True for chosen cells; numeric features come first.
     """
     numeric, codes = batch
     shape = (len(numeric), numeric.shape[1] + codes.shape[1])
@@ -66,8 +66,8 @@ def swap(
 ) -> Batch:
     """Replace chosen cells by the same column's cells of other rows of the batch.
 
-    Each column is shifted by a distance of its own, which draws from the column's empirical
-    distribution independently of the other columns, and never gives a cell back to its own row.
+    Each column is shifted by its own random distance. This draws from the column's empirical
+    distribution, independently of the other columns, and never returns a cell to its own row.
     """
     n_rows, n_features = mask.shape
     if n_rows < 2:
@@ -113,10 +113,10 @@ def add_noise(
 def hide(
     batch: Batch, mask: Tensor, generator: torch.Generator, leads: Sequence[int] = ()
 ) -> Batch:
-    """Hide chosen cells, half of them behind another row's cell and half as missing.
+    """Hide chosen cells: replace half of them by cells of other rows, mark half as missing.
 
-    DIFFERS FROM VIME: it hides all of them behind other rows' cells. A network that has never
-    seen a missing cell could not fill one in.
+    DIFFERS FROM VIME, which replaces all of them by cells of other rows. A network that has never
+    seen a missing cell could not impute one.
     """
     marked = mask & draw_mask(batch, 0.5, generator, leads)
     return mark_missing(swap(batch, mask & ~marked, generator, leads), marked)

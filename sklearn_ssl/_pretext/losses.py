@@ -27,7 +27,7 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
         Values, logits of missingness, logits of codes.
 
     numeric : Tensor of shape (n_rows, n_numeric)
-        Encoded numbers, NaN where missing.
+        Encoded numbers, NaN if missing.
 
     codes : Tensor of shape (n_rows, n_categorical)
         Encoded categories.
@@ -126,10 +126,10 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
 
 
 def excess_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
-    """What numbers outside 0 and 1 cost in columns of zeros and ones, beyond their cross-entropy.
+    """Cost of numbers outside 0 and 1 in columns of zeros and ones, beyond their cross-entropy.
 
-    The cross-entropy takes them for the nearer of both. They are made to cost more than either:
-    the difference between the two, and the square of the distance.
+    The cross-entropy treats such a number as the nearer of 0 and 1. It should cost more than
+    either, so the difference between the two and the square of the distance are added.
     """
     logit = output[:, : schema.n_numeric]
     truth = numeric.nan_to_num(0.0)
@@ -158,20 +158,20 @@ def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
     # The mean minimizes the squared error, and the logit of the share the cross-entropy.
     values = torch.where(binary, mean.logit(smallest), mean)
     nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
-    absent = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
+    missing = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
     # A category that does not occur needs a finite logit, hence the smallest share.
     frequencies = [
         torch.bincount(column.long(), minlength=size).to(numeric.dtype) / len(column)
         for column, size in zip(codes.T, schema.cardinalities, strict=True)
     ]
     logits = [share.clamp_min(smallest).log() for share in frequencies]
-    return torch.cat([values, absent, *logits]).unsqueeze(0)
+    return torch.cat([values, missing, *logits]).unsqueeze(0)
 
 
 def deviance_explained(losses: Tensor, baseline: Tensor) -> float:
     """Share D2 of the deviance that a model explains, as R2 does for squared errors.
 
-    If there is nothing to explain, a perfect model scores 1 and another one 0, as in
+    If there is nothing to explain, a perfect model scores 1 and any other 0, as in
     :func:`sklearn.metrics.r2_score`.
     """
     # Sums of many small losses need double precision.
@@ -184,9 +184,9 @@ def deviance_explained(losses: Tensor, baseline: Tensor) -> float:
 def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Contrast two views: each row of one must pick its partner among the rows of the other.
 
-    Symmetric in the views. Similarities are cosines, from one matrix product.
+    The loss is symmetric in the views. Similarities are cosines, from one matrix product.
 
-    DIFFERS FROM SCARF, which only lets the first view pick: both directions cost one product.
+    DIFFERS FROM SCARF, in which only the first view picks: both directions share one product.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
         Row ``i`` of both describes the same record.
 
     temperature : float
-        Cosines are divided by this; smaller is stricter.
+        Divisor of the cosines; lower values emphasize the hardest negatives.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
-    """Contrast two views as SimCLR does: the rows of the same view count as others, too."""
+    """Contrast two views as SimCLR does: the other rows of the same view are negatives, too."""
     z = F.normalize(torch.cat([a, b]), dim=1)  # (2 n, width)
     logits = z @ z.T / temperature  # (2 n, 2 n)
     # A row must not pick itself, which is always the most similar.
@@ -248,7 +248,7 @@ def vicreg(
 
 
 def _missing_variance(z: Tensor) -> Tensor:
-    """How much the standard deviation of the columns lacks of 1."""
+    """Mean shortfall of the columns' standard deviations from 1."""
     deviation = ((z - z.mean(dim=0)).square().sum(dim=0) / max(len(z) - 1, 1) + 1e-4).sqrt()
     return F.relu(1 - deviation).mean()
 

@@ -42,7 +42,7 @@ class WithAuxiliaryHead(PretextTask):
         Weight of the labeled rows' mean loss against that of the pretext task.
 
     leads : sequence of int, default=()
-        Of the schema: which features make up a cell.
+        Which features make up a cell, as in the schema.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class WithAuxiliaryHead(PretextTask):
 class Supervise(nn.Module):
     """Predict the targets of rows by a linear head on their embedding.
 
-    The head keeps the penalty under which it was fitted. Training then starts where the linear
-    probe ends, and only the encoder still has something to gain.
+    The head keeps the penalty with which it was fitted. Training therefore starts at the optimum
+    of the linear probe, and only the encoder still has something to gain.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Supervise(nn.Module):
         Weight of the variance of these outputs (the semi-supervised stage of VIME).
 
     leads : sequence of int, default=()
-        Of the schema: which features make up a cell.
+        Which features make up a cell, as in the schema.
     """
 
     numeric: Tensor | None
@@ -129,7 +129,7 @@ class Supervise(nn.Module):
         numeric, codes, target, weight = batch
         loss = (weight * self.row_losses(self.outputs(numeric, codes), target)).mean()
         if not self.training:
-            # Held-out rows measure how well targets are predicted, and nothing else.
+            # On held-out rows, only the loss of the predictions counts.
             return loss
         loss = loss + self.penalty / 2 * self.head.weight.square().sum()
         if self.consistency_weight and self.numeric is not None and self.codes is not None:
@@ -152,7 +152,7 @@ class Supervise(nn.Module):
 
 
 def corrupt(batch: Batch, generator: torch.Generator, leads: Sequence[int]) -> Batch:
-    """Swap the share of cells that a head is not shown."""
+    """Swap a share of the cells before a head sees the rows."""
     mask = draw_mask(batch, CORRUPTION_RATE, generator, leads)
     return swap(batch, mask, generator, leads)
 

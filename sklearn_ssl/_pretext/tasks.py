@@ -27,7 +27,7 @@ class PretextTask(nn.Module):
     Attributes
     ----------
     encoder : Encoder
-        The part that ``transform`` makes use of.
+        The part that ``transform`` uses.
     """
 
     encoder: Encoder
@@ -54,7 +54,7 @@ class CellTask(PretextTask):
 
 
 class Denoise(CellTask):
-    """Rebuild rows from corrupted copies of them (Vincent et al., 2010).
+    """Reconstruct rows from corrupted copies of them (Vincent et al., 2010).
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Denoise(CellTask):
         Share of cells to corrupt.
 
     emphasis : float
-        Weight of a corrupted cell's loss, in those of another cell.
+        Weight of a corrupted cell's loss, relative to that of another cell.
 
     schema : Schema
         The features.
@@ -112,8 +112,8 @@ class Denoise(CellTask):
 class AddNoise(nn.Module):
     """Disturb chosen numbers by normal noise of a standard deviation for each column.
 
-    A module, so that the deviations go to the device that the network goes to; they are settings
-    and no weights, and not kept with these.
+    It is a module so that the deviations move to the device of the network. They are settings, not
+    weights, and are not saved with the weights.
     """
 
     sigma: Tensor
@@ -172,7 +172,7 @@ class Contrast(PretextTask):
         With 1, the row as it is serves as the other view.
 
     leads : sequence of int, default=()
-        Of the schema: which features make up a cell.
+        Which features make up a cell, as in the schema.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class Contrast(PretextTask):
 
 
 class PredictMask(CellTask):
-    """Predict which cells were hidden, and what stood in them (VIME, Yoon et al., 2020).
+    """Predict which cells were hidden and what they held (VIME, Yoon et al., 2020).
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ class PredictMask(CellTask):
         hidden = mask.to(embedding.dtype)  # (n_rows, n_features)
         mask_loss = F.binary_cross_entropy_with_logits(self.mask_head(embedding), hidden)
         values = cell_losses(self.value_head(embedding), *batch, self.schema)
-        # DIFFERS FROM VIME: only the hidden cells count; the others can be read off the input.
+        # DIFFERS FROM VIME: only hidden cells count; the others could be copied from the input.
         value_loss = (values * hidden).sum() / hidden.sum().clamp_min(1)
         return mask_loss + self.alpha * value_loss
 

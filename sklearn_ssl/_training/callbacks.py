@@ -1,4 +1,4 @@
-"""What hangs on the steps and epochs of the training loop, as callbacks of skorch."""
+"""What happens at the steps and epochs of the training loop, as callbacks of skorch."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sklearn_ssl._progress import ProgressReport
 
 WARM_UP = 0.1
-"""Share of a fit in which the rate of ``one_cycle`` rises."""
+"""Share of a fit during which the rate of ``one_cycle`` rises."""
 
 
 def _constant(progress: float) -> float:
@@ -63,7 +63,7 @@ class Schedule(Callback):
 
 
 class BestState(TypedDict):
-    """What ``BestWeights`` knows after some epochs, as plain values and tensors."""
+    """What ``BestWeights`` has recorded so far, as plain values and tensors."""
 
     best_: float
     lowest_: float
@@ -75,13 +75,13 @@ class BestState(TypedDict):
 class AverageWeights(Callback):
     """Validate, and end with, the running mean of the weights.
 
-    A mean of iterates has the noise of a high learning rate averaged out (Polyak and Juditsky,
-    1992), so that a fit needs no schedule and can end after any epoch.
+    A mean of iterates averages out the noise of a high learning rate (Polyak and Juditsky, 1992).
+    A fit therefore needs no schedule and can end after any epoch.
 
     Parameters
     ----------
     n_steps : int
-        Steps over which the mean reaches back: it forgets older ones by a factor of e.
+        Steps over which the mean reaches back; the weight of older steps falls by a factor of e.
     """
 
     def __init__(self, n_steps: int):
@@ -165,7 +165,7 @@ class BestWeights(Callback):
         if self.weights_ is self.first_:
             self.weights_ = _copied(module)
             return
-        # The same memory is written again: a fit keeps two copies of the weights, however long.
+        # The same memory is used again, so a fit of any length keeps two copies of the weights.
         for kept, weight in zip(self.weights_.values(), module.state_dict().values(), strict=True):
             kept.copy_(weight)
 
@@ -180,12 +180,12 @@ class BestWeights(Callback):
         }
 
     def restore(self, state: BestState) -> None:
-        """Go on from a ``state``."""
+        """Continue from a ``state``."""
         self.__dict__.update(state)
 
 
 class Stop(Callback):
-    """Leave the loop once the loss no longer falls, or is not finite; comes after the others.
+    """Leave the loop if the loss no longer falls or is not finite; the last of the callbacks.
 
     Parameters
     ----------

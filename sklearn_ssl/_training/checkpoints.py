@@ -1,4 +1,4 @@
-"""The state of a fit on disk after every epoch, from which a fit that was cut off goes on."""
+"""The state of a fit on disk after every epoch, from which an interrupted fit resumes."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ NO_EFFECT = {"callbacks", "checkpoint_dir", "random_state", "verbose", "warm_sta
 
 
 class FitState(TypedDict):
-    """What a fit needs to go on after an epoch.
+    """What a fit needs to resume after an epoch.
 
     The weights, the optimizer and the best weights are those of the only process, or of the first;
     every process has a generator of its own.
@@ -56,19 +56,19 @@ class KeepsCheckpoints(Protocol):
 class Checkpoints:
     """The file of one fit among those in a folder.
 
-    Its name holds a fingerprint of all that decides the result. So a fit never goes on from
-    another one's state, and the fits of a search share a folder.
+    Its name holds a fingerprint of everything that decides the result. A fit therefore never
+    resumes from the state of another one, and the fits of a search can share a folder.
 
     Parameters
     ----------
     folder : Path
-        Made if it does not exist.
+        Created if it does not exist.
 
     kind : str
-        First part of the file's name.
+        First part of the name of the file.
 
     parameters : dict
-        What decides the result, beside the tensors given to ``open``.
+        What decides the result, besides the tensors passed to ``open``.
     """
 
     def __init__(self, folder: Path, kind: str, parameters: dict[str, object]):
@@ -111,7 +111,7 @@ class Checkpoints:
         except DAMAGE as error:
             raise ValueError(
                 f"The checkpoint {str(self.path)!r} cannot be read: {error} Delete it to start "
-                "this fit anew."
+                "this fit again."
             ) from error
 
     def write(self, state: Mapping[str, object]) -> None:
@@ -125,7 +125,7 @@ class Checkpoints:
 
 
 class Checkpoint(Callback):
-    """Go on from the last epoch of a fit, and write its state after each; comes before ``Stop``."""
+    """Resume from the last epoch of a fit, and write the state after each; precedes ``Stop``."""
 
     def __init__(self, checkpoints: Checkpoints):
         self.checkpoints = checkpoints
@@ -157,7 +157,7 @@ class Checkpoint(Callback):
 
 
 def _restore(net: NeuralNet, state: FitState) -> None:
-    """Bring a net to where it was when the state was written."""
+    """Restore a net to the state that was written."""
     net.module_.load_state_dict(state["weights"])
     net.optimizer_.load_state_dict(state["optimizer"])
     net.run.generator.set_state(state["generators"][net.run.processes.rank])
@@ -173,13 +173,13 @@ def _restore(net: NeuralNet, state: FitState) -> None:
 
 
 def checkpoints_of(estimator: KeepsCheckpoints) -> Checkpoints | None:
-    """Where ``estimator`` keeps the state of its fits, if it does."""
+    """The checkpoints of an estimator, or None if it keeps none."""
     if estimator.checkpoint_dir is None:
         return None
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
-            "checkpoint_dir needs an int as random_state: a fit that draws other numbers the next "
-            f"time cannot go on. Got random_state={estimator.random_state!r}."
+            "checkpoint_dir needs an int as random_state, because a fit that draws other numbers "
+            f"cannot be resumed. Got random_state={estimator.random_state!r}."
         )
     # A parameter that changes no result must not change the name of the file.
     parameters = {

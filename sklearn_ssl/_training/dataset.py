@@ -16,10 +16,10 @@ class TableDataset(torch.utils.data.Dataset[tuple[Tensor, ...]]):
     Parameters
     ----------
     *parts : Tensor of shape (n_rows, ...)
-        Numbers and codes; with labels, then targets and weights.
+        Numbers and codes; with labels, also targets and weights.
 
     rows : Tensor of shape (n_chosen,), int64, or None, default=None
-        Rows that make up the dataset, which are not copied; None stands for all of them.
+        Positions of the rows of the dataset, which are not copied; None stands for all rows.
     """
 
     def __init__(self, *parts: Tensor, rows: Tensor | None = None):
@@ -42,20 +42,20 @@ class TableDataset(torch.utils.data.Dataset[tuple[Tensor, ...]]):
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """All that the dataset consists of."""
+        """All tensors of the dataset."""
         return self.parts if self.rows is None else (*self.parts, self.rows)
 
     def in_order(self, n_batches: int) -> Iterator[tuple[Tensor, ...]]:
         """Batches of rows as they come."""
         if self.rows is None:
-            # Rows that stand side by side need not be copied.
+            # Neighboring rows need not be copied.
             yield from zip(*(part.tensor_split(n_batches) for part in self.parts), strict=True)
         else:
             for rows in torch.arange(len(self)).tensor_split(n_batches):
                 yield self[rows]
 
     def to(self, device: str) -> "TableDataset":
-        """The dataset on a device, to which only its rows are copied; itself if it is there."""
+        """The dataset on a device; copies only its own rows, and none if it is there already."""
         if self.device == torch.device(device):
             return self
         return TableDataset(*(part.to(device) for part in self[:]))

@@ -39,13 +39,13 @@ AdamW = without_compiler(torch.optim.AdamW)
 
 
 def with_gradients() -> torch.inference_mode:
-    """Context in which tensors can be trained, also if the caller is in inference mode."""
+    """Context in which tensors can be trained, even if the caller is in inference mode."""
     return torch.inference_mode(False)
 
 
 @dataclass
 class TrainingResult:
-    """What a fit leaves behind.
+    """What a fit returns.
 
     Attributes
     ----------
@@ -75,22 +75,22 @@ class Run:
     Attributes
     ----------
     callbacks : sequence of (str, Callback)
-        What hangs on the steps and epochs, in the order in which it is called.
+        The callbacks, in the order in which they are called.
 
     generator : torch.Generator
         Draws the order of the rows and the corruptions, on the device of the fit.
 
     validation_seed : int
-        Of the corruptions of validation rows.
+        Seed of the corruptions of validation rows.
 
     n_rows : int
-        Rows of an epoch, which are as many in every process.
+        Rows of an epoch, the same number in every process.
 
     processes : OneProcess
         The processes that share the fit.
 
     keeps_batches : bool
-        Whether the history has a place for each batch, which callbacks of the user's may expect.
+        Whether the history has a place for each batch, which callbacks of the user may expect.
     """
 
     callbacks: NamedCallbacks
@@ -106,8 +106,8 @@ class PretextNet(NeuralNet):
 
     Callbacks and the methods ``train_step``, ``validation_step``, ``get_iterator`` and
     ``run_single_epoch`` are skorch's extension points and can be used as its manual says. The
-    loop itself records no batches. Callbacks of the user's may, so only for them does the history
-    have a place for each batch.
+    loop itself records no batches. Callbacks of the user may, so the history has a place for each
+    batch only if there are such callbacks.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class PretextNet(NeuralNet):
         What belongs to this fit.
 
     **settings : dict
-        Those of :class:`skorch.NeuralNet`.
+        Parameters of :class:`skorch.NeuralNet`.
     """
 
     def __init__(self, pretext: nn.Module, run: Run, **settings: object):
@@ -132,7 +132,7 @@ class PretextNet(NeuralNet):
         return self
 
     def initialize_callbacks(self) -> "PretextNet":
-        # Skorch would keep copies, which would hide from `train` what they record.
+        # Skorch would keep copies, and `train` would not see what they record.
         self.callbacks_ = list(self.run.callbacks)
         return self
 
@@ -190,7 +190,7 @@ class PretextNet(NeuralNet):
             device = iterator.dataset.device
             generator = torch.Generator(device).manual_seed(self.run.validation_seed)
             fit_params = {**fit_params, "generator": generator}
-        # A sum on the device: to read every loss would make the program wait for each step.
+        # The sum stays on the device, because reading every loss would wait for each step.
         total: Tensor | float = 0.0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
@@ -226,13 +226,13 @@ def train(
         How to train.
 
     seed : int
-        Of the shuffling and of the views.
+        Seed of the shuffling and of the corruptions.
 
     optimizer_state : dict, default=None
         Continue from this state.
 
     checkpoint : Callback, default=None
-        Restores the state of a fit when training begins, and keeps it after each epoch.
+        Restores the state of a fit when training begins, and saves it after each epoch.
 
     Returns
     -------
@@ -243,10 +243,10 @@ def train(
     dataset = table.to(options.device)
     net = _assemble(pretext, dataset, validation, options, seed, checkpoint)
     if optimizer_state:
-        # The optimizer writes into what it loads, also where a fit fails midway.
+        # The optimizer writes into what it loads, even if a fit fails midway.
         net.optimizer_.load_state_dict(copy.deepcopy(optimizer_state))
     result = TrainingResult()
-    # Checkpoints are read here, so that the number of epochs that are left is only known then.
+    # Checkpoints are read here; only then is the number of remaining epochs known.
     net.notify("on_train_begin", X=dataset, y=None)
     callbacks = dict(net.callbacks_)
     best, stop = callbacks["best"], callbacks["stop"]
@@ -310,7 +310,7 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
 def _callbacks(
     options: TrainingOptions, best: BestWeights, steps_per_epoch: int, checkpoint: Callback | None
 ) -> list[tuple[str, Callback]]:
-    """What hangs on the steps and epochs, in the order in which it is called."""
+    """The callbacks of a fit, in the order in which they are called."""
     n_steps = options.max_iter * steps_per_epoch
     schedule = Schedule(SCHEDULES[options.learning_rate], options.learning_rate_init, n_steps)
     callbacks: list[tuple[str, Callback]] = [("schedule", schedule)]
@@ -332,7 +332,7 @@ def _callbacks(
         callbacks.append((f"user_{i}", callback))
     if checkpoint:
         callbacks.append(("checkpoint", checkpoint))
-    # The last one, since it leaves the loop before any callback behind it is called.
+    # It comes last, because it leaves the loop before any later callback is called.
     patience = options.n_iter_no_change if options.early_stopping else math.inf
     callbacks.append(("stop", Stop(best, patience)))
     return callbacks
@@ -347,7 +347,7 @@ def _assemble(
     checkpoint: Callback | None,
 ) -> PretextNet:
     """A net that is ready for its first epoch."""
-    # All processes make as many steps, since each step waits for the gradients of all.
+    # All processes make the same number of steps, since each step waits for the gradients of all.
     n_rows = min(options.processes.gather(len(dataset)))
     steps_per_epoch = -(-n_rows // options.batch_size)
     has_validation_loss = validation is not None or options.validation_callback is not None

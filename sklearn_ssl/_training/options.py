@@ -29,7 +29,7 @@ class TrainingOptions:
         Factors on the learning rate, by patterns of parameter names.
 
     averaged_epochs : int
-        How many epochs the running mean of the weights reaches back; 0 for none.
+        Number of epochs over which the running mean of the weights reaches back; 0 for none.
 
     validation_callback : Callback or None
         Records a ``valid_loss`` after each epoch, in place of the loss on validation rows.
@@ -57,7 +57,7 @@ class TrainingOptions:
 
 
 def resolve_device(device: str) -> str:
-    """Name of the device that ``device`` stands for; raise if it is not there."""
+    """Name of the device that ``device`` stands for; raise if it is not available."""
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -74,13 +74,13 @@ def resolve_device(device: str) -> str:
 
 def resolve_batch_size(batch_size: int | str, n_rows: int, n_processes: int = 1) -> int:
     """Rows per step of each process on a table of ``n_rows`` rows in all."""
-    # A small table is cut into about thirty batches, so that an epoch is worth as many steps.
+    # A small table is cut into about thirty batches, so that an epoch has about thirty steps.
     size = min(256, max(32, n_rows // 32)) if batch_size == "auto" else int(batch_size)
     size = min(size, n_rows)
     # A single row in a process could not be contrasted with others, nor take cells from them.
     if n_processes > 1 and size < 2 * n_processes:
         raise ValueError(
-            f"A batch is shared out among {n_processes} processes, and each needs at least two "
+            f"A batch is divided among {n_processes} processes, and each needs at least two "
             f"rows; got {batch_size=} and {n_rows} rows to train on."
         )
     return size // n_processes

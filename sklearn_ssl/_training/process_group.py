@@ -15,7 +15,7 @@ from sklearn_ssl._training.processes import LossOfBatch, OneProcess, T
 
 
 class ManyProcesses(OneProcess):
-    """The processes of torch's default group; all of them have to make the same calls."""
+    """The processes of torch's default group; all of them must make the same calls."""
 
     def __init__(self) -> None:
         self.rank = dist.get_rank()
@@ -79,14 +79,14 @@ class OnAllRows:
     Parameters
     ----------
     objective : callable
-        Loss of two tensors of projected views, of as many rows in each process.
+        Loss of two tensors of projected views, with the same number of rows in each process.
     """
 
     def __init__(self, objective: Callable[[Tensor, Tensor], Tensor]):
         self.objective = objective
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        # Held-out rows can differ in number, and are for each process alone.
+        # Held-out rows can differ in number between processes, and each measures its own.
         if torch.is_grad_enabled():
             # torch has no types for ``apply``.
             a = _RowsOfAll.apply(a)  # type: ignore[no-untyped-call]
@@ -96,7 +96,7 @@ class OnAllRows:
 
 @contextmanager
 def started_processes(device: str) -> Iterator[ManyProcesses]:
-    """Lend the processes of the caller's group, or those that torchrun has started."""
+    """Provide the processes of the caller's group, or those that torchrun has started."""
     is_own = not dist.is_initialized()
     if is_own:
         variables = ["RANK", "LOCAL_RANK"] if device == "cuda" else ["RANK"]
@@ -104,7 +104,7 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
             raise RuntimeError(
                 "distributed.fit needs the processes of torchrun, which distinguish each other by "
                 "RANK, LOCAL_RANK and WORLD_SIZE. Start the script by: torchrun --nproc-per-node 2 "
-                "SCRIPT. In a single process, call fit of the estimator."
+                "SCRIPT. In a single process, call the fit method of the estimator."
             )
         if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -114,9 +114,9 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
         yield processes
     except RuntimeError as error:
         raise RuntimeError(
-            f"Process {processes.rank} of {processes.n_processes} could not go on: {error} If "
-            "a connection was closed or a time is over, another process has ended, and its output "
-            "says why. Start all of them again; with checkpoint_dir the fit goes on from its last "
+            f"Process {processes.rank} of {processes.n_processes} could not continue: {error} If a "
+            "connection was closed or timed out, another process has ended, and its output states "
+            "why. Start all of them again; with checkpoint_dir, the fit resumes from its last "
             "epoch."
         ) from error
     finally:

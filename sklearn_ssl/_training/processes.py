@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class OneProcess:
-    """What the training loop asks of the processes of a fit; here there is only one."""
+    """What the training loop needs of the processes of a fit; here there is only one."""
 
     rank = 0
     n_processes = 1
@@ -33,9 +33,9 @@ class OneProcess:
         return value
 
     def gather(self, value: T) -> list[T]:
-        """The values that the processes give, in their order."""
+        """The values of all processes, in their order."""
         return [value]
 
     def share(self, value: T) -> T:
-        """The value that the first process gives."""
+        """The value of the first process."""
         return value

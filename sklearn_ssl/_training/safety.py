@@ -1,4 +1,4 @@
-"""What keeps a fit safe: seeds, errors midway, and ends that are not the planned one."""
+"""What keeps a fit safe: seeds, errors midway, and interrupted or diverged fits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, with_gradients
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
-"""What the allocators of torch say, on each device, in a RuntimeError."""
+"""Words of torch's allocators, on each device, in a RuntimeError."""
 
 
 @contextmanager
 def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
-    """Train in any mode of the caller's; give back the attributes if something fails midway.
+    """Train in any gradient mode of the caller; restore the attributes if something fails midway.
 
-    If torch finds no memory, the error is a MemoryError, as it is if NumPy finds none.
+    If torch runs out of memory, the error is a MemoryError, as it is if NumPy does.
     """
     # A shallow copy is enough, since a fit replaces attributes and does not write into them.
     before = estimator.__dict__.copy()

@@ -9,16 +9,16 @@ from torch import nn
 PRODUCTS_PER_THREAD = 2**29
 """Multiplications and additions of the matrices of a step that are worth a thread.
 
-Threads of torch wait for one another after every matrix, and on a machine that others use, too,
-they wait long: with less to do, a step takes several times as long with two threads as with one.
+Threads of torch wait for one another after every matrix, and on a busy machine they wait long. With
+less work, a step takes several times as long with two threads as with one.
 """
 
 
 def n_threads_for(n_rows: int, n_weights: int, n_available: int) -> int:
     """Threads for steps of ``n_rows`` rows through matrices of ``n_weights`` weights in all.
 
-    The number depends on nothing that changes from one fit to the next, such as how busy the
-    machine is: sums that several threads share round otherwise, and a fit is to be repeatable.
+    The number depends on nothing that changes from one fit to the next, such as the load of the
+    machine: sums that several threads share are rounded differently, and a fit must be repeatable.
     """
     return max(1, min(n_available, n_rows * n_weights // PRODUCTS_PER_THREAD))
 
@@ -36,7 +36,7 @@ def threads_for(module: nn.Module, batch_size: int, device: str) -> Iterator[int
         Rows of a step.
 
     device : str
-        Where the steps are made; away from the CPU the number of threads stays as it is.
+        Device of the steps; on other devices than the CPU, the number of threads does not change.
 
     Yields
     ------

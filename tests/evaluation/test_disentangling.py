@@ -103,7 +103,7 @@ def test_gap_of_factors_that_are_fully_crossed(all_combinations):
     assert mutual_information_gap(np.c_[f, f[:, 0]], f).gaps.tolist() == pytest.approx([0, 1])
 
 
-def test_gap_of_a_feature_that_tells_half(all_combinations):
+def test_gap_of_a_feature_that_determines_half(all_combinations):
     # The second feature tells one of the two bits of the first factor.
     f = all_combinations
     Z = np.c_[f, f[:, 0] // 2]
@@ -118,7 +118,7 @@ def test_gap_of_one_feature_and_of_a_constant(all_combinations):
     assert mutual_information_gap(np.ones((16, 2)), f).gap == 0
 
 
-def test_the_gap_tells_factors_from_a_rotation_of_them():
+def test_the_gap_distinguishes_factors_from_a_rotation_of_them():
     factors = make_factors_table(5000, n_factors=3, random_state=0).factors
     rotation = ortho_group.rvs(3, random_state=0)
     assert mutual_information_gap(factors, factors).gap > 0.9

@@ -22,7 +22,7 @@ def test_one_split_has_no_interval():
     assert np.isnan(corrected_interval(np.array([0.5]), 0.5)[1:]).all()
 
 
-def test_models_that_are_equally_good_are_rarely_told_apart():
+def test_models_that_are_equally_good_are_rarely_distinguished():
     rng = np.random.default_rng(0)
     model = LogisticRegression(C=0.3, tol=1e-2)
     y = np.arange(100) % 2

@@ -169,7 +169,7 @@ def test_transfer_between_the_halves_of_a_table():
     assert (scores > 0.85).all(axis=None)
 
 
-def test_transfer_tells_a_wrong_source_from_a_right_one():
+def test_transfer_distinguishes_a_wrong_source_from_a_right_one():
     rng = np.random.default_rng(0)
     y = rng.integers(2, size=200)
     X = np.column_stack([3 * y + rng.normal(size=200), rng.normal(size=200)])
