@@ -14,7 +14,7 @@ nox.options.sessions = ["oldest", "newest"]
 def oldest(session: nox.Session) -> None:
     """Run the tests on the lowest versions that pyproject.toml allows."""
     session.install("-c", "constraints-oldest.txt", "-e", ".[test]")
-    # This torch warns of itself where a module is unpickled.
+    # This torch warns of itself when a module is unpickled.
     own_warning = "ignore:You are using:FutureWarning"
     session.run("python", "-m", "pytest", "-W", own_warning, *session.posargs)
 
@@ -52,7 +52,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Report the mutants of views, objectives and encoding that the tests let live."""
+    """Report the mutants of corruptions, losses and encoding that survive the tests."""
     session.install("-c", "constraints.txt", "-e", ".[test]", "mutmut")
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")

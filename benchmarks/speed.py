@@ -1,4 +1,4 @@
-"""How fast the library is, as ratios measured within one run; results are in SPEED.md.
+"""How fast the library is, as ratios measured within one run; results are in results/speed.md.
 
     OMP_NUM_THREADS=1 python benchmarks/speed.py epoch --rows 1000 10000 100000
 
