@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import torch
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import HasMethods, Interval, StrOptions, fit_context, num_samples
@@ -61,7 +61,7 @@ class CellModel:
     columns: list[Column]
     order: npt.NDArray[np.intp]
     schema: Schema
-    encode: Callable[[Any], Batch]
+    encode: Callable[[Table], Batch]
     losses: Callable[[Batch], FloatArray]
 
 
@@ -163,7 +163,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     7
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, list[object]] = {
         "transformer": [HasMethods("fit"), None],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
@@ -172,7 +172,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        transformer: Any = None,
+        transformer: MaskedFeaturePredictor | FrozenEstimator | None = None,
         *,
         contamination: str | float = "auto",
         n_estimators: int = 100,
@@ -321,7 +321,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         ]
         return pd.concat(parts, ignore_index=True)
 
-    def _explain_block(self, X: Any, index: pd.Index, n_cells: int) -> pd.DataFrame:
+    def _explain_block(self, X: Table, index: pd.Index, n_cells: int) -> pd.DataFrame:
         misfit, rarity = self._cell_scores(X)
         scores = np.maximum(misfit, rarity)
         chosen = np.argsort(-scores, axis=1, kind="stable")[:, :n_cells]
@@ -341,14 +341,14 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             }
         )
 
-    def _expected(self, X: Any, column: npt.NDArray[np.intp]) -> list[Any]:
+    def _expected(self, X: Table, column: npt.NDArray[np.intp]) -> list[object]:
         """What the transformer predicts in one column of each row from the row's other cells."""
         row = np.arange(len(column))
         hidden = np.zeros((len(column), self.n_features_in_), dtype=bool)
         hidden[row, column] = True
         return _cells_at(self.transformer_.predict_masked(X, hidden), row, column)
 
-    def _fitted_transformer(self, X: Any, rng: np.random.RandomState) -> MaskedFeaturePredictor:
+    def _fitted_transformer(self, X: Table, rng: np.random.RandomState) -> MaskedFeaturePredictor:
         """A copy of a fitted transformer, or a clone that is fitted on the rows."""
         given = MaskedFeaturePredictor() if self.transformer is None else self.transformer
         given = given.estimator if isinstance(given, FrozenEstimator) else given
@@ -375,7 +375,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         index: pd.Index = pd.Index(names)
         return index
 
-    def _learn_rows(self, X: Any, rng: np.random.RandomState) -> None:
+    def _learn_rows(self, X: Table, rng: np.random.RandomState) -> None:
         """Learn from some rows what is typical of each column, and the shape of the table."""
         model = cell_model(self.transformer_)
         table = model.encode(X)
@@ -392,7 +392,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         forest = IsolationForest(n_estimators=self.n_estimators, random_state=draw_seed(rng))
         self._forest = write_forest(forest.fit(self._forest_input(model, X, table)))
 
-    def _row_scores(self, X: Any) -> FloatArray:
+    def _row_scores(self, X: Table) -> FloatArray:
         """The three scores of each row, of shape (n_samples, 3); larger for outliers."""
         model = cell_model(self.transformer_)
         scores = np.empty((num_samples(X), 3))
@@ -403,7 +403,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             scores[rows, 2] = surprises(model.losses(table), self._loss_tails).mean(axis=1)
         return scores
 
-    def _cell_scores(self, X: Any) -> tuple[FloatArray, FloatArray]:
+    def _cell_scores(self, X: Table) -> tuple[FloatArray, FloatArray]:
         """How badly each cell fits its row, and how rare it is in its column, in table order."""
         model = cell_model(self.transformer_)
         table = model.encode(X)
@@ -426,7 +426,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         ]
         return np.column_stack([table[0].double().numpy(), *rarity])
 
-    def _forest_input(self, model: CellModel, X: Any, table: Batch) -> npt.NDArray[np.float32]:
+    def _forest_input(self, model: CellModel, X: Table, table: Batch) -> npt.NDArray[np.float32]:
         """Numbers as they are in the table, missing ones at the median, and rarities."""
         # Dates stay as they are encoded: their mean, 0, stands for a missing one.
         cells = np.nan_to_num(self._cells(table))
@@ -441,7 +441,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         low, high = np.quantile(scores, [0.25, 0.75])
         return float(low - FENCE * (high - low))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
@@ -449,13 +449,13 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         return tags
 
 
-def _blocks(X: Any) -> Iterator[tuple[slice, Any]]:
+def _blocks(X: Table) -> Iterator[tuple[slice, Table]]:
     for start in range(0, num_samples(X), ROWS_PER_BLOCK):
         rows = slice(start, start + ROWS_PER_BLOCK)
         yield rows, X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def _some_rows(X: Any, rng: np.random.RandomState) -> Any:
+def _some_rows(X: Table, rng: np.random.RandomState) -> Table:
     n_rows = num_samples(X)
     if n_rows <= N_ROWS_OF_STATISTICS:
         return X
@@ -463,7 +463,7 @@ def _some_rows(X: Any, rng: np.random.RandomState) -> Any:
     return X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen]
 
 
-def _index_of(X: Any) -> pd.Index:
+def _index_of(X: Table) -> pd.Index:
     return X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(num_samples(X))
 
 
@@ -481,7 +481,9 @@ def _by_column(scores: FloatArray, model: CellModel) -> FloatArray:
     return highest
 
 
-def _number_columns(model: CellModel, X: Any) -> Iterator[tuple[int, Column, Any]]:
+def _number_columns(
+    model: CellModel, X: Table
+) -> Iterator[tuple[int, Column, npt.NDArray[np.generic] | pd.Series]]:
     """Features that are numbers of the table, their columns and values."""
     X = X if isinstance(X, pd.DataFrame) else as_dense(X)
     for feature, position in enumerate(model.order[: model.schema.n_numeric]):
@@ -491,7 +493,7 @@ def _number_columns(model: CellModel, X: Any) -> Iterator[tuple[int, Column, Any
             yield feature, column, values
 
 
-def _medians(model: CellModel, X: Any) -> FloatArray:
+def _medians(model: CellModel, X: Table) -> FloatArray:
     """Medians of the features that are numbers of the table."""
     medians = np.zeros(model.schema.n_numeric)
     for feature, column, values in _number_columns(model, X):
@@ -501,7 +503,7 @@ def _medians(model: CellModel, X: Any) -> FloatArray:
     return medians
 
 
-def _cells_at(X: Any, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]) -> list[Any]:
+def _cells_at(X: Table, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]) -> list[object]:
     """Single cells of a table, each with the type that it has there."""
     if isinstance(X, pd.DataFrame):
         columns = [X.iloc[:, position] for position in range(X.shape[1])]

@@ -1,13 +1,24 @@
 """How unusual numbers are: pure functions of arrays, learned on one table and applied to others."""
 
-from typing import Any, TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.ensemble import IsolationForest
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class BinaryTree(Protocol):
+    """What is read of the ``tree_`` of a fitted tree of scikit-learn."""
+
+    node_count: int
+    children_left: npt.NDArray[np.intp]
+    children_right: npt.NDArray[np.intp]
+    n_node_samples: npt.NDArray[np.intp]
+
 
 N_TAIL_KNOTS = 256
 """Values of a column that are kept to look up how rare others are."""
@@ -56,7 +67,7 @@ class Spread(TypedDict):
     iqr: FloatArray
 
 
-def write_forest(forest: Any) -> Forest:
+def write_forest(forest: IsolationForest) -> Forest:
     """Copy the trees of a fitted :class:`~sklearn.ensemble.IsolationForest` into arrays.
 
     Arrays can be saved in a file that holds no code, which scikit-learn's trees cannot.
@@ -87,7 +98,7 @@ def write_forest(forest: Any) -> Forest:
     )
 
 
-def _depths(tree: Any) -> FloatArray:
+def _depths(tree: BinaryTree) -> FloatArray:
     depths = np.zeros(tree.node_count)
     # A parent stands before its children.
     for node in np.flatnonzero(tree.children_left >= 0):

@@ -53,6 +53,7 @@ def test_embedding_of_a_row_does_not_depend_on_its_neighbors(Embedder):
 
 
 @every
+@pytest.mark.slow
 def test_partial_fit_and_warm_start_continue(Embedder, mixed):
     embedder = Embedder(**SMALL)
     for _ in range(3):
@@ -96,6 +97,7 @@ def test_partial_fit_learns_from_every_row_whatever_the_schedule(Embedder, mixed
 
 @every
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array, sp.coo_array])
+@pytest.mark.slow
 def test_sparse_rows_are_embedded_as_dense_ones(Embedder, container):
     X, _ = load_digits(return_X_y=True)
     dense, sparse = (Embedder(**SMALL).fit(part) for part in (X[:300], container(X[:300])))
@@ -138,6 +140,7 @@ def test_a_batch_larger_than_the_table_is_the_table(Embedder):
     )
 )
 @settings(derandomize=True, deadline=None, max_examples=8)
+@pytest.mark.slow
 def test_any_table_can_be_embedded(Embedder, frame):
     tiny = {**SMALL, "n_components": 3, "hidden_layer_sizes": (4,)}
     with warnings.catch_warnings():
@@ -147,6 +150,7 @@ def test_any_table_can_be_embedded(Embedder, frame):
 
 
 @every
+@pytest.mark.slow
 def test_layers_stand_side_by_side_in_a_common_scale(Embedder):
     X, _ = load_breast_cancer(return_X_y=True)
     Z = {
@@ -179,6 +183,7 @@ def test_layers_stand_side_by_side_in_a_common_scale(Embedder):
 
 
 @every
+@pytest.mark.slow
 def test_new_rows_are_embedded_within_reach_of_the_training_rows(Embedder):
     X, _ = load_diabetes(return_X_y=True)
     embedder = Embedder(max_iter=10, random_state=0).fit(X[:330])
@@ -225,6 +230,7 @@ def test_early_stopping_stops_early_and_a_later_fit_forgets_it(Embedder, flowers
 
 
 @every
+@pytest.mark.slow
 def test_neither_global_seeds_nor_threads_nor_default_types_matter(Embedder, flowers):
     expected = Embedder(**SMALL).fit_transform(flowers)
     n_threads = torch.get_num_threads()
@@ -242,6 +248,7 @@ def test_neither_global_seeds_nor_threads_nor_default_types_matter(Embedder, flo
 
 
 @every
+@pytest.mark.slow
 def test_random_state_decides_the_embedding(Embedder, flowers):
     def embed(random_state):
         return Embedder(**{**SMALL, "random_state": random_state}).fit_transform(flowers)
@@ -342,6 +349,7 @@ def test_as_many_columns_come_out_as_components_are_asked_for(Embedder, n_compon
 
 
 @every
+@pytest.mark.slow
 def test_a_scaler_behind_the_components_changes_their_scale_alone(Embedder):
     X, _ = load_digits(return_X_y=True)
     deviation = Embedder(**{**SMALL, "n_components": 32}).fit_transform(X).std(axis=0)
@@ -373,6 +381,7 @@ def test_columns_of_arrays_are_named_by_their_position(Embedder):
     assert embedder.get_feature_names_out()[-4:].tolist() == ["x0", "x1", "x2", "x3"]
 
 
+@pytest.mark.slow
 def test_rows_come_back_from_components_about_as_well_as_from_the_bottleneck():
     X = load_breast_cancer().data
     settings = {"hidden_layer_sizes": (64,), "max_iter": 30, "random_state": 0}

@@ -72,6 +72,7 @@ def state_of(path):
 
 @every
 @pytest.mark.parametrize("fail_in", [1, 2, 6])
+@pytest.mark.slow
 def test_an_interrupted_fit_resumes_to_the_same_bits(embedder, fail_in, flowers, tmp_path):
     whole = clone(embedder).fit(flowers)
     cut_off = clone(embedder).set_params(checkpoint_dir=tmp_path, callbacks=[StreamEpochs(fail_in)])
@@ -157,6 +158,7 @@ def test_warm_starts_go_on_too(flowers, tmp_path):
 
 
 @pytest.mark.parametrize("fail_in", [1, 8, 18])
+@pytest.mark.slow
 def test_streams_resume_at_the_epoch(fail_in, flowers, tmp_path):
     parts = [flowers.iloc[start : start + 40] for start in range(0, 150, 40)]
     whole = clone(EMBEDDERS[1]).fit_stream(parts, buffer_size=50)
@@ -174,6 +176,7 @@ def test_streams_resume_at_the_epoch(fail_in, flowers, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes to kill them")
+@pytest.mark.slow
 def test_a_process_killed_at_any_moment_loses_at_most_one_epoch(tmp_path):
     code = """
 import os, random, signal, sys, time
@@ -276,6 +279,7 @@ def test_rows_held_out_count_too(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_search_shares_a_folder_and_resumes(flowers, tmp_path):
     grid = {"noise_level": [0.1, 0.5]}
     plain = GridSearchCV(clone(EMBEDDERS[0]), grid, cv=2).fit(flowers)
@@ -384,6 +388,7 @@ def test_files_and_pickles_keep_the_folder(kind, flowers, tmp_path):
         assert bits(carried, flowers) == bits(embedder, flowers)
 
 
+@pytest.mark.slow
 def test_scikit_learn_checks_pass_with_a_folder(tmp_path):
     settings = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
     embedder = DenoisingAutoencoder(**settings, checkpoint_dir=tmp_path)

@@ -32,6 +32,7 @@ VARIANTS = [
 
 
 @checks.parametrize_with_checks(VARIANTS)
+@pytest.mark.slow
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -54,6 +55,7 @@ def test_scikit_learn_check_of_parameters_of_the_outlier_detector():
         checks.check_param_validation,
     ],
 )
+@pytest.mark.slow
 def test_checks_that_check_estimator_leaves_out(estimator, check):
     with warnings.catch_warnings():
         # These checks transform arrays after fitting frames on purpose.

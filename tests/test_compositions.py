@@ -98,6 +98,7 @@ def expected_to_fail(composition):
     ],
     ids=["bagging", "bagging of columns", "stacking", "calibration"],
 )
+@pytest.mark.slow
 def test_classifiers_on_embeddings_can_be_composed(Embedder, build, compose):
     assert compose(build(Embedder)).fit(X, y).score(X, y) > 0.8
 
@@ -111,6 +112,7 @@ def test_self_training_learns_from_few_labels(Embedder):
 
 @every
 @pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.slow
 def test_halving_search_drops_the_worse_settings(Embedder, n_jobs):
     name = Embedder.__name__.lower()
     grid = {f"{name}__n_components": [2, 4], "logisticregression__C": [1e-5, 1.0]}
@@ -126,6 +128,7 @@ def test_halving_search_drops_the_worse_settings(Embedder, n_jobs):
 
 
 @both
+@pytest.mark.slow
 def test_permutation_importance_finds_the_columns_that_tell(Embedder, build):
     noisy = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 1))])
     fitted = build(Embedder).fit(noisy, y)
@@ -134,6 +137,7 @@ def test_permutation_importance_finds_the_columns_that_tell(Embedder, build):
 
 
 @both
+@pytest.mark.slow
 def test_learning_curves_rise(Embedder, build):
     sizes, _, scores = learning_curve(
         build(Embedder), X, y, train_sizes=[5, 100], cv=3, error_score="raise"
@@ -167,6 +171,7 @@ def test_scikit_learn_checks_its_tools_around_ours(estimator, check):
 
 @every
 @pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.slow
 def test_column_transformers_hand_over_frames_of_either_library(Embedder, library):
     frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=pd.Categorical(y.astype(str)))
     table = frame if library == "pandas" else pl.from_pandas(frame)
@@ -213,6 +218,7 @@ def test_the_same_numbers_in_another_layout_give_the_same_bits(Embedder, layout)
 
 
 @every
+@pytest.mark.slow
 def test_read_only_memory_maps_can_be_learned_from(Embedder, tmp_path):
     joblib.dump(X, tmp_path / "X")
     mapped = joblib.load(tmp_path / "X", mmap_mode="r")

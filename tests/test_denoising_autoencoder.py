@@ -19,6 +19,7 @@ def test_inverse_transform_restores_columns_dtypes_and_scale(mixed):
 
 
 @pytest.mark.parametrize("tied_weights", [False, True])
+@pytest.mark.slow
 def test_plain_autoencoder_learns_to_rebuild(tied_weights):
     X, _ = load_iris(return_X_y=True)
     autoencoder = DenoisingAutoencoder(
@@ -44,6 +45,7 @@ def test_noise_levels_belong_to_their_columns(flowers):
 
 
 @pytest.mark.parametrize("noise", ["swap", "masking"])
+@pytest.mark.slow
 def test_emphasis_makes_hidden_cells_better_known(noise):
     X, _ = load_wine(return_X_y=True)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -59,6 +61,7 @@ def test_emphasis_makes_hidden_cells_better_known(noise):
 
 
 @pytest.mark.parametrize("noise", ["swap", "gaussian", "masking", "mix"])
+@pytest.mark.slow
 def test_every_noise_learns_to_rebuild(noise):
     X, _ = load_wine(return_X_y=True)
     autoencoder = DenoisingAutoencoder(**LEARNING, noise=noise).fit(X)

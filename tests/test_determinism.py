@@ -47,6 +47,7 @@ def bits(embedder, X):
 # The same bits
 
 
+@pytest.mark.slow
 def test_same_bits_in_another_process(flowers):
     code = (
         "import pickle, sys; embedders, X = pickle.load(sys.stdin.buffer); "
@@ -77,6 +78,7 @@ def test_same_bits_after_a_copy_and_when_training_goes_on(embedder, carry, flowe
     assert carried.transform(flowers).tobytes() == fitted.transform(flowers).tobytes()
 
 
+@pytest.mark.slow
 def test_parallel_fits_in_threads_do_not_disturb_each_other(flowers):
     jobs = [clone(e).set_params(random_state=seed) for e in EMBEDDERS for seed in range(4)]
     alone = [bits(job, flowers) for job in jobs]
@@ -108,6 +110,7 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.slow
 def test_same_bits_with_any_number_of_jobs():
     X, y = load_iris(return_X_y=True)
     classifier = FineTunedClassifier(EMBEDDERS[1], mode="frozen", random_state=0)
@@ -135,6 +138,7 @@ def test_the_default_dtype_does_not_matter(embedder, flowers, request):
 
 @every
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+@pytest.mark.slow
 def test_modes_without_gradients_do_not_matter(embedder, mode, flowers):
     expected = bits(embedder, flowers)
     streamed = clone(embedder).fit_stream([flowers] * 2).transform(flowers).tobytes()
@@ -145,6 +149,7 @@ def test_modes_without_gradients_do_not_matter(embedder, mode, flowers):
         assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
 
 
+@pytest.mark.slow
 def test_classifiers_learn_in_inference_mode():
     X, y = load_iris(return_X_y=True)
     classifier = FineTunedClassifier(EMBEDDERS[0], max_iter=2, random_state=0)
@@ -226,6 +231,7 @@ def test_global_state_is_as_before(embedder, act, mode, flowers):
 
 @pytest.mark.parametrize("Estimator", [FineTunedClassifier, FineTunedRegressor])
 @pytest.mark.parametrize("mode", [nullcontext, torch.inference_mode])
+@pytest.mark.slow
 def test_fine_tuning_leaves_global_state_as_before(Estimator, mode, flowers):
     estimator = Estimator(EMBEDDERS[0], max_iter=2, validation_fraction=0.5, random_state=0)
     y = flowers["petal width (cm)"] > 1

@@ -27,7 +27,7 @@ from sklearn_ssl._training.process_group import ManyProcesses, OnAllRows, starte
 from sklearn_ssl.persistence import load, save
 
 # The weights that both sides start from come from a fit, which rounds by the number of threads.
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 # Each process would need a GPU of its own.
 ON_CPU = small(max_iter=4, device="cpu")

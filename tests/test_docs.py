@@ -20,6 +20,7 @@ PAGES = [page for page, sessions in SESSIONS.items() if sessions]
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.slow
 def test_sessions_of_a_page_print_what_it_shows(page):
     text = "\n".join(SESSIONS[page])
     session = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
@@ -41,6 +42,7 @@ PAGES_OF_METHODS = {
     "MaskedFeaturePredictor": "guide/masked_feature_predictor.md",
     "FineTunedClassifier": "guide/fine_tuning.md",
     "FineTunedRegressor": "guide/fine_tuning.md",
+    "OutlierDetector": "guide/outliers.md",
     "select_rows": "guide/selecting_rows.md",
     "LabeledFold": "guide/model_selection.md",
     "LabeledRowsOnly": "guide/model_selection.md",

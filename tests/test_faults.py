@@ -145,6 +145,7 @@ def use(estimator, X):
 
 
 @pytest.mark.parametrize("damage", [damage_bytes, damage_document])
+@pytest.mark.slow
 def test_damaged_files_never_execute_crash_or_hang(damage, contents, flowers, tmp_path):
     path = tmp_path / "model"
     originals = []
@@ -173,6 +174,7 @@ def test_damaged_files_never_execute_crash_or_hang(damage, contents, flowers, tm
     assert n_refused > N_FILES // 4
 
 
+@pytest.mark.slow
 def test_an_array_larger_than_the_memory_is_refused(contents, tmp_path):
     tensors = tensors_from(contents[0])
     document = json.dumps({"cells": [f"V{2**31 - 1}", [2**20], [0] * 2**20]})
@@ -216,6 +218,7 @@ def test_a_file_of_torch_or_numpy_is_refused(tmp_path):
         load_watched(path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
     pytest.importorskip("resource")
     path = tmp_path / "model"
@@ -280,6 +283,7 @@ for estimator, params in cases:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+@pytest.mark.slow
 def test_too_little_memory_is_a_memory_error_and_leaves_the_estimator_as_it_was():
     done = subprocess.run(
         [sys.executable, "-c", WITHIN_LITTLE_MEMORY], capture_output=True, text=True, check=True
@@ -304,6 +308,7 @@ def test_other_errors_of_torch_stay_what_they_are(flowers):
         DenoisingAutoencoder(**SMALL, callbacks=[Fail()]).fit(flowers)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_ends_the_search_and_the_next_one_works(flowers):
     class Die(Callback):
         def on_epoch_end(self, net, **kwargs):
@@ -357,6 +362,7 @@ def act(embedder, how, X):
 
 @every
 @pytest.mark.parametrize("how", ["fit", "partial_fit", "fit_stream"])
+@pytest.mark.slow
 def test_an_interruption_anywhere_leaves_the_estimator_usable_or_as_it_was(Embedder, how, flowers):
     fitted = act(Embedder(**SMALL), "partial_fit", flowers)
     before, state = fitted.transform(flowers), pickle.dumps(fitted)

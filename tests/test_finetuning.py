@@ -51,6 +51,7 @@ NOT_EQUIVALENT = dict.fromkeys(
     ],
     expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
 )
+@pytest.mark.slow
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -66,6 +67,7 @@ def few_labels(y, every, unlabeled):
 
 @pytest.mark.parametrize("Embedder", [ContrastiveEmbedder, MaskedFeaturePredictor])
 @pytest.mark.parametrize("mode", ["frozen", "gradual", "full"])
+@pytest.mark.slow
 def test_given_transformer_does_not_change(Embedder, mode):
     X, y = load_iris(return_X_y=True)
     given = Embedder(**SMALL).fit(X)
@@ -128,6 +130,7 @@ def test_embedding_module_is_transform_and_is_differentiable():
     assert embedding.encoder.rows.dense.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
     X, y = load_digits(n_class=5, return_X_y=True)
     given = DenoisingAutoencoder(
@@ -144,6 +147,7 @@ def test_few_labels_are_no_worse_than_the_probe_and_many_are_better():
     assert accuracy("gradual", kept) > accuracy("frozen", kept)
 
 
+@pytest.mark.slow
 def test_unlabeled_rows_take_part_in_pretraining_only():
     X, y = load_iris(return_X_y=True)
     few = few_labels(y, 10, -1)
@@ -201,6 +205,7 @@ def test_consistency_term_follows_its_definition_and_changes_the_fit():
     )
 
 
+@pytest.mark.slow
 def test_class_and_sample_weights_move_predictions():
     X, y = load_breast_cancer(return_X_y=True)
     given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
@@ -214,6 +219,7 @@ def test_class_and_sample_weights_move_predictions():
 
 
 @pytest.mark.parametrize("kind", ["classes", "labels"])
+@pytest.mark.slow
 def test_balanced_classes_are_weights_against_their_frequency(kind):
     X, y = load_iris(return_X_y=True)
     X, y = X[25:], np.where(y[25:] == 0, 0, 1)  # 25 rows against 100
@@ -231,6 +237,7 @@ def test_balanced_classes_are_weights_against_their_frequency(kind):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.slow
 def test_decisions_probabilities_and_classes_agree(n_classes):
     X, y = load_iris(return_X_y=True)
     X, names = X[y < n_classes], np.array(["a", "b", "c"])[y[y < n_classes]]
@@ -250,6 +257,7 @@ def test_decisions_probabilities_and_classes_agree(n_classes):
     assert (classifier.predict(X) == classifier.classes_[probabilities.argmax(axis=1)]).all()
 
 
+@pytest.mark.slow
 def test_held_out_rows_choose_the_epochs_unless_that_is_switched_off():
     X, y = load_iris(return_X_y=True)
     given = FrozenEstimator(DenoisingAutoencoder(**NARROW).fit(X))
@@ -267,6 +275,7 @@ def test_held_out_rows_choose_the_epochs_unless_that_is_switched_off():
     assert not hasattr(always, "validation_scores_")
 
 
+@pytest.mark.slow
 def test_the_temperature_divides_the_outputs_and_leaves_the_classes():
     X, y = load_digits(n_class=5, return_X_y=True)
     X, y = X[:300], y[:300]
@@ -358,6 +367,7 @@ def test_regression_with_several_targets_and_missing_ones():
         FineTunedRegressor(TINY).fit(X, np.full(442, np.nan))
 
 
+@pytest.mark.slow
 def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -396,6 +406,7 @@ MARKED = {
 
 
 @pytest.mark.parametrize("y", MARKED.values(), ids=MARKED)
+@pytest.mark.slow
 def test_missing_classes_mark_unlabeled_rows_in_any_dtype(y):
     X, _ = load_iris(return_X_y=True)
     classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, y)
@@ -433,6 +444,7 @@ class _Interrupt(Callback):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_errors_and_interruptions_leave_a_usable_classifier(monkeypatch):
     X, y = load_iris(return_X_y=True)
     given = FrozenEstimator(DenoisingAutoencoder(**SMALL).fit(X))
@@ -451,6 +463,7 @@ def test_errors_and_interruptions_leave_a_usable_classifier(monkeypatch):
     np.testing.assert_allclose(classifier.predict_proba(X), frozen.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_same_seed_same_bits():
     X, y = load_iris(return_X_y=True)
     first, again = (

@@ -79,6 +79,7 @@ EMBEDDERS = [
 
 @pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda embedder: type(embedder).__name__)
 @pytest.mark.parametrize("name", TABLES)
+@pytest.mark.slow
 def test_hard_tables_end_finite(name, embedder):
     X = TABLES[name]
     with warnings.catch_warnings():

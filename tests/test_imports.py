@@ -32,6 +32,7 @@ def test_public_names_are_there_and_listed(name):
 
 
 @pytest.mark.parametrize("name", ["distributed", "evaluation", "model_selection", "persistence"])
+@pytest.mark.slow
 def test_rooms_need_no_import_of_their_own(name):
     assert name in dir(sklearn_ssl)
     code = f"import sklearn_ssl; assert sklearn_ssl.{name}.__name__ == 'sklearn_ssl.{name}'"

@@ -96,6 +96,7 @@ def test_labels_are_ignored_unless_they_are_asked_for(Embedder):
         (MaskedFeaturePredictor, "numbers"),
     ],
 )
+@pytest.mark.slow
 def test_features_that_have_seen_labels_tell_them_on_new_rows(Embedder, kind):
     rows = np.random.default_rng(0).normal(size=(600, 3))
     product = rows[:, 0] * rows[:, 1]  # no linear model of the columns tells it
@@ -120,6 +121,7 @@ def test_the_head_is_forgotten_and_few_labels_are_enough(Embedder):
 
 
 @every
+@pytest.mark.slow
 def test_guided_transformers_are_cloned_searched_pickled_saved_and_continued(Embedder, tmp_path):
     guided = Embedder(**NARROW, supervision_weight=1.0, early_stopping=True, warm_start=True)
     assert clone(guided).supervision_weight == 1.0
@@ -148,6 +150,7 @@ def test_parts_of_a_table_are_learned_without_labels_only(method):
     getattr(guided, method)(X if method == "partial_fit" else [X])
 
 
+@pytest.mark.slow
 def test_fine_tuning_shows_an_unfitted_transformer_the_labels_that_it_asks_for():
     guided = DenoisingAutoencoder(**NARROW, supervision_weight=1.0)
     classifier = FineTunedClassifier(guided, mode="frozen", validation_fraction=0.5, random_state=0)

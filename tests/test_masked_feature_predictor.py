@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn_ssl import MaskedFeaturePredictor
 
 
+@pytest.mark.slow
 def test_imputation_beats_the_mean_and_keeps_present_cells():
     X, _ = load_iris(return_X_y=True)
     predictor = MaskedFeaturePredictor(max_iter=100, random_state=0).fit(X)

@@ -169,6 +169,7 @@ def test_a_fold_shows_its_parameter():
 
 
 @pytest.mark.parametrize("labels", [few, np.where(few == -1, -1, names)], ids=["numbers", "names"])
+@pytest.mark.slow
 def test_fine_tuning_is_searched_over_few_labels(labels):
     classifier = FineTunedClassifier(MaskedFeaturePredictor(**BRIEF), mode="frozen", random_state=0)
     grid = {"transformer__mask_rate": [0.2, 0.5]}
@@ -186,6 +187,7 @@ def test_a_regressor_is_searched_over_few_targets():
     assert scores.mean() > 0.2
 
 
+@pytest.mark.slow
 def test_epochs_are_the_resource_of_a_successive_halving():
     classifier = FineTunedClassifier(MaskedFeaturePredictor(**BRIEF), mode="frozen", random_state=0)
     search = HalvingGridSearchCV(
@@ -241,6 +243,7 @@ def count_fits(monkeypatch):
     "transformer", [DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor]
 )
 @pytest.mark.parametrize("as_frame", [False, True])
+@pytest.mark.slow
 def test_pretraining_that_candidates_share_is_cached(transformer, as_frame, tmp_path, count_fits):
     table = pd.DataFrame(X, columns=list("abcd")).assign(kind=names) if as_frame else X
     model = make_pipeline(
@@ -257,6 +260,7 @@ def test_pretraining_that_candidates_share_is_cached(transformer, as_frame, tmp_
 
 @pytest.mark.parametrize("supervision_weight", [0.0, 1.0])
 @pytest.mark.parametrize("seeds", [(0, None), (None, 0)], ids=["transformer", "classifier"])
+@pytest.mark.slow
 def test_pretraining_that_candidates_of_fine_tuning_share_is_cached(
     supervision_weight, seeds, tmp_path, monkeypatch
 ):
@@ -293,6 +297,7 @@ def test_pretraining_that_candidates_of_fine_tuning_share_is_cached(
         LabeledRowsOnly(LogisticRegression(max_iter=1000)),
     ],
 )
+@pytest.mark.slow
 def test_a_score_leaves_unlabeled_rows_out(model, labels):
     model = clone(model).fit(X, labels)
     weight = np.arange(150.0)
@@ -312,12 +317,14 @@ def test_a_score_leaves_rows_without_a_number_out():
         assert model.score(X, target) == model.score(X[known], X[known, 0]) > 0.7
 
 
+@pytest.mark.slow
 def test_a_search_over_ordinary_folds_scores_labeled_rows():
     classifier = FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     search = GridSearchCV(classifier, {"transformer__noise_level": [0.1, 0.3]}, cv=3)
     assert search.fit(X, few).best_score_ > 0.7
 
 
+@pytest.mark.slow
 def test_a_score_of_unlabeled_rows_alone_names_the_splitter():
     classifier = FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     regressor = FineTunedRegressor(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)

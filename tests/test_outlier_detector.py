@@ -211,6 +211,7 @@ def test_files_and_pickles_give_the_same_scores_and_explanations(detector, table
         pd.testing.assert_frame_equal(copied.explain(table[:9]), detector.explain(table[:9]))
 
 
+@pytest.mark.slow
 def test_stands_in_pipelines_and_searches():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 3))

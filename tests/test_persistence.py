@@ -124,6 +124,7 @@ def test_training_goes_on_after_load_as_if_nothing_had_happened(mixed, tmp_path)
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2], ["ä", "b", "c"], np.array(["x", "y", -1], object)])
+@pytest.mark.slow
 def test_loaded_classifier_is_the_same_bit_by_bit(labels, tmp_path):
     X, y = load_iris(return_X_y=True)
     fitted = FineTunedClassifier(
@@ -166,6 +167,7 @@ def test_saving_a_pipeline_states_the_lines_that_do(tmp_path, monkeypatch):
     assert (loaded.predict_proba(X) == pipeline.predict_proba(X)).all()
 
 
+@pytest.mark.slow
 def test_pipeline_by_skops_with_the_types_to_trust():
     skops = pytest.importorskip("skops.io")
     X, y = load_iris(return_X_y=True, as_frame=True)
@@ -297,6 +299,7 @@ def test_missing_package_is_named(monkeypatch, tmp_path):
         save(DenoisingAutoencoder(), tmp_path / "m")
 
 
+@pytest.mark.slow
 def test_loads_in_another_process(saved):
     X, _ = load_iris(return_X_y=True)
     code = (

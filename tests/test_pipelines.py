@@ -4,6 +4,7 @@ import pickle
 
 import joblib
 import numpy as np
+import pytest
 from embedders import ESTIMATORS, SMALL, every
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -24,6 +25,7 @@ def test_survives_pickle_and_clone(Embedder, mixed):
 
 
 @every
+@pytest.mark.slow
 def test_searches_and_scores_in_a_pipeline(Embedder):
     X, y = load_iris(return_X_y=True)
     search = GridSearchCV(Embedder(**SMALL), {"n_components": [2, 4]}, cv=3, n_jobs=2).fit(X)

@@ -127,6 +127,7 @@ def assert_same_rows(found, expected):
 @every
 @given(X=tables(), seed=st.integers(0, 99))
 @tables_of_each_run
+@pytest.mark.slow
 def test_any_table_is_embedded_row_by_row_without_nan(Embedder, X, seed):
     embedder = fit(Embedder(**TINY), X)
     together = embedder.transform(X)
@@ -142,6 +143,7 @@ def test_any_table_is_embedded_row_by_row_without_nan(Embedder, X, seed):
 @every
 @given(X=tables())
 @tables_of_each_run
+@pytest.mark.slow
 def test_rows_unlike_those_of_fit_are_embedded_without_nan(Embedder, X):
     n_seen = -(-len(X) // 3)
     embedder = fit(Embedder(**TINY), X.iloc[:n_seen])
@@ -154,6 +156,7 @@ def test_rows_unlike_those_of_fit_are_embedded_without_nan(Embedder, X):
 
 @given(X=tables())
 @tables_of_each_run
+@pytest.mark.slow
 def test_decoded_tables_have_the_columns_dtypes_and_categories_of_fit(X):
     autoencoder = fit(DenoisingAutoencoder(**TINY), X)
     encoder = autoencoder.model_.table_encoder
@@ -182,6 +185,7 @@ def test_decoded_tables_have_the_columns_dtypes_and_categories_of_fit(X):
 @every
 @given(X=tables(max_rows=9), kind=st.sampled_from(sorted(REFUSED)), seed=st.integers(0, 99))
 @tables_of_each_run
+@pytest.mark.slow
 def test_a_column_that_cannot_be_read_is_named_wherever_it_stands(Embedder, X, kind, seed):
     rng = np.random.default_rng(seed)
     cells = REFUSED[kind]

@@ -31,6 +31,7 @@ def test_every_block_promises_something():
     assert len(BLOCKS) == TEXT.count("```python\n")
 
 
+@pytest.mark.slow
 def test_the_first_block_prints_the_accuracies_that_the_text_states(run):
     block, promise = LEARN
     learned, other, scaled = re.fullmatch(
@@ -44,6 +45,7 @@ def test_the_first_block_prints_the_accuracies_that_the_text_states(run):
     assert float(run(changed)) == pytest.approx(float(scaled), abs=AS_PRINTED)
 
 
+@pytest.mark.slow
 def test_the_second_block_prints_a_column_for_each_objective_and_each_baseline(run):
     block, promise = COMPARE
     assert "a column for each objective and each baseline" in promise

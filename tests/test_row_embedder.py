@@ -53,6 +53,7 @@ def threads():
         (MaskedFeaturePredictor, "numbers", (1,), 1),
     ],
 )
+@pytest.mark.slow
 def test_a_row_does_not_depend_on_the_others_nor_on_threads(Embedder, name, sizes, width, threads):
     settings = {"hidden_layer_sizes": sizes, "bottleneck_size": width, "batch_size": 300}
     table = TABLES[name]
@@ -104,6 +105,7 @@ def test_a_product_that_mixes_rows_is_noticed(monkeypatch):
         {"hidden_layer_sizes": ()},
     ],
 )
+@pytest.mark.slow
 def test_blocks_and_the_differentiable_embedding_agree(settings):
     table = TABLES["mixed"]
     settings = {"hidden_layer_sizes": (40,), "max_iter": 1, "random_state": 0} | settings

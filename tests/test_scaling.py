@@ -65,6 +65,7 @@ def scores(search):
     return [search.cv_results_[f"split{k}_test_score"].tolist() for k in range(search.n_splits_)]
 
 
+@pytest.mark.slow
 def test_search_on_a_cluster_finds_what_one_process_finds(names, folder):
     assert len(names["client"].scheduler_info()["workers"]) == 2
     found = names["search"]
@@ -97,6 +98,7 @@ def search_while_a_worker_is_killed(kept, find_worker, **backend):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow
 def test_search_is_completed_where_a_worker_is_killed(names, folder):
     workers = names["client"].run(os.getpid)
     killed, found, expected = search_while_a_worker_is_killed(
@@ -107,6 +109,7 @@ def test_search_is_completed_where_a_worker_is_killed(names, folder):
     assert killed not in names["client"].run(os.getpid).values()
 
 
+@pytest.mark.slow
 def test_a_table_in_partitions_is_learned_and_embedded_lazily(names):
     exec(recipe("A table larger than memory"), names)
     embedded, embedder = names["embedded"], names["embedder"]
@@ -157,6 +160,7 @@ def test_ray_data_is_learned_and_embedded(ray, folder):
 
 
 @with_warnings_of_ray
+@pytest.mark.slow
 def test_search_on_ray_is_completed_where_a_worker_is_killed(ray, folder):
     names = {"X": table()}
     exec(recipe("The same on Ray"), names)

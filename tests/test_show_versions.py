@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from sklearn_ssl import __version__, show_versions
@@ -22,6 +23,7 @@ def test_package_that_is_not_installed_is_shown_as_none(capsys, monkeypatch):
     assert "no-such-package: None" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_module_runs_as_a_command():
     command = [sys.executable, "-m", "sklearn_ssl", "--version"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

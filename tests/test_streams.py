@@ -43,6 +43,7 @@ def convert(frame, library):
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "table", "record batch"])
 @pytest.mark.parametrize("Embedder", [DenoisingAutoencoder, MaskedFeaturePredictor])
+@pytest.mark.slow
 def test_parts_of_any_library_and_size_train_the_same(Embedder, library, mixed):
     whole = Embedder(**SMALL).fit_stream([mixed], buffer_size=100)
     parts = [convert(part, library) for part in parts_of(mixed, 70)]
@@ -89,6 +90,7 @@ def test_chunks_of_csv_and_batches_of_parquet_files_are_streams(mixed, tmp_path)
 
 @pytest.mark.parametrize("how", ["partial_fit", "warm_start", "fit_stream"])
 @pytest.mark.parametrize("output", ["components", "layers", "bottleneck"])
+@pytest.mark.slow
 def test_categories_that_come_later_share_one_code_and_learn(how, output, mixed):
     embedder = DenoisingAutoencoder(**SMALL, output=output, warm_start=True).fit(mixed)
     before = embedder.transform(mixed)
@@ -121,6 +123,7 @@ def test_cells_can_be_missing_later_in_columns_that_were_complete(Embedder):
     assert np.isfinite(streamed.loss_curve_).all()
 
 
+@pytest.mark.slow
 def test_iterators_are_read_once_and_callables_once_per_epoch(mixed):
     opened = []
 
@@ -170,6 +173,7 @@ def test_bad_streams_raise_and_change_nothing(mixed):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.slow
 def test_table_ten_times_the_memory_allowed():
     code = """
 import resource

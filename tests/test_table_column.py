@@ -352,6 +352,7 @@ def test_frequent_categories_come_first_and_ties_go_by_name():
     seed=st.integers(0, 9),
 )
 @few
+@pytest.mark.slow
 def test_order_of_rows_does_not_matter_to_categories(names, max_categories, min_frequency, seed):
     shuffled = np.random.default_rng(seed).permutation(np.array(names, dtype=object))
     first, again = (

@@ -322,6 +322,7 @@ def fitted_on(Estimator, X):
         for name, call in calls.items()
     ],
 )
+@pytest.mark.slow
 def test_every_entrance_makes_the_same_checks(Estimator, entrance, call):
     for then, values in THEN.items():
         fitted = fitted_on(Estimator, table(values))

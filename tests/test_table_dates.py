@@ -228,6 +228,7 @@ def sales():
 
 
 @every
+@pytest.mark.slow
 def test_dates_are_embedded_streamed_and_saved(Embedder, sales, tmp_path):
     embedder = Embedder(**SMALL).fit(sales)
     Z = embedder.transform(sales)
@@ -289,6 +290,7 @@ def test_the_parts_of_a_date_are_corrupted_together(name, sales):
         assert len(features) in {1, 3, 5, 7}
 
 
+@pytest.mark.slow
 def test_weekdays_are_learned_from_dates():
     """A model finds what depends on the weekday although elapsed time does not show it."""
     days = pd.Series(pd.date_range("2024-01-01", periods=700).as_unit("us"))

@@ -73,6 +73,7 @@ def test_the_threads_of_other_devices_stay(four_threads):
         assert n_threads == torch.get_num_threads() == 4
 
 
+@pytest.mark.slow
 def test_small_fits_are_the_same_with_any_number_of_threads(four_threads):
     table = np.random.default_rng(0).normal(size=(600, 20))
     states = []

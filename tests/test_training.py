@@ -432,6 +432,7 @@ def test_devices_that_are_not_available_raise(monkeypatch):
         resolve_device("cuda")
 
 
+@pytest.mark.slow
 def test_a_fit_does_not_import_the_compiler_of_torch():
     code = (
         # Skorch imports this where it is installed, and with it the compiler.

@@ -33,6 +33,7 @@ def comparison(iris):
     return compare_objectives(*iris, estimators={"PCA": PCA(2)}, cv=SHUFFLED, random_state=0)
 
 
+@pytest.mark.slow
 def test_transformers_see_training_rows_and_no_label(spy, coins):
     X, y = coins
     cv = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -41,11 +42,13 @@ def test_transformers_see_training_rows_and_no_label(spy, coins):
     assert spy.targets == [None] * 3
 
 
+@pytest.mark.slow
 def test_labels_that_leaked_would_show(label_thief, coins):
     table = compare_objectives(*coins, estimators={"thief": label_thief}).table
     assert table.loc["thief", "score"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_probes(comparison, iris):
     for probe in ("linear", "knn"):
         expected = probe_score(PCA(2), *iris, probe=probe, cv=SHUFFLED)
@@ -55,6 +58,7 @@ def test_scores_are_those_of_the_probes(comparison, iris):
         assert comparison.table.loc["PCA", f"{column}_std"] == pytest.approx(expected.std())
 
 
+@pytest.mark.slow
 def test_the_default_objectives_on_columns_of_all_kinds():
     table = make_factors_table(90, n_factors=3, n_categorical=3, random_state=0)
     y = (table.factors["factor0"] > 0).map({True: "high", False: "low"})
@@ -97,6 +101,7 @@ class OneSplit:
         return 1
 
 
+@pytest.mark.slow
 def test_nothing_but_times_depends_on_n_jobs(noisy_features, iris):
     estimators = {"noise": noisy_features, "PCA": PCA(2)}
     one, two = (
@@ -108,6 +113,7 @@ def test_nothing_but_times_depends_on_n_jobs(noisy_features, iris):
     pd.testing.assert_frame_equal(one.drop(columns=TIMES), two.drop(columns=TIMES))
 
 
+@pytest.mark.slow
 def test_it_prints_the_table(comparison):
     text = str(comparison)
     assert text.startswith("PCA against ")
@@ -115,6 +121,7 @@ def test_it_prints_the_table(comparison):
     assert all(name in text for name in [*comparison.table.columns, "PCA", "raw features"])
 
 
+@pytest.mark.slow
 def test_it_plots_six_panels_with_titles_and_units(comparison):
     display = comparison.plot()
     assert len(display.axes_) == 6
@@ -144,11 +151,13 @@ def test_bad_arguments(iris, bad, message):
         compare_objectives(**{"X": iris[0], "y": iris[1]} | bad)
 
 
+@pytest.mark.slow
 def test_the_first_fit_of_a_process_does_not_count_as_slow(comparison):
     runs = comparison.runs.assign(fit_seconds=np.repeat([9.0, 1.0, 2.0], 4))
     assert ObjectiveComparison(runs).table["fit_seconds"].tolist() == [2] * 4
 
 
+@pytest.mark.slow
 def test_the_verdict_is_that_of_the_corrected_test(comparison):
     differences = comparison.differences()
     runs = comparison.runs.pivot_table(index="split", columns="estimator", values="score")
@@ -164,6 +173,7 @@ def test_the_verdict_is_that_of_the_corrected_test(comparison):
     ("shift", "verdict"),
     [(0.5, "ahead"), (-0.5, "behind"), (0.0, "cannot be decided with this many labels")],
 )
+@pytest.mark.slow
 def test_verdicts_in_words(comparison, shift, verdict):
     baseline = comparison.differences().loc["PCA", "baseline"]
     runs = comparison.runs.copy()
@@ -185,6 +195,7 @@ def test_one_split_decides_nothing(iris):
     assert comparison.plot().axes_.size == 6
 
 
+@pytest.mark.slow
 def test_differences_name_the_measures(comparison):
     with pytest.raises(
         ValueError, match=r"measure must be one of \['n_labels', 'score', .*'beauty'"
@@ -192,6 +203,7 @@ def test_differences_name_the_measures(comparison):
         comparison.differences("beauty")
 
 
+@pytest.mark.slow
 def test_it_is_short_in_a_console_and_a_table_in_a_notebook(comparison):
     assert repr(comparison).startswith("<ObjectiveComparison: 4 estimators, 3 splits, 150 labels;")
     assert len(repr(comparison)) < 120

@@ -89,6 +89,7 @@ def test_names_and_units_of_importances(factors):
     np.testing.assert_allclose(result.importances.sum(), 1)
 
 
+@pytest.mark.slow
 def test_dci_does_not_depend_on_n_jobs(factors):
     one, two = (dci(factors, factors, random_state=0, n_jobs=n) for n in (1, 2))
     pd.testing.assert_frame_equal(one.importances, two.importances)

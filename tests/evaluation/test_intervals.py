@@ -22,6 +22,7 @@ def test_one_split_has_no_interval():
     assert np.isnan(corrected_interval(np.array([0.5]), 0.5)[1:]).all()
 
 
+@pytest.mark.slow
 def test_models_that_are_equally_good_are_rarely_distinguished():
     rng = np.random.default_rng(0)
     model = LogisticRegression(C=0.3, tol=1e-2)

@@ -106,6 +106,7 @@ def test_semi_supervised_estimators_are_among_the_supervised_ones(iris):
         )
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_compared_with_probes():
     table = make_factors_table(90, n_factors=2, columns_per_factor=3, random_state=0)
     estimator = FineTunedRegressor(
@@ -127,6 +128,7 @@ def test_fine_tuning_is_compared_with_probes():
     assert np.isfinite(curve["score"]).all()
 
 
+@pytest.mark.slow
 def test_every_class_is_among_the_labeled_rows(iris):
     X, y = iris
     rare = np.r_[0:50, 50:100, 100:104]
@@ -136,6 +138,7 @@ def test_every_class_is_among_the_labeled_rows(iris):
     assert scores["score"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_scores_are_tidy_and_named(iris):
     estimators = {"PCA": PCA(2), "forest": RandomForestClassifier(5)}
     curve = label_efficiency_curve(estimators, *iris, train_sizes=[6, 30], n_repeats=3, cv=3)
@@ -145,6 +148,7 @@ def test_scores_are_tidy_and_named(iris):
     assert not curve.duplicated(["estimator", "n_labels", "split", "repeat"]).any()
 
 
+@pytest.mark.slow
 def test_the_curve_does_not_depend_on_n_jobs(noisy_features, iris):
     options = {"train_sizes": [3, 30], "cv": 2, "n_repeats": 2, "random_state": 0}
     estimators = {"noise": noisy_features, "forest": RandomForestClassifier(3)}
@@ -152,6 +156,7 @@ def test_the_curve_does_not_depend_on_n_jobs(noisy_features, iris):
     pd.testing.assert_frame_equal(one, two)
 
 
+@pytest.mark.slow
 def test_an_estimator_scores_the_same_in_any_company(noisy_features, iris):
     options = {"train_sizes": [3, 30], "cv": 2, "random_state": 0}
     alone = label_efficiency_curve({"b": noisy_features}, *iris, baseline=False, **options)
@@ -159,6 +164,7 @@ def test_an_estimator_scores_the_same_in_any_company(noisy_features, iris):
     pd.testing.assert_frame_equal(alone, both[both["estimator"] == "b"].reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_fractions_are_rounded_up_to_one_row_per_class(iris):
     curve = label_efficiency_curve(PCA(2), *iris, train_sizes=[0.001, 0.5, 1.0], cv=5, n_repeats=1)
     assert list(curve["n_labels"].unique()) == [3, 60, 120]
@@ -244,6 +250,7 @@ def test_display_takes_the_parameters_of_the_curve():
         assert taken[name].default == parameter.default
 
 
+@pytest.mark.slow
 def test_display_computes_the_curve(iris):
     display = LabelEfficiencyDisplay.from_estimator(
         PCA(2), *iris, train_sizes=[10, 50], cv=2, random_state=0
@@ -348,6 +355,7 @@ def test_a_saving_is_drawn_as_an_arrow_at_equal_score(measured):
     assert "higher is better" in display.ax_.get_ylabel()
 
 
+@pytest.mark.slow
 def test_other_savings_can_be_drawn(measured):
     display = LabelEfficiencyDisplay(measured)
     assert "80 labels" in display.plot_saving(n_labels=80).ax_.get_title(loc="left")

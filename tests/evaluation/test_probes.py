@@ -120,6 +120,7 @@ def test_a_seed_set_by_the_user_is_kept(noisy_features, iris):
 
 
 @pytest.mark.parametrize("probe", ["linear", "knn"])
+@pytest.mark.slow
 def test_sparse_tables_and_sparse_features(iris, probe):
     X, y = iris
     for transformer in (TruncatedSVD(2, random_state=0), FunctionTransformer(accept_sparse=True)):
@@ -180,6 +181,7 @@ def test_transfer_distinguishes_a_wrong_source_from_a_right_one():
     assert scores["transfer"] < 0.65
 
 
+@pytest.mark.slow
 def test_transfer_does_not_depend_on_n_jobs(noisy_features, iris):
     X, y = iris
     one, two = (

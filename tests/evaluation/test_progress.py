@@ -39,12 +39,14 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.slow
 def test_nothing_is_shown_unless_it_is_asked_for(name, capsys):
     CALLS[name]()
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.slow
 def test_a_log_gets_lines_that_name_the_stage(name, capsys):
     CALLS[name](verbose=True)
     out, err = capsys.readouterr()

@@ -24,6 +24,7 @@ def test_axes_given_are_used():
     assert _style.make_axes(axes) is axes
 
 
+@pytest.mark.slow
 def test_importing_the_evaluation_leaves_matplotlib_out():
     code = "import sys, sklearn_ssl.evaluation; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -82,6 +82,7 @@ def mark(labels, kind):
 
 @every_function
 @pytest.mark.parametrize("kind", ["-1", "NaN", "None", "pd.NA"])
+@pytest.mark.slow
 def test_unlabeled_rows_are_learned_from_and_test_rows_are_not(function, kind, spy, table):
     X, labels = table
     cv = StratifiedKFold(4, shuffle=True, random_state=0)
@@ -95,6 +96,7 @@ def test_unlabeled_rows_are_learned_from_and_test_rows_are_not(function, kind, s
 
 
 @every_function
+@pytest.mark.slow
 def test_rows_of_x_unlabeled_are_learned_from(function, spy, table):
     X, labels = table
     more = X.assign(number=X["number"] + 1000)
@@ -105,6 +107,7 @@ def test_rows_of_x_unlabeled_are_learned_from(function, spy, table):
 
 
 @every_function
+@pytest.mark.slow
 def test_labeled_rows_in_x_unlabeled_do_not_leak(function, spy, table):
     X, labels = table
     function(spy, X[:40], labels[:40], X_unlabeled=X, cv=4)
@@ -114,6 +117,7 @@ def test_labeled_rows_in_x_unlabeled_do_not_leak(function, spy, table):
 
 
 @every_function
+@pytest.mark.slow
 def test_stolen_labels_would_show(function, label_thief, table):
     X, _ = table
     # As many labeled rows of one class as of the other.
@@ -145,6 +149,7 @@ def test_quantities_with_missing_labels(table):
     assert probe_score(StandardScaler(), X, y, cv=4).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_estimators_of_the_library_with_few_labels(table):
     X, labels = table
     comparison = compare_objectives(
@@ -172,6 +177,7 @@ def test_an_embedding_shows_unlabeled_rows_in_gray():
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.slow
 def test_frames_as_output_change_nothing(container, table):
     if container == "polars":
         pytest.importorskip("polars")
