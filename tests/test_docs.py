@@ -41,6 +41,7 @@ PAGES_OF_METHODS = {
     "MaskedFeaturePredictor": "guide/masked_feature_predictor.md",
     "FineTunedClassifier": "guide/fine_tuning.md",
     "FineTunedRegressor": "guide/fine_tuning.md",
+    "OutlierDetector": "guide/outliers.md",
     "select_rows": "guide/selecting_rows.md",
     "LabeledFold": "guide/model_selection.md",
     "LabeledRowsOnly": "guide/model_selection.md",
