@@ -1,8 +1,9 @@
-"""Self-supervised representation learning for tables, as scikit-learn transformers.
+"""Self-supervised representation learning for tables, as scikit-learn estimators.
 
-Three transformers learn features from unlabeled rows: `DenoisingAutoencoder` rebuilds rows from
-corrupted ones, `ContrastiveEmbedder` tells rows apart, `MaskedFeaturePredictor` tells what was
-hidden. Each is fitted on a table as it comes and stands in a `Pipeline` before any classifier.
+Three transformers learn features from unlabeled rows: `DenoisingAutoencoder` reconstructs rows from
+corrupted ones, `ContrastiveEmbedder` distinguishes rows from each other, `MaskedFeaturePredictor`
+predicts hidden cells. Each takes a table as it is and precedes any model in a `Pipeline`.
+`FineTunedClassifier` and `FineTunedRegressor` learn from labeled and unlabeled rows.
 """
 
 import importlib
