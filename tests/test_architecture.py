@@ -89,7 +89,6 @@ DESIGN = {
     "model_selection": ({"_compat", "_labels", "_table"}, {"numpy", "pandas", "sklearn"}),
     "distributed": ({"_base", "_table", "_training"}, set()),
     "__main__": ({"_show_versions", "_version"}, set()),
-    "_row_selection": ({"_compat", "_table"}, {"numpy", "sklearn"}),
     "_outlier_scores": (set(), {"numpy", "scipy", "sklearn"}),
     "_outlier_detector": (
         {
@@ -116,6 +115,7 @@ DESIGN = {
         },
         {"sklearn"},
     ),
+    "_row_selection": ({"_compat", "_table"}, {"numpy", "sklearn"}),
     "__init__": (
         {
             "_contrastive_embedder",

@@ -7,10 +7,12 @@ values can be, and raises otherwise; nothing is taken for what it is not.
 import warnings
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 from sklearn.exceptions import DataConversionWarning
 
+from sklearn_ssl._compat import warn_user
 from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.kinds import (
@@ -31,6 +33,10 @@ ALIKE: tuple[frozenset[Kind], ...] = (
     frozenset({"text", "names"}),
 )
 """Kinds whose cells are equal if their values are."""
+
+
+SHARE_OF_OTHER_NUMBERS = 0.02
+"""Share of other numbers from which a column of zeros and ones was probably learned wrongly."""
 
 
 def is_settled(column: Column, dtype: Any) -> bool:
@@ -104,14 +110,15 @@ def _conform_numbers(column: Column, values: Any) -> Any:
 
 def _warn_of_range(column: BinaryColumn, values: Any) -> None:
     cells = as_float(values, column.name)
-    outside = cells[(cells < 0) | (cells > 1)]
-    if outside.size:
-        warnings.warn(
+    present = cells[~np.isnan(cells)]
+    outside = present[(present < 0) | (present > 1)]
+    # A rare cell beyond the range seen is a new extreme, as other numbers have them, too.
+    if outside.size > SHARE_OF_OTHER_NUMBERS * present.size:
+        warn_user(
             f"Column {column.name!r} held only 0 and 1 while fitting and was learned as such; "
             f"it now holds other numbers, such as {spelled(outside[0])}. Fit again on typical "
             "rows; fit_stream and partial_fit learn what a column is from the first ones.",
             UserWarning,
-            stacklevel=2,
         )
 
 
