@@ -433,19 +433,25 @@ def test_devices_that_are_not_available_raise(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_fit_does_not_import_the_compiler_of_torch():
-    code = (
-        # Skorch imports this where it is installed, and with it the compiler.
-        "import sys; sys.modules['torch_geometric'] = None;"
-        "import numpy as np; from sklearn_ssl import DenoisingAutoencoder as D;"
-        "X = np.random.default_rng(0).normal(size=(40, 3));"
-        "D(hidden_layer_sizes=(8,), max_iter=1, random_state=0, device='cpu').fit(X).transform(X);"
-        "assert 'torch._dynamo' not in sys.modules"
-    )
+@pytest.mark.parametrize(
+    "use",
+    ["transformer.fit(X).transform(X)", "FineTunedClassifier(transformer).fit(X, y).predict(X)"],
+)
+def test_a_fit_does_not_import_the_compiler_of_torch(use):
+    code = f"""
+import sys
+sys.modules["torch_geometric"] = None  # skorch imports it if it is there, and with it the compiler
+import numpy as np
+from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
+X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+transformer = DenoisingAutoencoder(hidden_layer_sizes=(8,), max_iter=1, device="cpu")
+{use}
+assert "torch._dynamo" not in sys.modules
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# Averaged weights, and another judge
+# Averaged weights, and another validation callback
 
 
 def test_averaged_weights_are_validated_and_kept_and_training_continues_from_its_own():

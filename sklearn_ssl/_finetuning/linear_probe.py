@@ -3,10 +3,15 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 
 from sklearn_ssl._pretext.losses import Losses
+
+Doubles = npt.NDArray[np.float64]
 
 Head = tuple[Tensor, Tensor]
 """Weights of shape (n_outputs, width), and intercepts of shape (n_outputs,)."""
@@ -51,8 +56,8 @@ class LinearHead:
         self.target = target.double() if target.is_floating_point() else target
         self.weight = weight
         self.losses = losses
-        shapes = ((n_outputs, embedding.shape[1]), (n_outputs,))
-        self.head = [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+        self.n_outputs = n_outputs
+        self.flat: Doubles = np.zeros(n_outputs * (embedding.shape[1] + 1))
 
     def fit(self, variance: float) -> Head:
         """Solve for the penalty ``1 / (variance * n_rows)``, starting at the last solution.
@@ -62,31 +67,36 @@ class LinearHead:
         head : tuple of Tensor
             Weights of shape (n_outputs, width) and intercepts, which are not penalized.
         """
-        # A warm start: the solution for one penalty is near that for the next.
-        head = [part.requires_grad_() for part in self.head]
-        solver = torch.optim.LBFGS(
-            head,
-            max_iter=MAX_STEPS,
-            max_eval=2 * MAX_STEPS,
-            tolerance_grad=1e-7,
-            tolerance_change=1e-10,
-            line_search_fn="strong_wolfe",
+        # SciPy's solver, since that of torch imports torch's compiler, which takes longer.
+        found = minimize(
+            self._objective,
+            self.flat,  # a warm start: the solution for one penalty is near that for the next
+            args=(variance,),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": MAX_STEPS, "maxfun": 2 * MAX_STEPS, "gtol": 1e-7, "ftol": 1e-13},
         )
+        self.flat = found.x
+        weights, intercepts = self._unflatten(torch.from_numpy(found.x.copy()))
+        return (weights if self.basis is None else weights @ self.basis), intercepts
 
-        def objective() -> Tensor:
-            solver.zero_grad()
-            output = self.embedding @ head[0].T + head[1]
+    def _objective(self, flat: Doubles, variance: float) -> tuple[float, Doubles]:
+        """Penalized mean loss of a head, and its gradient."""
+        variables = torch.from_numpy(flat.copy()).requires_grad_()
+        with torch.enable_grad():
+            weights, intercepts = self._unflatten(variables)
+            output = self.embedding @ weights.T + intercepts
             loss = (self.weight * self.losses(output, self.target)).mean()
             # In the basis the weights have the same norm, since its rows are orthonormal.
-            loss = loss + head[0].square().sum() / (2 * variance * len(self.embedding))
-            loss.backward()
-            return loss
+            loss = loss + weights.square().sum() / (2 * variance * len(self.embedding))
+        (gradient,) = torch.autograd.grad(loss, variables)
+        return loss.item(), gradient.numpy()
 
-        with torch.enable_grad():
-            solver.step(objective)
-        self.head = [part.detach() for part in head]
-        weights, intercepts = self.head
-        return (weights if self.basis is None else weights @ self.basis), intercepts.clone()
+    def _unflatten(self, flat: Tensor) -> Head:
+        """Weights and intercepts from the one vector that the solver knows."""
+        width = self.embedding.shape[1]
+        weights, intercepts = flat.split([self.n_outputs * width, self.n_outputs])
+        return weights.reshape(self.n_outputs, width), intercepts
 
 
 def choose_variance(
