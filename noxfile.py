@@ -33,10 +33,12 @@ def thorough(session: nox.Session) -> None:
     session.run(
         *("python", "-m", "pytest", "-rP"),
         *("tests/test_properties.py", "tests/test_faults.py", "tests/test_compositions.py"),
+        "tests/test_table_conform.py",
         env={
             "HYPOTHESIS_PROFILE": "thorough",
             "FUZZED_FILES": "10000",
             "CHECKED_COMPOSITIONS": "all",
+            "CHECKED_DTYPES": "all",
         },
     )
 

@@ -88,16 +88,24 @@ def fill(values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series) -> p
     if values.dtype.kind == "f" and pd.api.types.is_numeric_dtype(others.dtype):
         return values.where(~mask, others.astype(values.dtype))
     present = values[~mask]
-    for dtype in (values.dtype, others.dtype, object):
+    for dtype in (values.dtype, others.dtype):
         try:
             kept, new = present.astype(dtype), others[mask].astype(dtype)
-        except (ArithmeticError, TypeError, ValueError):
-            continue
-        if dtype is object or (_are_same(kept, present) and _are_same(new, others[mask])):
-            break
-    filled = pd.Series(np.empty(len(values), dtype=object), index=values.index, name=values.name)
-    filled[~mask], filled[mask] = kept.astype(object), new.astype(object)
-    return filled.astype(dtype)
+            filled = _joined(kept, new, values, mask).astype(dtype)
+        except (ArithmeticError, NotImplementedError, TypeError, ValueError):
+            continue  # Arrow's dictionaries, for instance, are not made from objects
+        if _are_same(kept, present) and _are_same(new, others[mask]):
+            return filled
+    return _joined(present, others[mask], values, mask)
+
+
+def _joined(
+    kept: pd.Series, new: pd.Series, values: pd.Series, mask: npt.NDArray[np.bool_]
+) -> pd.Series:
+    """Both parts of a column in their places, as objects."""
+    joined = pd.Series(np.empty(len(values), dtype=object), index=values.index, name=values.name)
+    joined[~mask], joined[mask] = kept.astype(object), new.astype(object)
+    return joined
 
 
 def _are_same(converted: pd.Series, original: pd.Series) -> bool:
