@@ -39,6 +39,8 @@ PAGES_OF_METHODS = {
     "DenoisingAutoencoder": "guide/denoising_autoencoder.md",
     "ContrastiveEmbedder": "guide/contrastive_embedder.md",
     "MaskedFeaturePredictor": "guide/masked_feature_predictor.md",
+    "MaskedImputer": "guide/imputing.md",
+    "OutlierDetector": "guide/outliers.md",
     "FineTunedClassifier": "guide/fine_tuning.md",
     "FineTunedRegressor": "guide/fine_tuning.md",
     "select_rows": "guide/selecting_rows.md",
