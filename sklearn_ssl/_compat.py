@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.metaestimators import available_if as _untyped_available_if
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import validate_data
@@ -30,6 +31,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "available_if",
+    "check_feature_names_in",
     "check_matplotlib_support",
     "check_own_parameters",
     "check_sample_weight",

@@ -19,6 +19,7 @@ from sklearn_ssl._network.layers import MAX_ONE_HOT, Batch
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins, learn_quantile_bins
 from sklearn_ssl._network.row_embedder import DeviceRowEmbedder, RowEmbedder, embedding_moments
 from sklearn_ssl._pretext.blueprints import Blueprint, Contrasting, Denoising, Masking
+from sklearn_ssl._pretext.distribution import Filling
 from sklearn_ssl._pretext.losses import (
     cell_losses,
     deviance_explained,
@@ -27,6 +28,7 @@ from sklearn_ssl._pretext.losses import (
 )
 from sklearn_ssl._pretext.tasks import CellTask, PretextTask
 from sklearn_ssl._readout import Readout, ReadoutOptions, gain_of, principal_directions, rotation
+from sklearn_ssl._table.bins import BinnedColumn
 from sklearn_ssl._table.column import CategoryColumn, EmptyColumn
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK, TableEncoder
@@ -343,12 +345,14 @@ RECORDS: dict[str, type] = {
     record.__name__: record
     for record in (
         BinaryColumn,
+        BinnedColumn,
         CategoryColumn,
         Contrasting,
         DatetimeColumn,
         Denoising,
         DurationColumn,
         EmptyColumn,
+        Filling,
         Masking,
         NumericColumn,
         Readout,

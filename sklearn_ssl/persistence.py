@@ -15,6 +15,7 @@ from sklearn_ssl._contrastive_embedder import ContrastiveEmbedder
 from sklearn_ssl._denoising_autoencoder import DenoisingAutoencoder
 from sklearn_ssl._finetuning.classifier import FineTunedClassifier
 from sklearn_ssl._finetuning.regressor import FineTunedRegressor
+from sklearn_ssl._imputer import MaskedImputer
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import RECORDS
 from sklearn_ssl._outlier_detector import OutlierDetector
@@ -31,6 +32,7 @@ ESTIMATORS: dict[str, type] = {
         FineTunedRegressor,
         FrozenEstimator,
         MaskedFeaturePredictor,
+        MaskedImputer,
         OutlierDetector,
     )
 }

@@ -1,0 +1,48 @@
+"""An encoder of residual blocks: as deep as a task needs, and as easy to train as a shallow one."""
+
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from sklearn_ssl._network.layers import Linear, RowInput
+from sklearn_ssl._table.schema import Schema
+
+
+class ResidualBlock(nn.Module):
+    """Normalization within each row, a hidden layer, and the input added to what they give.
+
+    Shape
+    -----
+    Input and output (n_rows, width).
+    """
+
+    def __init__(self, width: int, generator: Generator):
+        super().__init__()
+        # One unit alone would be normalized to a constant.
+        self.norm = nn.LayerNorm(width) if width > 1 else nn.Identity()
+        self.inner = Linear(width, width, generator)
+        self.outer = Linear(width, width, generator)
+        # A block that begins as the identity leaves the first steps to the layers around it.
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        change: Tensor = self.outer(F.silu(self.inner(self.norm(hidden))))  # (n_rows, width)
+        return hidden + change
+
+
+class ResidualEncoder(nn.Module):
+    """Residual blocks between the reading of a row and its embedding.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, width).
+    """
+
+    def __init__(self, schema: Schema, width: int, n_blocks: int, generator: Generator):
+        super().__init__()
+        self.rows = RowInput(schema, width, generator)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, generator) for _ in range(n_blocks)))
+        self.norm = nn.LayerNorm(width) if width > 1 else nn.Identity()
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        return F.silu(self.norm(self.blocks(self.rows(numeric, codes))))

@@ -1,0 +1,197 @@
+"""Predict the distribution of every hidden cell: bins of numbers, names of categories.
+
+All features are classes here. A number's classes are the bins of its column; a category's classes
+are its names, without the reserved codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sklearn_ssl._network.layers import Batch, Linear
+from sklearn_ssl._network.residual import ResidualEncoder
+from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
+from sklearn_ssl._pretext.tasks import PretextTask
+from sklearn_ssl._table.schema import N_RESERVED, Schema
+
+UNKNOWN = -1
+"""Class of a cell that is missing, or whose category has no name of its own."""
+
+
+def class_log_probabilities(logits: Tensor, schema: Schema, is_bin: Tensor) -> list[Tensor]:
+    """Log probabilities of the classes, of shape (n_rows, n_features, n_classes) for each group.
+
+    The numeric features are the first group; features of equal cardinality are one group each.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_rows, n_logits)
+        ``is_bin.shape[1]`` for each numeric feature, then one for each name of a category.
+
+    schema : Schema
+        The features.
+
+    is_bin : Tensor of shape (n_numeric, n_bins), bool
+        Which bins a numeric feature has.
+    """
+    groups = []
+    start = is_bin.numel()
+    if start:
+        bins = logits[:, :start].unflatten(1, is_bin.shape)
+        lowest = torch.finfo(logits.dtype).min
+        groups.append(bins.masked_fill(~is_bin, lowest).log_softmax(-1))
+    for size, count in schema.runs:
+        n_names = size - N_RESERVED
+        stop = start + n_names * count
+        groups.append(logits[:, start:stop].unflatten(1, (count, n_names)).log_softmax(-1))
+        start = stop
+    return groups
+
+
+def class_losses_of_cells(groups: Sequence[Tensor], classes: Tensor) -> Tensor:
+    """Negative log likelihood of every cell in nats, of shape (n_rows, n_features).
+
+    A cell of an unknown class costs nothing.
+    """
+    losses, first = [], 0
+    for group in groups:
+        truth = classes[:, first : first + group.shape[1]]
+        first += group.shape[1]
+        if group.shape[2]:
+            picked = group.gather(2, truth.clamp_min(0).unsqueeze(2)).squeeze(2)
+            losses.append(-picked * (truth != UNKNOWN))
+        else:
+            losses.append(group.new_zeros(group.shape[:2]))
+    return torch.cat(losses, dim=1)
+
+
+def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Rates of shape (n_rows, 1), one a row, uniform between ``low`` and ``high``."""
+    return low + (high - low) * torch.rand(
+        (n_rows, 1), generator=generator, device=generator.device
+    )
+
+
+class PredictDistributions(PretextTask):
+    """Hide cells at a rate of each row's own, and predict the distributions that they come from.
+
+    Rates differ so that one network fills rows with few and with many missing cells.
+
+    Parameters
+    ----------
+    encoder : ResidualEncoder
+        Row to embedding.
+
+    width : int
+        Width of the embedding.
+
+    schema : Schema
+        The features; all numbers are nullable.
+
+    n_bins : int
+        Most bins of a number.
+
+    mask_rate : tuple of float
+        Lowest and highest share of cells to hide.
+
+    generator : torch.Generator
+        Source of the weights.
+    """
+
+    # No readout reads this task, so that its encoder need not be the one of the transformers.
+    encoder: ResidualEncoder  # type: ignore[assignment]
+    edges: Tensor
+    is_bin: Tensor
+    start: Tensor
+
+    def __init__(
+        self,
+        encoder: ResidualEncoder,
+        width: int,
+        schema: Schema,
+        n_bins: int,
+        mask_rate: tuple[float, float],
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.schema = schema
+        self.mask_rate = mask_rate
+        n_names = schema.n_codes - N_RESERVED * schema.n_categorical
+        self.head = Linear(width, schema.n_numeric * n_bins + n_names, generator)
+        # Part of the state: files of the network need them.
+        edges = torch.full((schema.n_numeric, n_bins - 1), torch.inf)
+        self.register_buffer("edges", edges)
+        self.register_buffer("is_bin", torch.ones((schema.n_numeric, n_bins), dtype=torch.bool))
+        self.register_buffer("start", torch.zeros(self.head.out_features))
+
+    def start_from(self, edges: Sequence[Tensor], table: Batch) -> None:
+        """Learn the bins, and begin with the frequencies of the classes.
+
+        Parameters
+        ----------
+        edges : sequence of Tensor of shape (n_bins - 1,)
+            Edges between the bins of each numeric feature, in the scale of the encoding.
+
+        table : tuple of Tensor
+            Rows to count the classes in.
+        """
+        for feature, cuts in enumerate(edges):
+            self.edges[feature, : len(cuts)] = cuts
+            self.is_bin[feature, len(cuts) + 1 :] = False
+        classes = self.classes(table)
+        n_bins = self.is_bin.shape[1]
+        sizes = [n_bins] * self.schema.n_numeric
+        sizes += [size - N_RESERVED for size in self.schema.cardinalities]
+        counts = [
+            torch.bincount(column[column != UNKNOWN], minlength=size)
+            for column, size in zip(classes.T, sizes, strict=True)
+        ]
+        shares = [(count + 0.5) / (count.sum() + 0.5 * len(count)) for count in counts]
+        self.start.copy_(torch.cat(shares).log())
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.copy_(self.start)
+
+    def classes(self, batch: Batch) -> Tensor:
+        """Class of every cell, of shape (n_rows, n_features), int64."""
+        numeric, codes = batch
+        bins = torch.searchsorted(self.edges, numeric.T.contiguous(), right=True).T
+        bins = bins.masked_fill(numeric.isnan(), UNKNOWN)
+        names = (codes.long() - N_RESERVED).clamp_min(UNKNOWN)
+        return torch.cat([bins, names], dim=1)
+
+    def log_probabilities(self, batch: Batch) -> list[Tensor]:
+        """Log probabilities of the classes of every feature, in groups."""
+        return class_log_probabilities(self.head(self.encoder(*batch)), self.schema, self.is_bin)
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
+        mask = draw_mask(batch, rates, generator, self.schema.leads)
+        losses = class_losses_of_cells(
+            self.log_probabilities(mark_missing(batch, mask)), self.classes(batch)
+        )
+        # The expected number of hidden cells, not this batch's: parts of a batch then add up.
+        return (losses * mask).mean() / (sum(self.mask_rate) / 2)
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Predict the distributions of hidden cells, from which missing cells are filled in."""
+
+    width: int
+    n_blocks: int
+    n_bins: int
+    mask_rate: tuple[float, float]
+
+    @property
+    def bottleneck_size(self) -> int:
+        return self.width
+
+    def build(self, schema: Schema, generator: torch.Generator) -> PredictDistributions:
+        encoder = ResidualEncoder(schema, self.width, self.n_blocks, generator)
+        return PredictDistributions(
+            encoder, self.width, schema, self.n_bins, self.mask_rate, generator
+        )

@@ -1,0 +1,127 @@
+"""Numeric columns cut into bins at their quantiles: classes that stand for numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ssl._table.numeric import as_float
+
+MOST_CELLS = 2048
+"""Cells of a column that are kept; they stand for all of them."""
+
+
+@dataclass(frozen=True)
+class BinnedColumn:
+    """One numeric column as bins, each of them standing for some of the column's own cells.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_cells,), float64
+        Cells of the column in ascending order, in the column's own scale.
+
+    edges : ndarray of shape (n_bins - 1,), float32
+        Encoded values between neighboring bins; a bin holds its lower edge.
+
+    starts : ndarray of shape (n_bins + 1,), int64
+        Bin ``b`` stands for ``cells[starts[b]:starts[b + 1]]``.
+
+    is_integer : bool
+        Whether the dtype of the column holds integers only.
+    """
+
+    cells: npt.NDArray[np.float64]
+    edges: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.int64]
+    is_integer: bool
+
+    @property
+    def n_bins(self) -> int:
+        return len(self.edges) + 1
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Kept cells of each bin."""
+        return np.diff(self.starts)
+
+    @property
+    def centers(self) -> npt.NDArray[np.float64]:
+        """Mean of the cells of each bin; zero for a column without any."""
+        if not len(self.cells):
+            return np.zeros(1)
+        # Means of extreme numbers must not overflow on the way.
+        return np.add.reduceat(self.cells / np.repeat(self.counts, self.counts), self.starts[:-1])
+
+    def mean(self, probabilities: npt.NDArray) -> npt.NDArray[np.float64]:
+        """Mean of each distribution over the bins, of shape (n_rows,)."""
+        return self._allowed(probabilities.astype(np.float64) @ self.centers)
+
+    def quantile(self, probabilities: npt.NDArray, level: Any) -> npt.NDArray[np.float64]:
+        """Quantile of each distribution over the bins; ``level`` is a number or one a row."""
+        if not len(self.cells):
+            return np.zeros(len(probabilities))
+        upto = np.cumsum(probabilities, axis=1, dtype=np.float64)
+        target = np.broadcast_to(level, len(upto)) * upto[:, -1]
+        position = np.minimum((upto < target[:, None]).sum(axis=1), self.n_bins - 1)
+        rows = np.arange(len(upto))
+        share = probabilities[rows, position]
+        within = 1 - (upto[rows, position] - target) / np.maximum(share, np.finfo(np.float64).tiny)
+        return self._cell(position, np.clip(within, 0, 1))
+
+    def draw(
+        self, probabilities: npt.NDArray, rng: np.random.RandomState
+    ) -> npt.NDArray[np.float64]:
+        """One cell of the column from each distribution over the bins."""
+        return self.quantile(probabilities, rng.uniform(size=len(probabilities)))
+
+    def _cell(self, position: npt.NDArray, within: npt.NDArray) -> npt.NDArray[np.float64]:
+        """The cell at a share of the way through a bin."""
+        offset = np.floor(within * self.counts[position]).astype(np.int64)
+        return self.cells[self.starts[position] + np.minimum(offset, self.counts[position] - 1)]
+
+    def _allowed(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.rint(values) if self.is_integer else values
+
+
+def learn_bins(
+    values: Any, encoded: npt.NDArray[np.float32], name: Any, n_bins: int
+) -> BinnedColumn:
+    """Cut a column into at most ``n_bins`` bins of nearly equal counts.
+
+    A column of few distinct numbers gets a bin for each of them. A number that many cells share
+    never lies on both sides of an edge.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        Cells of the column as the user has them.
+
+    encoded : ndarray of shape (n_rows,), float32
+        The same cells encoded, NaN where missing.
+
+    name : object
+        Names the column in errors.
+
+    n_bins : int
+        Most bins.
+    """
+    dtype = getattr(values, "dtype", None)
+    is_integer = getattr(getattr(dtype, "subtype", dtype), "kind", "") in "iu"
+    cells = as_float(values, name)
+    present = ~np.isnan(encoded)
+    # The encoding is monotonic, but several numbers can share an encoded value.
+    order = np.lexsort((cells[present], encoded[present]))
+    cells, encoded = cells[present][order], encoded[present][order]
+    if len(cells) > MOST_CELLS:
+        kept = np.linspace(0, len(cells) - 1, MOST_CELLS).astype(int)
+        cells, encoded = cells[kept], encoded[kept]
+    distinct = np.unique(encoded)
+    if len(distinct) <= n_bins:
+        edges = (distinct[1:] + distinct[:-1]) / 2
+    else:
+        edges = np.unique(encoded[np.arange(1, n_bins) * len(encoded) // n_bins])
+        edges = edges[edges > encoded[0]]
+    starts = np.searchsorted(encoded, edges, side="left")
+    starts = np.concatenate([[0], starts, [len(cells)]]).astype(np.int64)
+    return BinnedColumn(cells, edges.astype(np.float32), starts, is_integer)

@@ -1,0 +1,420 @@
+"""MaskedImputer: what it fills in, what it leaves alone, what it draws."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import MissingIndicator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_ssl import MaskedImputer
+from sklearn_ssl._network.residual import ResidualEncoder
+from sklearn_ssl._pretext.distribution import (
+    UNKNOWN,
+    PredictDistributions,
+    class_log_probabilities,
+    class_losses_of_cells,
+)
+from sklearn_ssl._table.bins import learn_bins
+from sklearn_ssl._table.schema import MISSING, N_RESERVED, Schema
+from sklearn_ssl.persistence import load, save
+
+SMALL = {"width": 32, "n_blocks": 1, "random_state": 0}
+
+
+def mixed_table(n_rows=300, missing=0.2):
+    """A table whose columns all follow from the first, and which of its cells were hidden."""
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=n_rows)
+    kind = np.where(size > 0, "large", "small")
+    full = pd.DataFrame(
+        {
+            "size": size,
+            "double": (2 * size).astype("float32"),
+            "tens": pd.array((10 * size).round().astype(int), dtype="Int64"),
+            "text": kind,
+            "category": pd.Categorical(kind),
+            "nullable": pd.array(size > 0, dtype="boolean"),
+            "object": pd.Series((size > 0).astype(object)),
+        }
+    )
+    hidden = rng.random(full.shape) < missing
+    X = full.copy()
+    for position, name in enumerate(X):
+        X.loc[hidden[:, position], name] = None
+    return full, X, hidden
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    full, X, hidden = mixed_table()
+    return full, X, hidden, MaskedImputer(**SMALL).fit(X)
+
+
+def test_fills_every_cell_and_keeps_dtypes_index_and_observed_cells(mixed):
+    _, X, hidden, imputer = mixed
+    X = X.set_axis(np.arange(len(X))[::-1])
+    filled = imputer.transform(X)
+    assert not filled.isna().any(axis=None)
+    assert filled.index.equals(X.index)
+    for position, name in enumerate(X):
+        assert filled[name].dtype == X[name].dtype
+        seen = ~hidden[:, position]
+        assert list(filled[name][seen]) == list(X[name][seen])
+
+
+def test_does_not_change_the_table_that_it_fills(mixed):
+    _, X, _, imputer = mixed
+    before = X.copy()
+    imputer.transform(X)
+    pd.testing.assert_frame_equal(X, before)
+
+
+def test_fills_by_what_the_other_cells_say():
+    full, X, hidden = mixed_table(n_rows=1000)
+    filled = MaskedImputer(**SMALL).fit_transform(X)
+    for position, name in enumerate(X):
+        rows = hidden[:, position]
+        if name in {"size", "double", "tens"}:
+            error = (filled[name][rows] - full[name][rows]).astype(float)
+            assert error.std() < 0.4 * full[name].astype(float).std()
+        else:
+            assert (filled[name][rows] == full[name][rows]).mean() > 0.9
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_keep_their_dtype(dtype):
+    X = np.random.default_rng(0).normal(size=(100, 3)).astype(dtype)
+    X[::7, 1] = np.nan
+    filled = MaskedImputer(**SMALL, max_iter=2).fit_transform(X)
+    assert filled.dtype == dtype
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Int32", "float32", "Sparse[float64, nan]"])
+def test_columns_of_extension_dtypes_keep_them(dtype):
+    values = np.arange(60.0)
+    values[::9] = np.nan
+    X = pd.DataFrame({"a": pd.Series(values).astype(dtype), "b": np.arange(60.0)})
+    filled = MaskedImputer(**SMALL, max_iter=2).fit_transform(X)
+    assert filled["a"].dtype == X["a"].dtype
+    assert not filled["a"].isna().any()
+
+
+def test_predicts_cells_of_new_rows_in_columns_that_were_complete():
+    X = np.repeat(np.arange(4.0), 50)[:, None] + [0, 10]
+    imputer = MaskedImputer(**SMALL, max_iter=60).fit(X)
+    np.testing.assert_allclose(
+        imputer.transform([[2, np.nan], [np.nan, 13]]), [[2, 12], [3, 13]], atol=0.3
+    )
+
+
+def test_keeps_categories_that_it_has_not_seen(mixed):
+    _, X, _, imputer = mixed
+    new = X.head(3).assign(
+        category=pd.Categorical(["other", None, "small"]), text=["new", None, "small"]
+    )
+    filled = imputer.transform(new)
+    assert filled["category"][0] == "other"
+    assert filled["text"][0] == "new"
+    assert filled["category"][1] in {"small", "large"}
+    assert set(new["category"].cat.categories) <= set(filled["category"].cat.categories)
+
+
+@pytest.mark.parametrize(
+    ("empty", "expected"),
+    [
+        (np.full(60, np.nan), 0.0),
+        (pd.array([pd.NA] * 60, dtype="Int64"), 0),
+        (pd.array([pd.NA] * 60, dtype="string"), "missing_value"),
+        (pd.Categorical([None] * 60), "missing_value"),
+        (pd.array([pd.NA] * 60, dtype="boolean"), False),
+    ],
+)
+def test_columns_without_a_cell_are_dropped_or_kept(empty, expected):
+    X = pd.DataFrame({"a": np.arange(60.0), "empty": empty})
+    with pytest.warns(UserWarning, match="'empty'"):
+        dropped = MaskedImputer(**SMALL, max_iter=1).fit(X)
+    assert list(dropped.get_feature_names_out()) == ["a"]
+    assert list(dropped.transform(X)) == ["a"]
+    kept = MaskedImputer(**SMALL, max_iter=1, keep_empty_features=True).fit_transform(X)
+    assert (kept["empty"] == expected).all()
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_indicators_are_those_of_scikit_learn(as_frame):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
+    X.iloc[::4, 1] = np.nan
+    table = X if as_frame else X.to_numpy()
+    imputer = MaskedImputer(**SMALL, max_iter=1, add_indicator=True)
+    filled = np.asarray(imputer.fit_transform(table), dtype=float)
+    expected = MissingIndicator().fit_transform(table)
+    np.testing.assert_array_equal(filled[:, 3:], expected)
+    assert imputer.get_feature_names_out()[-1].startswith("missingindicator_")
+    assert filled.shape[1] == len(imputer.get_feature_names_out())
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_set_output(mixed, container):
+    pytest.importorskip(container)
+    _, X, _, imputer = mixed
+    filled = clone(imputer).set_params(max_iter=1).set_output(transform=container).fit_transform(X)
+    assert type(filled).__module__.startswith(container)
+    assert list(filled.columns) == list(X.columns)
+
+
+def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
+    _, X, _, imputer = mixed
+    first, second = imputer.sample(X, 2, random_state=0)
+    again = imputer.sample(X, 1, random_state=0)[0]
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(second)
+    assert not first.isna().any(axis=None)
+    assert first["size"].isin(X["size"].dropna()).all()
+
+
+def test_samples_of_a_row_fit_together():
+    coin = np.random.default_rng(0).integers(2, size=400)
+    X = np.column_stack([coin, coin, coin]).astype(float)
+    imputer = MaskedImputer(**SMALL, max_iter=60).fit(X)
+    (drawn,) = imputer.sample(np.full((400, 3), np.nan), 1, n_steps=20, random_state=0)
+    same = (drawn == drawn[:, :1]).all(axis=1)
+    assert same.mean() > 0.8
+    assert 0.3 < drawn[:, 0].mean() < 0.7
+
+
+def test_quantiles_cover_as_many_cells_as_they_say():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 1)) + rng.normal(size=(1500, 4))
+    hidden = rng.random(X.shape) < 0.3
+    table = np.where(hidden, np.nan, X)
+    imputer = MaskedImputer(**SMALL).fit(table)
+    low, high = imputer.quantile(table, 0.05), imputer.quantile(table, 0.95)
+    covered = (low <= X) & (high >= X)
+    assert 0.85 < covered[hidden].mean() < 0.95
+
+
+def test_median_is_a_value_of_the_column():
+    X = np.random.default_rng(0).integers(5, size=(200, 3)).astype(float)
+    X[::5, 0] = np.nan
+    filled = MaskedImputer(**SMALL, strategy="median", max_iter=3).fit_transform(X)
+    assert np.isin(filled, np.arange(5)).all()
+
+
+def test_stands_in_pipelines_and_searches(mixed):
+    full, X, _, _ = mixed
+    y = full["size"] > 0
+    numbers = X[["size", "double"]]
+    pipeline = make_pipeline(MaskedImputer(**SMALL, max_iter=3), LogisticRegression())
+    search = GridSearchCV(pipeline, {"maskedimputer__n_bins": [8, 16]}, cv=2).fit(numbers, y)
+    assert search.best_score_ > 0.8
+    trees = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
+    make_pipeline(MaskedImputer(**SMALL, max_iter=1), trees).fit(
+        X.drop(columns=["object", "text"]), y
+    )
+
+
+def test_score_rises_with_training(mixed):
+    _, X, _, imputer = mixed
+    short = clone(imputer).set_params(max_iter=1, learning_rate_init=1e-6).fit(X)
+    assert abs(short.score(X)) < 0.05
+    assert imputer.score(X) > 0.3
+
+
+def test_same_seed_gives_the_same_table_and_global_state_is_left_alone(mixed):
+    _, X, _, _ = mixed
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    tables = [MaskedImputer(**SMALL, max_iter=2).fit_transform(X) for _ in range(2)]
+    pd.testing.assert_frame_equal(*tables)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("way", ["pickle", "file"])
+def test_copies_fill_alike(mixed, way, tmp_path):
+    _, X, _, imputer = mixed
+    if way == "file":
+        pytest.importorskip("safetensors")
+        save(imputer, tmp_path / "imputer.safetensors")
+        copied = load(tmp_path / "imputer.safetensors")
+    else:
+        copied = pickle.loads(pickle.dumps(imputer))
+    pd.testing.assert_frame_equal(copied.transform(X), imputer.transform(X))
+    pd.testing.assert_frame_equal(
+        copied.sample(X, 1, random_state=0)[0], imputer.sample(X, 1, random_state=0)[0]
+    )
+
+
+def test_error_names_the_column_and_leaves_the_imputer_as_it_was(mixed):
+    _, X, _, imputer = mixed
+    before = imputer.transform(X)
+    broken = X.assign(size=np.inf)
+    with pytest.raises(ValueError, match="'size'"):
+        imputer.transform(broken)
+    with pytest.raises(ValueError, match="'size'"):
+        imputer.fit(broken)
+    pd.testing.assert_frame_equal(imputer.transform(X), before)
+
+
+@pytest.mark.parametrize("mask_rate", [(0.5,), (0.0, 0.5), (0.7, 0.1), (0.1, 1.0), ("a", "b")])
+def test_mask_rate_must_be_two_shares(mask_rate):
+    with pytest.raises(ValueError, match="mask_rate must be"):
+        MaskedImputer(mask_rate=mask_rate).fit(np.ones((30, 2)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda imputer, X: imputer.sample(X, 0),
+        lambda imputer, X: imputer.sample(X, n_steps=0),
+        lambda imputer, X: imputer.quantile(X, 1.5),
+    ],
+)
+def test_arguments_out_of_range_are_named(mixed, call):
+    _, X, _, imputer = mixed
+    with pytest.raises(ValueError, match=r"must be .* got"):
+        call(imputer, X)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 19, 20])
+@pytest.mark.parametrize("columns", [["size"], ["text"], ["size", "text"]])
+def test_small_tables(n_rows, columns):
+    X = mixed_table()[0][columns].head(n_rows)
+    filled = MaskedImputer(**SMALL, max_iter=1).fit(X).transform(X.assign(**{columns[0]: None}))
+    assert not filled.isna().any(axis=None)
+
+
+STAMPS = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(200) % 90, unit="D"))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        STAMPS,
+        STAMPS.dt.tz_localize("Europe/Berlin"),
+        STAMPS.dt.to_period("M"),
+        STAMPS.dt.date.astype(object),
+        STAMPS - STAMPS.min(),
+    ],
+    ids=["dates", "time zone", "periods", "objects", "durations"],
+)
+def test_times_keep_their_dtype_and_their_range(times):
+    X = pd.DataFrame({"day": np.arange(200.0) % 90, "time": times})
+    X.loc[::5, "time"] = None
+    imputer = MaskedImputer(**SMALL, max_iter=2).fit(X)
+    for filled in (imputer.transform(X), *imputer.sample(X, 1, random_state=0)):
+        assert filled["time"].dtype == X["time"].dtype
+        assert filled["time"].between(times.min(), times.max()).all()
+    for missing in (None, np.nan, pd.NaT):
+        assert not imputer.transform(X.head(3).assign(time=missing)).isna().any(axis=None)
+
+
+def test_dates_follow_the_other_cells():
+    day = np.random.default_rng(0).integers(700, size=1000)
+    dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(day, unit="D")
+    X = pd.DataFrame({"day": day.astype(float), "date": dates})
+    X.loc[::5, "date"] = None
+    error = (MaskedImputer(**SMALL).fit_transform(X)["date"] - dates)[::5]
+    assert error.std() < pd.Timedelta(days=60)
+
+
+def test_columns_without_a_category_that_has_a_name_are_filled():
+    X = pd.DataFrame({"a": np.arange(60.0), "b": [None, *(f"name {i}" for i in range(59))]})
+    with pytest.warns(UserWarning, match="'b'"):
+        filled = MaskedImputer(**SMALL, max_iter=1, min_frequency=2).fit_transform(X)
+    assert filled["b"][0] == "missing_value"
+
+
+class TestBins:
+    @pytest.mark.parametrize("n_distinct", [1, 2, 8, 40, 5000])
+    def test_bins_hold_the_cells_of_the_column(self, n_distinct):
+        rng = np.random.default_rng(0)
+        values = rng.integers(n_distinct, size=4000) ** 2.0
+        values[::10] = np.nan
+        column = learn_bins(values, values.astype(np.float32), "a", 8)
+        assert column.n_bins <= 8
+        assert column.counts.min() > 0
+        assert np.isin(column.cells, values).all()
+        bins = np.searchsorted(column.edges, column.cells.astype(np.float32), side="right")
+        np.testing.assert_array_equal(bins, np.repeat(np.arange(column.n_bins), column.counts))
+
+    def test_mean_of_the_frequencies_is_the_mean_of_the_column(self):
+        values = np.random.default_rng(0).exponential(size=1000)
+        column = learn_bins(values, values.astype(np.float32), "a", 16)
+        frequencies = column.counts[None] / column.counts.sum()
+        assert column.mean(frequencies)[0] == pytest.approx(values.mean())
+
+    @pytest.mark.parametrize("level", [0.0, 0.1, 0.5, 0.95, 1.0])
+    def test_quantile_of_the_frequencies_is_that_of_the_column(self, level):
+        values = np.random.default_rng(0).normal(size=1000)
+        column = learn_bins(values, values.astype(np.float32), "a", 16)
+        frequencies = column.counts[None] / column.counts.sum()
+        expected = np.quantile(values, level)
+        assert column.quantile(frequencies, level)[0] == pytest.approx(expected, abs=0.02)
+
+    def test_a_column_without_cells_has_one_bin(self):
+        values = np.full(5, np.nan)
+        column = learn_bins(values, values.astype(np.float32), "a", 8)
+        assert column.n_bins == 1
+        np.testing.assert_array_equal(column.mean(np.ones((2, 1))), [0, 0])
+
+
+SCHEMA = Schema(binary=(False, False), nullable=(True, True), cardinalities=(4, 5, 5))
+
+
+def losses_by_definition(logits, classes, sizes, starts):
+    losses = np.zeros(classes.shape)
+    for row in range(len(classes)):
+        for feature, (size, start) in enumerate(zip(sizes, starts, strict=True)):
+            truth = classes[row, feature]
+            if truth != UNKNOWN:
+                own = np.exp(logits[row, start : start + size])
+                losses[row, feature] = -np.log(own[truth] / own.sum())
+    return losses
+
+
+def test_losses_follow_their_definition():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 2 * 4 + 2 + 3 + 3, generator=generator, dtype=torch.float64)
+    is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
+    classes = torch.stack(
+        [torch.randint(-1, n, (6,), generator=generator) for n in (4, 2, 2, 3, 3)]
+    )
+    losses = class_losses_of_cells(class_log_probabilities(logits, SCHEMA, is_bin), classes.T)
+    expected = losses_by_definition(
+        logits.numpy(), classes.T.numpy(), (4, 2, 2, 3, 3), (0, 4, 8, 10, 13)
+    )
+    np.testing.assert_allclose(losses.numpy(), expected)
+
+
+def test_a_network_begins_with_the_frequencies_of_the_classes():
+    generator = torch.Generator().manual_seed(0)
+    task = PredictDistributions(
+        ResidualEncoder(SCHEMA, 8, 1, generator), 8, SCHEMA, 4, (0.1, 0.7), generator
+    )
+    numeric = torch.randn(400, 2, generator=generator)
+    codes = torch.randint(MISSING, 4, (400, 3), generator=generator, dtype=torch.int32)
+    task.start_from([torch.tensor([0.0]), torch.tensor([-1.0, 0.0, 1.0])], (numeric, codes))
+    numbers, *_, names = task.log_probabilities((numeric[:1], codes[:1]))
+    assert numbers[0, 0].exp()[1].item() == pytest.approx(
+        (numeric[:, 0] >= 0).float().mean().item(), abs=0.01
+    )
+    known = codes[:, 2][codes[:, 2] >= N_RESERVED]
+    share = (known == N_RESERVED).float().mean().item()
+    assert names[0, 1].exp()[0].item() == pytest.approx(share, abs=0.01)
+
+
+def test_only_hidden_cells_with_a_known_class_cost():
+    generator = torch.Generator().manual_seed(0)
+    task = PredictDistributions(
+        ResidualEncoder(SCHEMA, 8, 1, generator), 8, SCHEMA, 4, (0.1, 0.7), generator
+    )
+    missing = torch.full((50, 2), torch.nan), torch.zeros(50, 3, dtype=torch.int32)
+    assert task(missing, generator).item() == 0
