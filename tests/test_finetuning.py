@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from embedders import NARROW, SMALL, UNSEEDED
 from sklearn.base import clone
@@ -471,3 +472,19 @@ def test_same_seed_same_bits():
         for _ in range(2)
     )
     assert first.predict_proba(X).tobytes() == again.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize("how", ["set_config", "set_output"])
+def test_what_transform_returns_does_not_matter(container, how):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    transformer = DenoisingAutoencoder(**NARROW)
+    expected = FineTunedClassifier(transformer, max_iter=2, random_state=0).fit(X, y)
+    context = {"transform_output": container} if how == "set_config" else {}
+    if how == "set_output":
+        transformer = DenoisingAutoencoder(**NARROW).set_output(transform=container)
+    with sklearn.config_context(**context):
+        classifier = FineTunedClassifier(transformer, max_iter=2, random_state=0).fit(X, y)
+        probabilities, score = classifier.predict_proba(X), classifier.score(X, y)
+    np.testing.assert_array_equal(probabilities, expected.predict_proba(X))
+    assert score == expected.score(X, y)
