@@ -75,7 +75,7 @@ ROWS_OF_STATISTICS = 20_000
 NO_CATEGORY = "missing_value"
 """Fills columns of categories of which none has a name."""
 
-STEPS = 3000
+STEPS = 5000
 """Steps of an automatic number of epochs."""
 
 FEWEST_EPOCHS = 10
@@ -83,6 +83,8 @@ FEWEST_EPOCHS = 10
 MOST_EPOCHS = 150
 
 FEWEST_ROWS_TO_HOLD_OUT = 20
+
+ROWS_TO_CALIBRATE = 2000
 
 SCORING_RATE = 0.3
 
@@ -141,27 +143,29 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a 32nd of the rows, between 32 and 256.
 
-    learning_rate : {"constant", "cosine", "one_cycle"}, default="constant"
+    learning_rate : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         Schedule of the learning rate over ``max_iter`` epochs.
 
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         Highest learning rate of the schedule.
 
     weight_decay : float, default=1e-2
         Decoupled weight decay of AdamW.
 
     max_iter : int or "auto", default="auto"
-        Most epochs over the training rows. "auto" is as many as make 3,000 steps, between 10 and
+        Most epochs over the training rows. "auto" is as many as make 5,000 steps, between 10 and
         150.
 
-    early_stopping : bool, default=True
-        Whether to hold rows out, stop when hidden cells in them are predicted no better, and keep
-        the best weights. Tables of fewer than 20 rows hold none out.
+    early_stopping : bool, default=False
+        Whether to stop when hidden cells in the held-out rows are predicted no better, and keep
+        the best weights. This saves time; on small tables it stops before the means are at their
+        best.
 
     validation_fraction : float, default=0.1
-        Share of rows that early stopping holds out.
+        Share of rows that are held out to calibrate the distributions, and to stop early. Tables
+        of fewer than 20 rows hold none out.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         Epochs without an improvement after which early stopping stops.
 
     tol : float, default=1e-4
@@ -182,10 +186,11 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         Epochs made.
 
     loss_curve_ : list of float
-        Mean training loss of each epoch, in nats per hidden cell.
+        Mean training loss of each epoch per hidden cell.
 
     validation_scores_ : list of float
-        Negative loss on the held-out rows after each epoch. Only if rows were held out.
+        Negative loss on the held-out rows after each epoch. Only with
+        ``early_stopping=True``.
 
     indicator_features_ : ndarray of shape (n_indicators,)
         Positions of the columns that had missing cells at ``fit``.
@@ -264,13 +269,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         max_categories: int | None = 256,
         min_frequency: int = 1,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 1e-3,
+        learning_rate: str = "one_cycle",
+        learning_rate_init: float = 2e-3,
         weight_decay: float = 1e-2,
         max_iter: int | str = "auto",
-        early_stopping: bool = True,
+        early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 20,
         tol: float = 1e-4,
         device: str = "auto",
         random_state: RandomState | None = None,
@@ -348,7 +353,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features_out)
             A DataFrame for a DataFrame, with its index and dtypes; an array otherwise.
         """
-        return self._fill(X, self._choose)
+        return self._fill(X, self._choose, calibrated=False)
 
     def sample(
         self,
@@ -414,8 +419,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         """Fill in missing numbers with a quantile of their distributions.
 
         Half of the missing numbers lie below ``quantile(X, 0.5)``; nine in ten lie between
-        ``quantile(X, 0.05)`` and ``quantile(X, 0.95)``. Categories are filled in as by
-        :meth:`transform`.
+        ``quantile(X, 0.05)`` and ``quantile(X, 0.95)``. A category is the most likely
+        one.
 
         Parameters
         ----------
@@ -546,19 +551,25 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
 
     def _train(self, model: TableModel, table: Batch, rng: np.random.RandomState) -> None:
         dataset, validation = TableDataset(*table), None
-        if self.early_stopping and len(dataset) >= FEWEST_ROWS_TO_HOLD_OUT:
+        if len(dataset) >= FEWEST_ROWS_TO_HOLD_OUT:
             dataset, validation = split(table, self.validation_fraction, rng)
-        options = self._options(len(dataset), holds_out=validation is not None)
-        result = train(model.task, dataset, validation, options, draw_seed(rng))
+        stops = self.early_stopping and validation is not None
+        options = self._options(len(dataset), stops=stops)
+        result = train(model.task, dataset, validation if stops else None, options, draw_seed(rng))
         model.task.eval()
+        if validation is not None:
+            rows = torch.arange(min(len(validation), ROWS_TO_CALIBRATE))
+            numeric, codes = validation[rows]
+            task = cast(PredictDistributions, model.task)
+            task.calibrate((numeric, codes), torch.Generator().manual_seed(draw_seed(rng)))
         self.loss_curve_ = result.loss_curve
         self.n_iter_ = len(result.loss_curve)
         self.__dict__.pop("validation_scores_", None)
-        if validation is not None:
+        if stops:
             self.validation_scores_ = result.validation_scores
         warn_of_outcome(result)
 
-    def _options(self, n_rows: int, *, holds_out: bool) -> TrainingOptions:
+    def _options(self, n_rows: int, *, stops: bool) -> TrainingOptions:
         batch_size = resolve_batch_size(self.batch_size, n_rows)
         max_iter = self.max_iter
         if max_iter == "auto":
@@ -570,7 +581,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             learning_rate_init=self.learning_rate_init,
             weight_decay=self.weight_decay,
-            early_stopping=holds_out,
+            early_stopping=stops,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=resolve_device(self.device),
@@ -588,7 +599,14 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             return column.quantile(probabilities, 0.5)
         return column.mean(probabilities)
 
-    def _fill(self, X: TableLike, choose: Choice, steps: Steps | None = None) -> Table:
+    def _fill(
+        self,
+        X: TableLike,
+        choose: Choice,
+        steps: Steps | None = None,
+        *,
+        calibrated: bool = True,
+    ) -> Table:
         """A new table in which every missing cell is chosen from its distribution."""
         check_is_fitted(self)
         checked = self._check_table(X, self.model_)
@@ -599,17 +617,22 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             rows = incomplete[start : start + ROWS_PER_BLOCK]
             table = self.model_.encode(_rows(checked, rows))
             for group in steps(missing[rows]) if steps else (missing[rows],):
-                for position, (cells, values) in self._choose_cells(table, group, choose).items():
+                distributions = self._distributions(table, calibrated=calibrated)
+                found = self._choose_cells(table, group, choose, distributions)
+                for position, (cells, values) in found.items():
                     chosen[position].append((rows[cells], values))
         return self._assemble(checked, missing, chosen)
 
     def _choose_cells(
-        self, table: Batch, group: npt.NDArray[np.bool_], choose: Choice
+        self,
+        table: Batch,
+        group: npt.NDArray[np.bool_],
+        choose: Choice,
+        distributions: list[Probabilities],
     ) -> dict[int, tuple[npt.NDArray[np.intp], Values]]:
         """Rows and values by column of the cells of a group, which are also put into ``table``."""
         schema, encoder = self.model_.schema, self.model_.table_encoder
         numeric, codes = table
-        distributions = self._distributions(table)
         chosen = {}
         for feature, position in enumerate(encoder.order_.tolist()):
             cells = np.flatnonzero(group[:, position])
@@ -637,12 +660,12 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             chosen[position] = cells, values
         return chosen
 
-    def _distributions(self, table: Batch) -> list[Probabilities]:
+    def _distributions(self, table: Batch, *, calibrated: bool) -> list[Probabilities]:
         """Probabilities of the classes of each feature, of shape (n_rows, n_classes)."""
         device = resolve_device(self.device)
         with self.model_.task_on(device) as task, torch.no_grad():
             numeric, codes = (part.to(device) for part in table)
-            groups = _task_of(task).log_probabilities((numeric, codes))
+            groups = _task_of(task).log_probabilities((numeric, codes), calibrated=calibrated)
             features = [part.exp().cpu().numpy() for group in groups for part in group.unbind(1)]
         # Columns with fewer bins than others have none of the rest.
         numbers = [part[:, : bins.n_bins] for part, bins in zip(features, self._bins, strict=False)]
@@ -660,7 +683,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                     (numeric[rows].to(device), codes[rows].to(device))
                     for numeric, codes in (view, table)
                 )
-                groups = task.log_probabilities(seen)
+                groups = task.log_probabilities(seen, calibrated=True)
                 losses.append(class_losses_of_cells(groups, task.classes(truth)).cpu())
         return torch.cat(losses)
 

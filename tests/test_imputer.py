@@ -20,6 +20,7 @@ from sklearn_ssl._pretext.distribution import (
     PredictDistributions,
     class_log_probabilities,
     class_losses_of_cells,
+    ranked_losses,
 )
 from sklearn_ssl._table.bins import learn_bins
 from sklearn_ssl._table.schema import MISSING, N_RESERVED, Schema
@@ -392,6 +393,37 @@ def test_losses_follow_their_definition():
         logits.numpy(), classes.T.numpy(), (4, 2, 2, 3, 3), (0, 4, 8, 10, 13)
     )
     np.testing.assert_allclose(losses.numpy(), expected)
+
+
+def test_ranked_losses_follow_their_definition():
+    generator = torch.Generator().manual_seed(0)
+    is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
+    logits = torch.randn(6, 2, 4, generator=generator, dtype=torch.float64)
+    log_probabilities = logits.masked_fill(~is_bin, -1e30).log_softmax(2)
+    bins = torch.stack([torch.randint(-1, n, (6,), generator=generator) for n in (4, 2)]).T
+    expected = np.zeros((6, 2))
+    for row in range(6):
+        for feature, n_bins in enumerate((4, 2)):
+            truth = bins[row, feature].item()
+            if truth != UNKNOWN:
+                shares = log_probabilities[row, feature].exp().numpy()
+                errors = [
+                    (shares[: edge + 1].sum() - (truth <= edge)) ** 2 for edge in range(n_bins - 1)
+                ]
+                expected[row, feature] = np.mean(errors)
+    losses = ranked_losses(log_probabilities, bins, is_bin)
+    np.testing.assert_allclose(losses.numpy(), expected)
+
+
+def test_intervals_of_an_overtrained_network_cover_as_many_cells_as_they_say():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
+    hidden = rng.random(X.shape) < 0.3
+    table = np.where(hidden, np.nan, X)
+    imputer = MaskedImputer(random_state=0, max_iter=150).fit(table)
+    low, high = imputer.quantile(table, 0.05), imputer.quantile(table, 0.95)
+    covered = (low <= X) & (high >= X)
+    assert 0.84 < covered[hidden].mean() < 0.96
 
 
 def test_a_network_begins_with_the_frequencies_of_the_classes():

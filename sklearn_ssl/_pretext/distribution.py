@@ -19,6 +19,20 @@ from sklearn_ssl._table.schema import N_RESERVED, Schema
 UNKNOWN = -1
 """Class of a cell that is missing, or whose category has no name of its own."""
 
+SHARPNESSES = tuple(1.1 ** (2 - step) for step in range(20))
+"""Factors to choose from by which predicted logits keep their distance to those of frequencies."""
+
+RANKED_WEIGHT = 8.0
+"""Weight of a number's ranked probability score, at which it counts about as much as a category."""
+
+ENTROPY_WEIGHT = 0.3
+"""Weight of the cross-entropy of a number's bins.
+
+With cross-entropy alone, the distributions of small tables are too sure of themselves long before
+their means are good: on diabetes after 11 epochs, at an error of 0.92 standard deviations in place
+of the 0.87 that can be had.
+"""
+
 
 def class_log_probabilities(logits: Tensor, schema: Schema, is_bin: Tensor) -> list[Tensor]:
     """Log probabilities of the classes, of shape (n_rows, n_features, n_classes) for each group.
@@ -67,6 +81,30 @@ def class_losses_of_cells(groups: Sequence[Tensor], classes: Tensor) -> Tensor:
     return torch.cat(losses, dim=1)
 
 
+def ranked_losses(log_probabilities: Tensor, bins: Tensor, is_bin: Tensor) -> Tensor:
+    """Ranked probability score of every number (Epstein, 1969), of shape (n_rows, n_numeric).
+
+    The mean over the edges of a column of the squared error of the probability to lie below it. As
+    cross-entropy it is lowest for the true distribution, but a near bin costs less than a far one.
+
+    Parameters
+    ----------
+    log_probabilities : Tensor of shape (n_rows, n_numeric, n_bins)
+        Of the bins.
+
+    bins : Tensor of shape (n_rows, n_numeric), int64
+        The bin of each number; ``UNKNOWN`` costs nothing.
+
+    is_bin : Tensor of shape (n_numeric, n_bins), bool
+        Which bins a feature has.
+    """
+    below = log_probabilities.exp().cumsum(2)[:, :, :-1]
+    edges = torch.arange(below.shape[2], device=bins.device)
+    errors = (below - (edges >= bins.unsqueeze(2)).to(below.dtype)).square() * is_bin[:, 1:]
+    n_edges = is_bin[:, 1:].sum(dim=1).clamp_min(1)
+    return errors.sum(dim=2) / n_edges * (bins != UNKNOWN)
+
+
 def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     """Rates of shape (n_rows, 1), one a row, uniform between ``low`` and ``high``."""
     return low + (high - low) * torch.rand(
@@ -105,6 +143,7 @@ class PredictDistributions(PretextTask):
     edges: Tensor
     is_bin: Tensor
     start: Tensor
+    sharpness: Tensor
 
     def __init__(
         self,
@@ -126,6 +165,7 @@ class PredictDistributions(PretextTask):
         self.register_buffer("edges", edges)
         self.register_buffer("is_bin", torch.ones((schema.n_numeric, n_bins), dtype=torch.bool))
         self.register_buffer("start", torch.zeros(self.head.out_features))
+        self.register_buffer("sharpness", torch.ones(self.head.out_features))
 
     def start_from(self, edges: Sequence[Tensor], table: Batch) -> None:
         """Learn the bins, and begin with the frequencies of the classes.
@@ -163,16 +203,59 @@ class PredictDistributions(PretextTask):
         names = (codes.long() - N_RESERVED).clamp_min(UNKNOWN)
         return torch.cat([bins, names], dim=1)
 
-    def log_probabilities(self, batch: Batch) -> list[Tensor]:
+    def log_probabilities(self, batch: Batch, *, calibrated: bool = False) -> list[Tensor]:
         """Log probabilities of the classes of every feature, in groups."""
-        return class_log_probabilities(self.head(self.encoder(*batch)), self.schema, self.is_bin)
+        logits = self.head(self.encoder(*batch))
+        if calibrated:
+            logits = self.start + self.sharpness * (logits - self.start)
+        return class_log_probabilities(logits, self.schema, self.is_bin)
+
+    @torch.no_grad()
+    def calibrate(self, batch: Batch, generator: torch.Generator) -> None:
+        """Move distributions towards the frequencies of the classes by as much as fits other rows.
+
+        A network that is trained until its means are good is too sure of them (Guo et al., 2017).
+        The means themselves are better without.
+
+        Parameters
+        ----------
+        batch : tuple of Tensor
+            Rows that it was not trained on.
+
+        generator : torch.Generator
+            Source of the masks.
+        """
+        rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
+        mask = draw_mask(batch, rates, generator, self.schema.leads)
+        change = self.head(self.encoder(*mark_missing(batch, mask))) - self.start
+        classes = self.classes(batch)
+        n_numeric, n_bin_logits = self.schema.n_numeric, self.is_bin.numel()
+        losses = []
+        for sharpness in SHARPNESSES:
+            logits = self.start + sharpness * change
+            groups = class_log_probabilities(logits, self.schema, self.is_bin)
+            cells = class_losses_of_cells(groups, classes) * mask
+            losses.append(torch.stack([cells[:, :n_numeric].sum(), cells[:, n_numeric:].sum()]))
+        numbers, names = torch.stack(losses).argmin(dim=0).tolist()
+        self.sharpness[:n_bin_logits] = SHARPNESSES[numbers]
+        self.sharpness[n_bin_logits:] = SHARPNESSES[names]
+
+    def cell_losses(self, groups: Sequence[Tensor], classes: Tensor) -> Tensor:
+        """What training minimizes for every cell, of shape (n_rows, n_features)."""
+        losses = class_losses_of_cells(groups, classes)
+        n_numeric = self.schema.n_numeric
+        if not n_numeric:
+            return losses
+        numbers = ENTROPY_WEIGHT * losses[:, :n_numeric]
+        ranked = ranked_losses(groups[0], classes[:, :n_numeric], self.is_bin)
+        numbers = numbers + RANKED_WEIGHT * ranked
+        return torch.cat([numbers, losses[:, n_numeric:]], dim=1)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
         mask = draw_mask(batch, rates, generator, self.schema.leads)
-        losses = class_losses_of_cells(
-            self.log_probabilities(mark_missing(batch, mask)), self.classes(batch)
-        )
+        groups = self.log_probabilities(mark_missing(batch, mask))
+        losses = self.cell_losses(groups, self.classes(batch))
         # The expected number of hidden cells, not this batch's: parts of a batch then add up.
         return (losses * mask).mean() / (sum(self.mask_rate) / 2)
 
