@@ -18,6 +18,7 @@ from sklearn_ssl._network.residual import ResidualEncoder
 from sklearn_ssl._pretext.distribution import (
     UNKNOWN,
     PredictDistributions,
+    brier_losses,
     class_log_probabilities,
     class_losses_of_cells,
     ranked_losses,
@@ -415,12 +416,22 @@ def test_ranked_losses_follow_their_definition():
     np.testing.assert_allclose(losses.numpy(), expected)
 
 
+def test_brier_losses_follow_their_definition():
+    generator = torch.Generator().manual_seed(0)
+    log_probabilities = torch.randn(6, 2, 3, generator=generator).log_softmax(2)
+    names = torch.randint(-1, 3, (6, 2), generator=generator)
+    truth = torch.nn.functional.one_hot(names.clamp_min(0), 3)
+    expected = (log_probabilities.exp() - truth).square().sum(dim=2) * (names != UNKNOWN)
+    torch.testing.assert_close(brier_losses(log_probabilities, names), expected)
+    assert brier_losses(log_probabilities[:, :, :0], names).sum() == 0
+
+
 def test_intervals_of_an_overtrained_network_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
     hidden = rng.random(X.shape) < 0.3
     table = np.where(hidden, np.nan, X)
-    imputer = MaskedImputer(random_state=0, max_iter=150).fit(table)
+    imputer = MaskedImputer(random_state=0, early_stopping=False, max_iter=150).fit(table)
     low, high = imputer.quantile(table, 0.05), imputer.quantile(table, 0.95)
     covered = (low <= X) & (high >= X)
     assert 0.84 < covered[hidden].mean() < 0.96

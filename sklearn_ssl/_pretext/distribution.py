@@ -105,6 +105,15 @@ def ranked_losses(log_probabilities: Tensor, bins: Tensor, is_bin: Tensor) -> Te
     return errors.sum(dim=2) / n_edges * (bins != UNKNOWN)
 
 
+def brier_losses(log_probabilities: Tensor, names: Tensor) -> Tensor:
+    """Brier score of every category, of shape (n_rows, n_features); unknown ones cost nothing."""
+    if not log_probabilities.shape[2]:
+        return log_probabilities.new_zeros(names.shape)
+    probabilities = log_probabilities.exp()
+    right = probabilities.gather(2, names.clamp_min(0).unsqueeze(2)).squeeze(2)
+    return (probabilities.square().sum(dim=2) - 2 * right + 1) * (names != UNKNOWN)
+
+
 def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     """Rates of shape (n_rows, 1), one a row, uniform between ``low`` and ``high``."""
     return low + (high - low) * torch.rand(
@@ -251,11 +260,28 @@ class PredictDistributions(PretextTask):
         numbers = numbers + RANKED_WEIGHT * ranked
         return torch.cat([numbers, losses[:, n_numeric:]], dim=1)
 
+    def bounded_losses(self, groups: Sequence[Tensor], classes: Tensor) -> Tensor:
+        """What early stopping minimizes for every cell: squared errors of probabilities.
+
+        Cross-entropy would be decided by the few cells of which the network is most wrongly sure,
+        and stop before the means and the most likely categories are at their best.
+        """
+        losses, first = [], 0
+        for group in groups:
+            truth = classes[:, first : first + group.shape[1]]
+            if first < self.schema.n_numeric:
+                losses.append(RANKED_WEIGHT * ranked_losses(group, truth, self.is_bin))
+            else:
+                losses.append(brier_losses(group, truth))
+            first += group.shape[1]
+        return torch.cat(losses, dim=1)
+
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
         mask = draw_mask(batch, rates, generator, self.schema.leads)
         groups = self.log_probabilities(mark_missing(batch, mask))
-        losses = self.cell_losses(groups, self.classes(batch))
+        losses_of = self.cell_losses if self.training else self.bounded_losses
+        losses = losses_of(groups, self.classes(batch))
         # The expected number of hidden cells, not this batch's: parts of a batch then add up.
         return (losses * mask).mean() / (sum(self.mask_rate) / 2)
 
