@@ -19,7 +19,7 @@ from sklearn_ssl._table.schema import N_RESERVED, Schema
 UNKNOWN = -1
 """Class of a cell that is missing, or whose category has no name of its own."""
 
-SHARPNESSES = tuple(1.1 ** (2 - step) for step in range(20))
+SHARPNESSES = tuple(1.1 ** (8 - step) for step in range(26))
 """Factors to choose from by which predicted logits keep their distance to those of frequencies."""
 
 RANKED_WEIGHT = 8.0
@@ -243,7 +243,7 @@ class PredictDistributions(PretextTask):
         for sharpness in SHARPNESSES:
             logits = self.start + sharpness * change
             groups = class_log_probabilities(logits, self.schema, self.is_bin)
-            cells = class_losses_of_cells(groups, classes) * mask
+            cells = self.bounded_losses(groups, classes) * mask
             losses.append(torch.stack([cells[:, :n_numeric].sum(), cells[:, n_numeric:].sum()]))
         numbers, names = torch.stack(losses).argmin(dim=0).tolist()
         self.sharpness[:n_bin_logits] = SHARPNESSES[numbers]

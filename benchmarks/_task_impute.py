@@ -1,0 +1,213 @@
+"""Imputing: hide known cells at random, fill them in, and look at the errors.
+
+A fifth or a half of the cells of at most 4,000 rows are hidden; every method sees and fills the
+same table. Numbers: root of the mean squared error in standard deviations of the column.
+Categories: share that is right. The imputers of scikit-learn see numbers in standard deviations and
+one-hot categories, and a category is the column that they fill with the largest number. ``forests``
+are one forest of extremely randomized trees per column, fitted in four rounds, as MissForest does.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _comparisons import compare
+from _tables import read_index
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer
+
+from sklearn_ssl import MaskedImputer
+
+MOST_ROWS = 4_000
+RATES = (0.2, 0.5)
+MOST_COLUMNS_OF_ALL = 100
+N_ROUNDS = 4
+COVERAGE = 0.9
+FEWEST_DISTINCT = 20
+METRICS = {"error": "error of numbers, in standard deviations", "right": "categories right"}
+OURS = "MaskedImputer"
+
+Fill = Callable[[pd.DataFrame, int], pd.DataFrame]
+"""A table without missing cells, from one with and a seed."""
+
+
+def is_number(column: pd.Series) -> bool:
+    return column.dtype.kind == "f"
+
+
+def mean_and_mode(H: pd.DataFrame, seed: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {n: c.fillna(c.mean() if is_number(c) else c.mode()[0]) for n, c in H.items()}
+    )
+
+
+def on_numbers(make: Callable[[int, int], object]) -> Fill:
+    """Let an imputer of numbers fill one-hot categories, too; ``make`` gets columns and seed."""
+
+    def fill(H: pd.DataFrame, seed: int) -> pd.DataFrame:
+        parts = []
+        for _, column in H.items():
+            if is_number(column):
+                parts.append(((column - column.mean()) / (column.std() or 1.0)).to_frame())
+            else:
+                one_hot = pd.get_dummies(column.cat.remove_unused_categories(), dtype=float)
+                parts.append(one_hot.mask(column.isna()))
+        stops = np.cumsum([part.shape[1] for part in parts])
+        numbers = np.hstack([part.to_numpy() for part in parts])
+        blocks = np.split(make(numbers.shape[1], seed).fit_transform(numbers), stops[:-1], axis=1)
+        filled = H.copy()
+        for part, block, (name, column) in zip(parts, blocks, H.items(), strict=True):
+            rows = column.isna()
+            if is_number(column):
+                filled.loc[rows, name] = block[rows, 0] * (column.std() or 1.0) + column.mean()
+            else:
+                filled.loc[rows, name] = part.columns.to_numpy()[block[rows].argmax(axis=1)]
+        return filled
+
+    return fill
+
+
+def iterative(n_columns: int, seed: int) -> IterativeImputer:
+    nearest = None if n_columns <= MOST_COLUMNS_OF_ALL else MOST_COLUMNS_OF_ALL // 2
+    return IterativeImputer(n_nearest_features=nearest, keep_empty_features=True, random_state=seed)
+
+
+def forests(H: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """One forest per column, each on the others as they are filled in so far."""
+    missing = H.isna().to_numpy()
+    start = mean_and_mode(H, seed)
+    cells = np.column_stack(
+        [c if is_number(c) else c.cat.codes.to_numpy(float) for _, c in start.items()]
+    )
+    for _ in range(N_ROUNDS):
+        for position in np.argsort(missing.sum(axis=0), kind="stable"):
+            rows = missing[:, position]
+            if rows.all() or not rows.any():
+                continue
+            others = np.delete(cells, position, axis=1)
+            options = {"n_estimators": 40, "random_state": seed}
+            if others.shape[1] > 6:
+                options["max_features"] = 1 / 3
+            if is_number(H.iloc[:, position]):
+                forest = ExtraTreesRegressor(min_samples_leaf=2, **options)
+            else:
+                forest = ExtraTreesClassifier(**options)
+            forest.fit(others[~rows], cells[~rows, position])
+            cells[rows, position] = forest.predict(others[rows])
+    filled = {}
+    for position, (name, column) in enumerate(start.items()):
+        codes = cells[:, position]
+        filled[name] = (
+            codes
+            if is_number(column)
+            else pd.Categorical.from_codes(codes.astype(int), dtype=column.dtype)
+        )
+    return pd.DataFrame(filled)
+
+
+METHODS: dict[str, Fill | None] = {
+    OURS: None,  # measured with its intervals
+    "mean, mode": mean_and_mode,
+    "IterativeImputer": on_numbers(iterative),
+    "KNNImputer": on_numbers(
+        lambda n_columns, seed: KNNImputer(n_neighbors=10, keep_empty_features=True)
+    ),
+    "forests": forests,
+}
+
+
+def installed_methods() -> list[str]:
+    return list(METHODS)
+
+
+def table_names(folder: Path, names: list[str] | None) -> list[str]:
+    return list(read_index(folder, names).index)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """At most 4,000 rows; numbers as floats, all else as categories."""
+    X = pd.read_parquet(path).drop(columns="target")
+    if len(X) > MOST_ROWS:
+        X = X.sample(MOST_ROWS, random_state=0)
+    return pd.DataFrame(
+        {
+            name: column.astype(float if column.dtype.kind in "biuf" else "category")
+            for name, column in X.reset_index(drop=True).items()
+        }
+    )
+
+
+def measure(folder: Path, table: str, seed: int, method: str) -> pd.DataFrame:
+    """Errors of one method on one table: a row for each share of hidden cells."""
+    X = read_table(folder / f"{table}.parquet")
+    rows = []
+    for rate in RATES:
+        hidden = np.random.default_rng(seed).random(X.shape) < rate
+        hidden &= X.notna().to_numpy()
+        H = X.mask(hidden)
+        started = time.perf_counter()
+        fill = METHODS[method]
+        imputer = None
+        if fill is None:
+            imputer = MaskedImputer(keep_empty_features=True, random_state=seed).fit(H)
+            filled = imputer.transform(H)
+        else:
+            filled = fill(H, seed)
+        seconds = time.perf_counter() - started
+        row = {"rate": rate, "seconds": seconds, **errors(X, filled, hidden)}
+        if imputer is not None:
+            row["covered"] = covered(X, H, hidden, imputer)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def errors(X: pd.DataFrame, filled: pd.DataFrame, hidden: np.ndarray) -> dict[str, float]:
+    squares, right = [np.empty(0)], [np.empty(0)]
+    for position, (name, column) in enumerate(X.items()):
+        rows = hidden[:, position]
+        if not is_number(column):
+            right.append((filled[name][rows].astype(object) == column[rows]).to_numpy(float))
+        elif column.std() > 0:
+            squares.append((((filled[name] - column)[rows] / column.std()) ** 2).to_numpy())
+    numbers, names = np.concatenate(squares), np.concatenate(right)
+    return {
+        "error": np.sqrt(numbers.mean()) if numbers.size else np.nan,
+        "right": names.mean() if names.size else np.nan,
+    }
+
+
+def covered(X: pd.DataFrame, H: pd.DataFrame, hidden: np.ndarray, imputer: MaskedImputer) -> float:
+    """Share of hidden numbers in their intervals; columns of few values, which overcover, aside."""
+    low, high = (imputer.quantile(H, q) for q in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+    inside = [
+        ((low[name] <= column) & (column <= high[name]))[hidden[:, position]].to_numpy()
+        for position, (name, column) in enumerate(X.items())
+        if is_number(column) and column.nunique() > FEWEST_DISTINCT
+    ]
+    return float(np.concatenate(inside).mean()) if inside else np.nan
+
+
+def report(raw: pd.DataFrame, results: Path) -> None:
+    """Print the comparisons for each share of hidden cells."""
+    for rate, part in raw.groupby("rate"):
+        for metric, description in METRICS.items():
+            wide = part.pivot_table(index=["table", "seed"], columns="method", values=metric)
+            scores = wide.dropna().groupby(level="table").mean()
+            if scores.empty:
+                continue
+            sign = -1 if metric == "error" else 1
+            comparison = compare(sign * scores, OURS).sort_values("mean", ascending=False)
+            comparison["mean"] *= sign
+            print(f"\n## {description}, {rate:.0%} hidden: {len(scores)} tables\n")
+            print(
+                comparison[["mean", "difference", "low", "high", "wins"]].to_markdown(
+                    floatfmt=".3f"
+                )
+            )
+            print("\n" + scores.round(3).to_markdown())
+        print(f"\nIntervals of 90 % cover {part['covered'].mean():.1%} of the hidden numbers.")
+    seconds = raw.groupby("method")["seconds"].mean().sort_values()
+    print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
