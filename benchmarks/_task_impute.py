@@ -44,8 +44,13 @@ def mean_and_mode(H: pd.DataFrame, seed: int) -> pd.DataFrame:
     )
 
 
-def on_numbers(make: Callable[[int, int], object]) -> Fill:
-    """Let an imputer of numbers fill one-hot categories, too; ``make`` gets columns and seed."""
+def on_numbers(make: Callable[[int, int], object], *, drops_first: bool = False) -> Fill:
+    """Let an imputer of numbers fill one-hot categories, too; ``make`` gets columns and seed.
+
+    The columns of a category sum to 1 and are missing together. A regression predicts each of them
+    exactly from the others of its category, and never leaves the values that it started with. With
+    ``drops_first`` one column is left out, and is what the others lack to 1.
+    """
 
     def fill(H: pd.DataFrame, seed: int) -> pd.DataFrame:
         parts = []
@@ -55,12 +60,19 @@ def on_numbers(make: Callable[[int, int], object]) -> Fill:
             else:
                 one_hot = pd.get_dummies(column.cat.remove_unused_categories(), dtype=float)
                 parts.append(one_hot.mask(column.isna()))
-        stops = np.cumsum([part.shape[1] for part in parts])
-        numbers = np.hstack([part.to_numpy() for part in parts])
+        left_out = [
+            int(drops_first and not is_number(column) and part.shape[1] > 1)
+            for part, (_, column) in zip(parts, H.items(), strict=True)
+        ]
+        seen = [part.to_numpy()[:, n:] for part, n in zip(parts, left_out, strict=True)]
+        stops = np.cumsum([block.shape[1] for block in seen])
+        numbers = np.hstack(seen)
         blocks = np.split(make(numbers.shape[1], seed).fit_transform(numbers), stops[:-1], axis=1)
         filled = H.copy()
-        for part, block, (name, column) in zip(parts, blocks, H.items(), strict=True):
+        for part, block, n, (name, column) in zip(parts, blocks, left_out, H.items(), strict=True):
             rows = column.isna()
+            if n:
+                block = np.column_stack([1 - block.sum(axis=1), block])
             if is_number(column):
                 filled.loc[rows, name] = block[rows, 0] * (column.std() or 1.0) + column.mean()
             else:
@@ -111,7 +123,7 @@ def forests(H: pd.DataFrame, seed: int) -> pd.DataFrame:
 METHODS: dict[str, Fill | None] = {
     OURS: None,  # measured with its intervals
     "mean, mode": mean_and_mode,
-    "IterativeImputer": on_numbers(iterative),
+    "IterativeImputer": on_numbers(iterative, drops_first=True),
     "KNNImputer": on_numbers(
         lambda n_columns, seed: KNNImputer(n_neighbors=10, keep_empty_features=True)
     ),
