@@ -1,5 +1,6 @@
 """Two processes that train one transformer: as one process with all rows would, or an error."""
 
+import gc
 import json
 import os
 import subprocess
@@ -31,6 +32,7 @@ pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 # Each process would need a GPU of its own.
 ON_CPU = small(max_iter=4, device="cpu")
+SHARERS = torch.nn.parallel.DistributedDataParallel
 OBJECTIVES = ["info_nce", "nt_xent", "barlow_twins", "vicreg"]
 
 EMBEDDERS = {
@@ -77,6 +79,7 @@ def batch_of(rows):
 
 def in_each_process(folder):
     """What the processes of torchrun run; the first writes down what came out."""
+    gc.disable()
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
     processes = ManyProcesses()
@@ -91,6 +94,7 @@ def in_each_process(folder):
             loss.backward()
             mine = (loss.item(), gradients(task).tolist())
             found[f"{objective} {n_rows}"] = processes.gather(mine)
+            del call, loss
     for name, embedder in EMBEDDERS.items():
         for kind, table in (("numbers", numbers()), ("mixed", mixed())):
             fitted = distributed.fit(clone(embedder), table[rank])
@@ -103,6 +107,7 @@ def in_each_process(folder):
             found[f"{name} {kind}"] = processes.gather(mine)
             if rank == 0 and kind == "mixed":
                 save(fitted, Path(folder) / name)
+    found["left by fits"] = sum(isinstance(kept, SHARERS) for kept in gc.get_objects())
     with pytest.raises(ValueError, match="each needs at least two") as error:
         distributed.fit(clone(EMBEDDERS["mask"]).set_params(batch_size=3), numbers()[rank])
     found["error"] = str(error.value)
@@ -238,6 +243,11 @@ def test_what_came_out_is_a_transformer_like_others(name, folder, found):
         fitted.transform(everything), found[f"{name} mixed"][0][1], atol=1e-6
     )
     assert np.isfinite(fitted.partial_fit(everything).transform(everything)).all()
+
+
+def test_no_fit_keeps_the_process_group(found):
+    """A group that lives on aborts some processes when Python ends."""
+    assert found["left by fits"] == 0
 
 
 def test_small_batches_raise(found):

@@ -1,5 +1,6 @@
 """The processes that ``distributed.fit`` runs in, and what they exchange."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,5 +121,9 @@ def started_processes(device: str) -> Iterator[ManyProcesses]:
             "epoch."
         ) from error
     finally:
+        # What averaged the gradients refers to itself and keeps the group alive. A thread of a
+        # group that still lives when Python ends can abort the process
+        # (https://github.com/pytorch/pytorch/pull/179291).
+        gc.collect()
         if is_own:
             dist.destroy_process_group()
