@@ -345,4 +345,4 @@ class MaskedFeaturePredictor(BaseEmbedder):
         if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
             columns = [fill(X.iloc[:, i], mask[:, i], filled.iloc[:, i]) for i in range(X.shape[1])]
             return pd.concat(columns, axis=1)
-        return np.where(mask, filled, as_dense(X))
+        return np.where(mask, np.asarray(filled), as_dense(X))
