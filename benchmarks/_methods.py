@@ -1,4 +1,4 @@
-"""What is compared: features before the same linear probe, and models on the raw features."""
+"""What is compared: features before the same linear probe, and models of the table itself."""
 
 import ast
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from _peers import PEERS, PeerFeatures
+from _probe import ProbeClassifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -15,7 +16,10 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
     RandomTreesEmbedding,
+    VotingClassifier,
+    VotingRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.neural_network import BernoulliRBM
@@ -28,7 +32,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    FineTunedRegressor,
+    MaskedFeaturePredictor,
+)
 
 OURS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
 RAW = ("raw", "quantile")
@@ -109,12 +119,53 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
         ),
         "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     },
+    "raw_and_forest": {
+        "classification": lambda seed: mean_of(
+            {"linear": ProbeClassifier(seed), "forest": forest("classification", seed)},
+            "classification",
+        ),
+    },
 }
 
 
+def forest(task: str, seed: int) -> Any:
+    return SUPERVISED["random_forest"][task](seed)
+
+
+def mean_of(models: dict[str, Any], task: str) -> Any:
+    """The mean of the probabilities of classifiers, or of the predictions of regressors."""
+    if task == "regression":
+        return VotingRegressor([*models.items()])
+    return VotingClassifier([*models.items()], voting="soft")
+
+
+def fine_tuned(features: Any, task: str, seed: int, **changes: Any) -> Any:
+    FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
+    return FineTuned(features, random_state=seed, **changes)
+
+
+def fine_tuned_and_forest(features: Any, task: str, seed: int, **changes: Any) -> Any:
+    models = {
+        # A part of a vote is cloned, and a clone has forgotten what it learned.
+        "fine_tuned": fine_tuned(FrozenEstimator(features), task, seed, **changes),
+        "forest": make_pipeline(standardized(), forest(task, seed)),
+    }
+    return mean_of(models, task)
+
+
+PRETRAINED: dict[str, Callable[..., Any]] = {
+    "fine_tuned": fine_tuned,
+    "fine_tuned_and_forest": fine_tuned_and_forest,
+}
+"""Models of a table that begin with a fitted transformer, the one that is their default."""
+
+TRANSFORMER = "MaskedFeaturePredictor"
+
+
 def installed_methods() -> list[str]:
-    """What runs by default: all but the peers, and UMAP where it is there."""
+    """What runs by default: all but the peers and means, and UMAP where it is there."""
     left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
+    left_out.add("raw_and_forest")
     if find_spec("umap") is None:
         left_out.add("umap")
     return [name for name in (*FEATURES, *SUPERVISED) if name not in left_out]
@@ -133,16 +184,30 @@ def split_method(method: str) -> tuple[str, dict[str, Any]]:
     return name, {key: ast.literal_eval(value) for key, value in pairs}
 
 
-def is_supervised(method: str) -> bool:
-    return method in SUPERVISED
+def features_of(method: str) -> str | None:
+    """The features that a method begins with, by name; None if it needs none."""
+    name = split_method(method)[0]
+    if name in PRETRAINED:
+        return TRANSFORMER
+    return None if name in SUPERVISED else method
+
+
+def reads_features(method: str) -> bool:
+    """Whether a probe sees the features; otherwise a model sees the table."""
+    return split_method(method)[0] in FEATURES
 
 
 def check_method(method: str) -> str:
     """Return a name that is known, or raise."""
-    if method.partition(":")[0] not in {*FEATURES, *SUPERVISED}:
-        raise ValueError(f"{method} is none of {[*FEATURES, *SUPERVISED]}")
+    known = [*FEATURES, *SUPERVISED, *PRETRAINED]
+    if split_method(method)[0] not in known:
+        raise ValueError(f"{method} is none of {known}")
     return method
 
 
-def make_supervised(method: str, task: str, seed: int) -> Any:
-    return make_pipeline(standardized(), SUPERVISED[method][task](seed))
+def make_model(method: str, features: Any, task: str, seed: int) -> Any:
+    """A model of the table; ``features`` are fitted, for the methods that begin with them."""
+    name, changes = split_method(method)
+    if name in PRETRAINED:
+        return PRETRAINED[name](features, task, seed, **changes)
+    return make_pipeline(standardized(), SUPERVISED[name][task](seed))

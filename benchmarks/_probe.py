@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.metrics import (
@@ -51,6 +52,24 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
         # The path's weakest penalties may stop early; cross-validation sees what they are worth.
         warnings.filterwarnings("ignore", message="lbfgs failed to converge")
         return make_pipeline(StandardScaler(), rotation, head).fit(Z, y)
+
+
+class ProbeClassifier(ClassifierMixin, BaseEstimator):
+    """The probe as an estimator, which can be a part of others; log loss chooses its penalty."""
+
+    def __init__(self, random_state: int = 0):
+        self.random_state = random_state
+
+    def fit(self, Z: np.ndarray, y: np.ndarray) -> "ProbeClassifier":
+        self.model_ = fit_probe(Z, y, "classification", self.random_state, "neg_log_loss")
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, Z: np.ndarray) -> np.ndarray:
+        return self.model_.predict_proba(Z)
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        return self.model_.predict(Z)
 
 
 def score(model: Any, Z: Any, y: np.ndarray, task: str) -> dict[str, float]:
