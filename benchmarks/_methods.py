@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from _peers import PEERS, PeerFeatures
-from _probe import ProbeClassifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -16,10 +15,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
     RandomTreesEmbedding,
-    VotingClassifier,
-    VotingRegressor,
 )
-from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.neural_network import BernoulliRBM
@@ -119,24 +115,7 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
         ),
         "regression": lambda seed: HistGradientBoostingRegressor(random_state=seed),
     },
-    "raw_and_forest": {
-        "classification": lambda seed: mean_of(
-            {"linear": ProbeClassifier(seed), "forest": forest("classification", seed)},
-            "classification",
-        ),
-    },
 }
-
-
-def forest(task: str, seed: int) -> Any:
-    return SUPERVISED["random_forest"][task](seed)
-
-
-def mean_of(models: dict[str, Any], task: str) -> Any:
-    """The mean of the probabilities of classifiers, or of the predictions of regressors."""
-    if task == "regression":
-        return VotingRegressor([*models.items()])
-    return VotingClassifier([*models.items()], voting="soft")
 
 
 def fine_tuned(features: Any, task: str, seed: int, **changes: Any) -> Any:
@@ -144,28 +123,15 @@ def fine_tuned(features: Any, task: str, seed: int, **changes: Any) -> Any:
     return FineTuned(features, random_state=seed, **changes)
 
 
-def fine_tuned_and_forest(features: Any, task: str, seed: int, **changes: Any) -> Any:
-    models = {
-        # A part of a vote is cloned, and a clone has forgotten what it learned.
-        "fine_tuned": fine_tuned(FrozenEstimator(features), task, seed, **changes),
-        "forest": make_pipeline(standardized(), forest(task, seed)),
-    }
-    return mean_of(models, task)
-
-
-PRETRAINED: dict[str, Callable[..., Any]] = {
-    "fine_tuned": fine_tuned,
-    "fine_tuned_and_forest": fine_tuned_and_forest,
-}
+PRETRAINED: dict[str, Callable[..., Any]] = {"fine_tuned": fine_tuned}
 """Models of a table that begin with a fitted transformer, the one that is their default."""
 
 TRANSFORMER = "MaskedFeaturePredictor"
 
 
 def installed_methods() -> list[str]:
-    """What runs by default: all but the peers and means, and UMAP where it is there."""
+    """What runs by default: all but the peers, and UMAP where it is there."""
     left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
-    left_out.add("raw_and_forest")
     if find_spec("umap") is None:
         left_out.add("umap")
     return [name for name in (*FEATURES, *SUPERVISED) if name not in left_out]
@@ -200,9 +166,15 @@ def reads_features(method: str) -> bool:
 def check_method(method: str) -> str:
     """Return a name that is known, or raise."""
     known = [*FEATURES, *SUPERVISED, *PRETRAINED]
-    if split_method(method)[0] not in known:
-        raise ValueError(f"{method} is none of {known}")
+    for part in parts_of(method):
+        if split_method(part)[0] not in known:
+            raise ValueError(f"{part} is none of {known}")
     return method
+
+
+def parts_of(method: str) -> list[str]:
+    """The methods whose mean prediction ``"one+other"`` stands for."""
+    return method.split("+")
 
 
 def make_model(method: str, features: Any, task: str, seed: int) -> Any:

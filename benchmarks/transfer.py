@@ -8,31 +8,24 @@
 ``target``. Every method learns its features from the training rows without labels, at most 20,000;
 a cross-validated, scaled logistic regression (ridge for regression) then sees the labeled rows,
 and is scored on rows that neither has seen. A run continues where an earlier one ended.
-``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters. Methods that
-begin with the same features, such as ``fine_tuned`` and ``fine_tuned_and_forest``, learn them once.
+``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters, and
+``fine_tuned+random_forest`` is the mean of the probabilities (predictions for regression) of two.
 """
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 from _command_line import run_and_report
-from _methods import (
-    check_method,
-    features_of,
-    installed_methods,
-    make_features,
-    make_model,
-    reads_features,
-)
+from _methods import check_method, installed_methods, parts_of
 from _parts import write_part
-from _probe import fit_probe, score
+from _predictions import predict_test_rows
+from _probe import score_output
 from _report import report, report_against
-from _tables import draw_labeled, read_indexes, split_table
+from _tables import read_indexes, split_table
 from joblib import Memory, Parallel, delayed
 
 LABELS = ["50", "100", "500", "all"]
@@ -63,38 +56,30 @@ class Job:
         print(f"{self.table} seed {self.seed} {self.method}", flush=True)
 
     def score_all_sizes(self, results: Path, labels: list[str], scoring: str) -> list[dict]:
-        """Scores with each number of labels; the features are learned once."""
+        """Scores with each number of labels."""
         split = split_table(self.folder, self.table, self.task, self.seed)
-        name = features_of(self.method)
-        learn_once = Memory(results / "features", verbose=0).cache(learn)
-        features, seconds = learn_once(name, self.seed, split.X_train) if name else (None, 0.0)
-        X_train, X_test = split.X_train, split.X_test
-        if reads_features(self.method):
-            X_train, X_test = features.transform(X_train), features.transform(X_test)
+        memory = Memory(results / "memory", verbose=0)
+        predict_once = memory.cache(predict_test_rows, ignore=["split", "memory"])
         rows = []
         for n_labels in labels:
-            count = None if n_labels == "all" else int(n_labels)
-            labeled = draw_labeled(split.y_train, count, self.task, self.seed)
-            if labeled is None:
+            predictions = [
+                predict_once(
+                    self.table, self.task, self.seed, part, n_labels, scoring, split, memory
+                )
+                for part in parts_of(self.method)
+            ]
+            if None in predictions:
                 rows.append({"labels": n_labels})
                 continue
-            started = time.perf_counter()
-            X, y = getattr(X_train, "iloc", X_train)[labeled], split.y_train[labeled]
-            if reads_features(self.method):
-                model = fit_probe(X, y, self.task, self.seed, scoring)
-            else:
-                model = make_model(self.method, features, self.task, self.seed).fit(X, y)
-            scores = score(model, X_test, split.y_test, self.task)
-            spent = {"fit_seconds": seconds, "probe_seconds": time.perf_counter() - started}
+            # All of them have seen the same labels, and know the same classes.
+            output = np.mean([each.output for each in predictions], axis=0)
+            scores = score_output(output, predictions[0].classes, split.y_test, self.task)
+            spent = {
+                "fit_seconds": sum(each.fit_seconds for each in predictions),
+                "probe_seconds": sum(each.probe_seconds for each in predictions),
+            }
             rows.append({"labels": n_labels, **spent, **scores})
         return rows
-
-
-def learn(name: str, seed: int, X: pd.DataFrame) -> tuple[Any, float]:
-    """Features fitted on the rows of a table, and the seconds that this took."""
-    started = time.perf_counter()
-    features = make_features(name, seed).fit(X)
-    return features, time.perf_counter() - started
 
 
 def run(arguments: argparse.Namespace) -> None:
