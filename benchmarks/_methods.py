@@ -1,4 +1,4 @@
-"""What is compared: features before the same linear probe, and models on the raw features."""
+"""What is compared: features before the same linear probe, and models of the table itself."""
 
 import ast
 from collections.abc import Callable
@@ -29,7 +29,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    FineTunedRegressor,
+    MaskedFeaturePredictor,
+)
 
 OURS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
 RAW = ("raw", "quantile")
@@ -115,6 +121,17 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
 }
 
 
+def fine_tuned(features: Any, task: str, seed: int, **changes: Any) -> Any:
+    FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
+    return FineTuned(features, random_state=seed, **changes)
+
+
+PRETRAINED: dict[str, Callable[..., Any]] = {"fine_tuned": fine_tuned}
+"""Models of a table that begin with a fitted transformer, the one that is their default."""
+
+TRANSFORMER = "MaskedFeaturePredictor"
+
+
 def installed_methods() -> list[str]:
     """What runs by default: all but peers and other encoders, and UMAP where it is there."""
     left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
@@ -137,16 +154,36 @@ def split_method(method: str) -> tuple[str, dict[str, Any]]:
     return name, {key: ast.literal_eval(value) for key, value in pairs}
 
 
-def is_supervised(method: str) -> bool:
-    return method in SUPERVISED
+def features_of(method: str) -> str | None:
+    """The features that a method begins with, by name; None if it needs none."""
+    name = split_method(method)[0]
+    if name in PRETRAINED:
+        return TRANSFORMER
+    return None if name in SUPERVISED else method
+
+
+def reads_features(method: str) -> bool:
+    """Whether a probe sees the features; otherwise a model sees the table."""
+    return split_method(method)[0] in FEATURES
 
 
 def check_method(method: str) -> str:
     """Return a name that is known, or raise."""
-    if method.partition(":")[0] not in {*FEATURES, *SUPERVISED}:
-        raise ValueError(f"{method} is none of {[*FEATURES, *SUPERVISED]}")
+    known = [*FEATURES, *SUPERVISED, *PRETRAINED]
+    for part in parts_of(method):
+        if split_method(part)[0] not in known:
+            raise ValueError(f"{part} is none of {known}")
     return method
 
 
-def make_supervised(method: str, task: str, seed: int) -> Any:
-    return make_pipeline(standardized(), SUPERVISED[method][task](seed))
+def parts_of(method: str) -> list[str]:
+    """The methods whose mean prediction ``"one+other"`` stands for."""
+    return method.split("+")
+
+
+def make_model(method: str, features: Any, task: str, seed: int) -> Any:
+    """A model of the table; ``features`` are fitted, for the methods that begin with them."""
+    name, changes = split_method(method)
+    if name in PRETRAINED:
+        return PRETRAINED[name](features, task, seed, **changes)
+    return make_pipeline(standardized(), SUPERVISED[name][task](seed))
