@@ -70,8 +70,12 @@ class DatetimeColumn:
         cells = self.elapsed.encode(seconds)
         low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
         inside = np.clip(cells, low, high)
-        excess = cells - inside
-        return inside + np.sign(excess) * np.log1p(np.abs(excess))
+        return inside + _by_logarithm(cells - inside)
+
+    def excess(self, values: Any) -> FloatArray:
+        """How far dates lie outside the range seen while fitting, by the logarithm; (n_rows,)."""
+        seconds = _seconds(read_stamps(values, self.name, self.stamp_dtype))
+        return _by_logarithm(self.elapsed.excess(seconds))
 
     def decode(self, cells: npt.NDArray) -> Any:
         """Return dates from the elapsed time alone, of shape (n_rows,)."""
@@ -109,6 +113,10 @@ class DurationColumn:
 
     def encode(self, values: Any) -> FloatArray:
         return self.elapsed.encode(_seconds(read_durations(values, self.name)))
+
+    def excess(self, values: Any) -> FloatArray:
+        """How far durations lie outside the range seen while fitting, of shape (n_rows,)."""
+        return self.elapsed.excess(_seconds(read_durations(values, self.name)))
 
     def decode(self, cells: npt.NDArray) -> Any:
         times = _microseconds(self.elapsed.decode(cells), self.dtype)
@@ -293,6 +301,10 @@ def _learn_elapsed(name: Any, times: pd.Series) -> NumericColumn:
     seconds = _seconds(times)
     present = seconds[~np.isnan(seconds)]
     return learn_numbers(name, None, present, len(present) < len(seconds))
+
+
+def _by_logarithm(excess: FloatArray) -> FloatArray:
+    return np.sign(excess) * np.log1p(np.abs(excess))
 
 
 def _step_of(times: npt.NDArray[np.int64]) -> int:
