@@ -351,11 +351,14 @@ class DenoisingAutoencoder(BaseEmbedder):
         -------
         error : ndarray of shape (n_samples,)
             Mean over the row's present cells: squared error in standard deviations for numbers
-            and dates, cross-entropy in nats otherwise, and at least as much for a number outside
-            0 and 1 in a column of these. Larger is more unusual. NaN if no cell is present.
+            and dates, cross-entropy in nats otherwise. A number outside the range seen while
+            fitting costs what the end of the range does, and the square of its distance from
+            there; that of a heavy-tailed column is measured in widths of the range, and that of a
+            date by its logarithm, since time goes on. Larger is more unusual. NaN if no cell is
+            present.
         """
-        _, table = self._encoded(X)
-        return self.model_.row_losses(table, resolve_device(self.device)).numpy()
+        X, _ = self._encoded(X)
+        return self.model_.row_losses(X, resolve_device(self.device)).numpy()
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of clean rows that the reconstruction explains (D2).

@@ -110,6 +110,16 @@ class TableModel:
         numeric, codes = self.table_encoder.transform(X)
         return torch.from_numpy(numeric), torch.from_numpy(codes)
 
+    def within_range(self, table: Batch, X: Table) -> tuple[Batch, Tensor]:
+        """Encoded rows with every number in the range of ``fit``, and how far it was outside.
+
+        A network extrapolates beyond that range, so that its error there may be anything.
+        """
+        numeric, codes = table
+        low, high = (torch.from_numpy(limits) for limits in self.table_encoder.ranges())
+        excess = torch.from_numpy(self.table_encoder.excess(X, numeric.numpy()))
+        return (numeric.clamp(low, high), codes), excess
+
     def encoded_blocks(self, X: Table) -> Iterator[tuple[slice, Batch]]:
         """Encoded rows of a checked table, a block at a time, and where they stand in it."""
         for start in range(0, num_samples(X), ROWS_PER_BLOCK):
@@ -256,9 +266,10 @@ class TableModel:
         """Loss of every cell of ``table``, of shape (n_rows, n_features)."""
         return cell_losses(self.cell_output(corrupted, device), *table, self.schema)
 
-    def row_losses(self, table: Batch, device: str) -> Tensor:
-        """Mean loss of the present cells of each row, NaN if there is none."""
-        return mean_of_present_cells(self.cell_output(table, device), table, self.schema)
+    def row_losses(self, X: Table, device: str) -> Tensor:
+        """Mean loss of the present cells of each row of a checked table, NaN if there is none."""
+        table, excess = self.within_range(self.encode(X), X)
+        return mean_of_present_cells(self.cell_output(table, device), table, excess, self.schema)
 
     def deviance_explained(self, losses: Tensor, table: Batch, mask: Tensor | None = None) -> float:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""

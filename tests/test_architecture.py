@@ -110,6 +110,7 @@ DESIGN = {
             "_model",
             "_network",
             "_outlier_scores",
+            "_pretext",
             "_table",
             "_training",
         },
