@@ -70,9 +70,12 @@ class DatetimeColumn:
         cells = self.elapsed.encode(seconds)
         low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
         inside = np.clip(cells, low, high)
-        excess = cells - inside
-        beyond: FloatArray = np.sign(excess) * np.log1p(np.abs(excess))
-        return inside + beyond
+        return inside + _by_logarithm(cells - inside)
+
+    def excess(self, values: Values) -> FloatArray:
+        """How far dates lie outside the range seen while fitting, by the logarithm; (n_rows,)."""
+        seconds = _seconds(read_stamps(values, self.name, self.stamp_dtype))
+        return _by_logarithm(self.elapsed.excess(seconds))
 
     def decode(self, cells: NumberArray) -> pd.Series:
         """Return dates from the elapsed time alone, of shape (n_rows,)."""
@@ -112,6 +115,10 @@ class DurationColumn:
 
     def encode(self, values: Values) -> FloatArray:
         return self.elapsed.encode(_seconds(read_durations(values, self.name)))
+
+    def excess(self, values: Values) -> FloatArray:
+        """How far durations lie outside the range seen while fitting, of shape (n_rows,)."""
+        return self.elapsed.excess(_seconds(read_durations(values, self.name)))
 
     def decode(self, cells: NumberArray) -> pd.Series:
         times = _microseconds(np.asarray(self.elapsed.decode(cells)), self.dtype)
@@ -299,6 +306,10 @@ def _learn_elapsed(name: Name, times: pd.Series) -> NumericColumn:
     seconds = _seconds(times)
     present = seconds[~np.isnan(seconds)]
     return learn_numbers(name, None, present, len(present) < len(seconds))
+
+
+def _by_logarithm(excess: FloatArray) -> FloatArray:
+    return np.sign(excess) * np.log1p(np.abs(excess))
 
 
 def _step_of(times: npt.NDArray[np.int64]) -> int:

@@ -1,6 +1,7 @@
 """What a table is to a network: numbers, category codes and missing cells, learned once."""
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import pandas as pd
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn, learn_column
 from sklearn_ssl._table.conform import conform, is_settled
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, standardize
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import (
@@ -140,6 +142,49 @@ class TableEncoder:
                     numeric[rows, features] = cells.reshape(len(cells), -1)
         return numeric, codes
 
+    def excess(self, X: Table, numeric: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """How far the numbers of a table lie outside the ranges seen while fitting.
+
+        Parameters
+        ----------
+        X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+            A checked table.
+
+        numeric : ndarray of shape (n_samples, n_numeric), float32
+            What ``transform`` returned for it.
+
+        Returns
+        -------
+        excess : ndarray of shape (n_samples, n_numeric), float32
+            Negative below a range, positive above it, 0 within it and where missing.
+        """
+        low, high = self.ranges()
+        excess = np.nan_to_num(numeric - np.clip(numeric, low, high))
+        first = self._first_features()
+        for position, column in enumerate(self.columns_):
+            # The quantiles of a heavy-tailed column end at its extremes: only its cells can tell.
+            if _is_heavy_tailed(column):
+                values = (
+                    X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
+                )
+                excess[:, first[position]] = column.excess(values)
+        return excess
+
+    def ranges(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Least and largest encoded number seen while fitting, of shape (n_numeric,) each.
+
+        The cyclic parts of a date, and columns of which nothing was learned, have no limits.
+        """
+        low = np.full(self.schema_.n_numeric, -np.inf, dtype=np.float32)
+        high = -low
+        for feature, column in zip(self._first_features(), self.columns_, strict=True):
+            if isinstance(column, BinaryColumn):
+                low[feature], high[feature] = 0, 1
+            elif (numbers := _numbers_of(column)) is not None:
+                ends = np.array([numbers.low, numbers.high])
+                low[feature], high[feature] = numbers.encode(ends)
+        return low, high
+
     def _first_features(self) -> npt.NDArray[np.intp]:
         """First feature of each column of the table."""
         return np.unique(self.order_, return_index=True)[1]
@@ -225,6 +270,20 @@ class TableEncoder:
             for i, column in enumerate(self.columns_)
             if i in outside or not isinstance(column, NumericColumn | BinaryColumn)
         ]
+
+
+def _numbers_of(column: Column) -> NumericColumn | None:
+    """The numbers that a column is encoded by, unless they are zeros and ones."""
+    if isinstance(column, DatetimeColumn | DurationColumn):
+        return column.elapsed
+    return column if isinstance(column, NumericColumn) else None
+
+
+def _is_heavy_tailed(
+    column: Column,
+) -> TypeGuard[NumericColumn | DatetimeColumn | DurationColumn]:
+    numbers = _numbers_of(column)
+    return numbers is not None and numbers.knots.size > 0
 
 
 def _by_feature(widths: list[int], flags: list[bool]) -> tuple[bool, ...]:

@@ -52,6 +52,18 @@ class NumericColumn:
         # A decoded value never leaves the range seen while fitting.
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
 
+    def excess(self, values: Values) -> FloatArray:
+        """How far numbers lie outside the range seen while fitting; 0 inside and where missing.
+
+        The unit is the standard deviation. For a heavy-tailed column it is the width of the range:
+        its deviation says little, and a new extreme a little beyond the last one is usual.
+        """
+        cells = as_float(values, self.name)
+        unit = self.high - self.low if self.knots.size else self.scale
+        with np.errstate(over="ignore"):  # infinity is clipped as any far value is
+            distance = (cells - np.clip(cells, self.low, self.high)) / unit
+        return np.clip(np.nan_to_num(distance), -FARTHEST, FARTHEST)
+
 
 def standardize(
     cells: FloatArray, mean: float | FloatArray, scale: float | FloatArray
