@@ -146,8 +146,8 @@ DESIGN = {
         set(),
     ),
     "evaluation": (
-        {"__init__", "_compat", "_effective_rank", "_marks"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "tqdm", "umap"},
+        {"__init__", "_compat", "_effective_rank", "_marks", "_progress"},
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
     ),
 }
 

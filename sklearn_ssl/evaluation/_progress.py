@@ -1,11 +1,12 @@
 """Progress of the functions that take more than a few seconds."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
 from sklearn.utils.parallel import Parallel
+
+from sklearn_ssl._progress import is_interactive, progress_bar
 
 
 def run_tasks(tasks: Any, names: list[str], *, title: str, verbose: bool, n_jobs: Any) -> list[Any]:
@@ -46,17 +47,14 @@ def show(results: Iterable[Any], names: list[str], *, title: str, verbose: bool)
     """
     if not verbose:
         yield from results
-    elif _is_interactive():
+    elif is_interactive():
         yield from _with_bar(results, names, title)
     else:
         yield from _with_lines(results, names, title)
 
 
 def _with_bar(results: Iterable[Any], names: list[str], title: str) -> Iterator[Any]:
-    # Imported late, as it looks for a notebook.
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(names), desc=title, unit="task") as bar:
+    with progress_bar(title, len(names), "task") as bar:
         for name, result in zip(names, results, strict=True):
             bar.set_postfix_str(name, refresh=False)
             bar.update()
@@ -70,11 +68,3 @@ def _with_lines(results: Iterable[Any], names: list[str], title: str) -> Iterato
         seconds = perf_counter() - began
         print(f"{title}: {number} of {len(names)}, {name}, {seconds:.0f} s", flush=True)
         yield result
-
-
-def _is_interactive() -> bool:
-    """Whether somebody watches: a terminal, or the kernel of a notebook."""
-    if sys.stderr.isatty():
-        return True
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
