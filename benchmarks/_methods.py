@@ -6,6 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from _encoders import ColumnAttention, ResidualNetwork
 from _peers import PEERS, PeerFeatures
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
@@ -99,6 +100,8 @@ FEATURES: dict[str, Callable[[int], Any]] = {
     "DenoisingAutoencoder": lambda seed: DenoisingAutoencoder(random_state=seed),
     "ContrastiveEmbedder": lambda seed: ContrastiveEmbedder(random_state=seed),
     "MaskedFeaturePredictor": lambda seed: MaskedFeaturePredictor(random_state=seed),
+    "residual": lambda seed: MaskedFeaturePredictor(encoder=ResidualNetwork, random_state=seed),
+    "attention": lambda seed: MaskedFeaturePredictor(encoder=ColumnAttention, random_state=seed),
     **{name: partial(peer, name) for name in PEERS},
 }
 FEATURES |= {f"raw_and_{name}": partial(with_raw, FEATURES[name]) for name in PEERS}
@@ -130,8 +133,9 @@ TRANSFORMER = "MaskedFeaturePredictor"
 
 
 def installed_methods() -> list[str]:
-    """What runs by default: all but the peers, and UMAP where it is there."""
+    """What runs by default: all but peers and other encoders, and UMAP where it is there."""
     left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
+    left_out |= {"residual", "attention"}
     if find_spec("umap") is None:
         left_out.add("umap")
     return [name for name in (*FEATURES, *SUPERVISED) if name not in left_out]
