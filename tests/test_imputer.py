@@ -254,6 +254,14 @@ def test_copies_fill_alike(mixed, way, tmp_path):
     )
 
 
+def test_complete_rows_pass_the_same_checks(mixed):
+    _, X, _, imputer = mixed
+    complete = X.dropna()
+    assert len(complete)
+    with pytest.raises(ValueError, match=r"infinity.* in column 'size'"):
+        imputer.transform(complete.assign(size=np.inf))
+
+
 def test_error_names_the_column_and_leaves_the_imputer_as_it_was(mixed):
     _, X, _, imputer = mixed
     before = imputer.transform(X)
@@ -316,6 +324,46 @@ def test_times_keep_their_dtype_and_their_range(times):
         assert filled["time"].between(times.min(), times.max()).all()
     for missing in (None, np.nan, pd.NaT):
         assert not imputer.transform(X.head(3).assign(time=missing)).isna().any(axis=None)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.full((2, 2), np.nan), np.array([[1.0, None], [2.0, pd.NaT]], dtype=object)],
+    ids=["numbers", "objects"],
+)
+@pytest.mark.parametrize("kind", ["dates", "text"])
+def test_arrays_of_missing_cells_alone_are_filled_with_any_kind(kind, X):
+    values = STAMPS if kind == "dates" else pd.Series(["a", "b"] * 100)
+    frame = pd.DataFrame({"day": np.arange(200.0) % 90, "other": values})
+    imputer = MaskedImputer(**SMALL, max_iter=1).fit(frame)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        tables = [imputer.transform(X), *imputer.sample(X, 2, random_state=0)]
+    for filled in tables:
+        assert not pd.isna(filled).any()
+        assert set(filled[:, 1]) <= set(values) or kind == "dates"
+
+
+NOTHING = {
+    "float64": pd.Series([np.nan] * 4),
+    "objects": pd.Series([None] * 4, dtype=object),
+    "string": pd.Series([None] * 4, dtype="string"),
+    "category": pd.Series([None] * 4, dtype="category"),
+    "dates": pd.Series([pd.NaT] * 4, dtype="datetime64[ns]"),
+    "durations": pd.Series([pd.NaT] * 4, dtype="timedelta64[ns]"),
+    "Int64": pd.Series([None] * 4, dtype="Int64"),
+    "boolean": pd.Series([None] * 4, dtype="boolean"),
+}
+
+
+@pytest.mark.parametrize("missing", NOTHING.values(), ids=NOTHING)
+def test_columns_of_missing_cells_alone_are_filled_with_what_was_learned(missing, mixed):
+    full, X, _, imputer = mixed
+    for name in X:
+        filled = imputer.transform(X.head(4).assign(**{name: missing}))[name]
+        assert not filled.isna().any()
+        assert filled.map(float).between(-100, 100).all() if name == "size" else True
+        if name in {"text", "category", "nullable", "object"} and missing.dtype == object:
+            assert set(filled) <= set(full[name])
 
 
 def test_dates_follow_the_other_cells():
