@@ -15,6 +15,7 @@ from sklearn.base import _fit_context as _untyped_fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_output
 from sklearn.utils.metaestimators import available_if as _untyped_available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -43,6 +44,7 @@ __all__ = [
     "validate_params",
     "warn_user",
     "without_compiler",
+    "wrap_output",
 ]
 
 Method = TypeVar("Method", bound=Callable[..., object])

@@ -22,6 +22,7 @@ from sklearn_ssl._compat import (
     fit_context,
     num_samples,
     warn_user,
+    wrap_output,
 )
 from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.layers import Batch
@@ -414,7 +415,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         def steps(missing: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.bool_]]:
             return _groups(missing, n_steps, rng)
 
-        return [self._fill(X, draw, steps) for _ in range(n_samples)]
+        tables = (self._fill(X, draw, steps) for _ in range(n_samples))
+        return [wrap_output("transform", table, X, self) for table in tables]
 
     def quantile(self, X: TableLike, q: float) -> Table:
         """Fill in missing numbers with a quantile of their distributions.
@@ -444,7 +446,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                 return probabilities.argmax(axis=1)
             return column.quantile(probabilities, q)
 
-        return self._fill(X, choose)
+        return cast(Table, wrap_output("transform", self._fill(X, choose), X, self))
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the predicted distributions explain (D2).

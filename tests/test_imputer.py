@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import MissingIndicator
@@ -163,13 +165,40 @@ def test_indicators_are_those_of_scikit_learn(as_frame):
     assert filled.shape[1] == len(imputer.get_feature_names_out())
 
 
-@pytest.mark.parametrize("container", ["pandas", "polars"])
-def test_set_output(mixed, container):
-    pytest.importorskip(container)
+def as_is(X):
+    return X
+
+
+CONTAINERS = {"pandas": as_is, "numpy": pd.DataFrame.to_numpy, "polars": pl.from_pandas}
+
+
+@pytest.mark.parametrize("is_global", [False, True], ids=["set_output", "set_config"])
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize("given", CONTAINERS)
+def test_tables_are_of_the_class_that_set_output_asks_for(mixed, given, output, is_global):
+    X = CONTAINERS[given](mixed[1][["size", "double"]])
+    imputer = MaskedImputer(**SMALL, max_iter=1)
+    if not is_global:
+        imputer.set_output(transform=output)
+    with config_context(transform_output=output if is_global else "default"):
+        tables = [imputer.fit_transform(X), imputer.transform(X), imputer.quantile(X, 0.5)]
+        tables += imputer.sample(X, 2, random_state=0)
+    # By default a DataFrame of any library becomes one of pandas, and an array remains one.
+    expected = {"default": "numpy" if given == "numpy" else "pandas"}.get(output, output)
+    for filled in tables:
+        assert type(filled).__module__.split(".")[0] == expected
+        assert list(getattr(filled, "columns", [])) == (
+            [] if expected == "numpy" else list(imputer.get_feature_names_out())
+        )
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_set_output_of_a_mixed_table(mixed, output):
     _, X, _, imputer = mixed
-    filled = clone(imputer).set_params(max_iter=1).set_output(transform=container).fit_transform(X)
-    assert type(filled).__module__.startswith(container)
-    assert list(filled.columns) == list(X.columns)
+    imputer = clone(imputer).set_params(max_iter=1, add_indicator=True)
+    filled = imputer.set_output(transform=output).fit_transform(X)
+    assert type(filled).__module__.startswith(output)
+    assert list(filled.columns) == [*X.columns, *(f"missingindicator_{name}" for name in X)]
 
 
 def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
