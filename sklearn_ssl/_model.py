@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding, Layers
 from sklearn_ssl._network.layers import MAX_ONE_HOT, Batch
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins, learn_quantile_bins
@@ -332,7 +333,10 @@ def every_nth_row(table: Batch, most: int) -> Batch:
 
 def row_embedder(embedding: Embedding, device: str) -> RowEmbedder | DeviceRowEmbedder:
     """What embeds many rows on a device."""
-    return RowEmbedder(embedding) if device == "cpu" else DeviceRowEmbedder(embedding, device)
+    # The order of sums in an encoder of the user's is not known: its blocks have one shape.
+    if device == "cpu" and isinstance(embedding.encoder, Encoder):
+        return RowEmbedder(embedding)
+    return DeviceRowEmbedder(embedding, device)
 
 
 def moments(

@@ -356,7 +356,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         hidden[row, column] = True
         return _cells_at(self.transformer_.predict_masked(X, hidden), row, column)
 
-    def _fitted_transformer(self, X: Table, rng: np.random.RandomState) -> MaskedFeaturePredictor:
+    def _fitted_transformer(
+        self, X: TableLike, rng: np.random.RandomState
+    ) -> MaskedFeaturePredictor:
         """A copy of a fitted transformer, or a clone that is fitted on the rows."""
         given = MaskedFeaturePredictor() if self.transformer is None else self.transformer
         given = given.estimator if isinstance(given, FrozenEstimator) else given
