@@ -35,6 +35,7 @@ from sklearn_ssl._pretext.distribution import (
     class_log_probabilities,
     class_losses_of_cells,
 )
+from sklearn_ssl._pretext.losses import features_per_cell
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import Store, decode, encode
 from sklearn_ssl._serialization.types import Arrays
@@ -468,11 +469,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         table = model.encode(self._check_table(X, model))
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
-        losses = self._losses(mark_missing(table, mask), table)[mask]
+        # A date has several features; each counts for a part of its cell.
+        share = mask / torch.tensor(features_per_cell(model.schema))
+        losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
         )
-        baseline = class_losses_of_cells(frequencies, task.classes(table))[mask]
+        baseline = class_losses_of_cells(frequencies, task.classes(table)) * share
         total = float(baseline.double().sum())
         return 1.0 - float(losses.double().sum()) / total if total else 0.0
 

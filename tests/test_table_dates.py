@@ -306,6 +306,22 @@ def test_weekdays_are_learned_from_dates():
     assert (predicted["open"] == X["open"]).mean() > 0.95
 
 
+def test_a_date_has_one_vote_in_the_score():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"seen": TIMES, "a": rng.normal(size=N)})
+    autoencoder = DenoisingAutoencoder(**{**SMALL, "max_iter": 20}).fit(X)
+    model, table = autoencoder.model_, autoencoder.model_.encode(X)
+    losses = model.cell_losses(table, table, "cpu").numpy()
+    constant = np.concatenate([table[0].numpy(), table[1].numpy()], axis=1)
+    baseline = (constant - constant.mean(axis=0)) ** 2
+    order = model.table_encoder.order_
+    rebuilt, worst = (
+        sum(part[:, order == position].mean(axis=1).sum() for position in (0, 1))
+        for part in (losses, baseline)
+    )
+    assert autoencoder.score(X) == pytest.approx(1 - rebuilt / worst, rel=1e-4)
+
+
 # Arrays of objects
 
 PYTHON_DATES = [stamp.to_pydatetime() for stamp in TIMES]
