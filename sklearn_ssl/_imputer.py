@@ -1,16 +1,17 @@
 """An imputer for mixed tables that predicts the distribution of every missing cell."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Self, TypeAlias, cast
+from typing import Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from pandas.api import types
+from pandas.api.extensions import ExtensionArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -42,20 +43,17 @@ from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.numeric import BinaryColumn
 from sklearn_ssl._table.schema import N_RESERVED
-from sklearn_ssl._table.types import TableLike
+from sklearn_ssl._table.types import Array, Dtype, NumberArray, TableLike, Values
 from sklearn_ssl._table.validation import as_dense, check_rows
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import train
 from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
 from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_outcome
 
-Table: TypeAlias = pd.DataFrame | npt.NDArray[Any]
+Table: TypeAlias = pd.DataFrame | Array
 """A DataFrame, or an array of shape (n_samples, n_features)."""
 
-Values: TypeAlias = npt.NDArray[Any]
-"""Cells of one column, whose dtype the column decides."""
-
-Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Values]]
+Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Array]]
 """Pairs of rows and of the values in them, for one column."""
 
 Probabilities: TypeAlias = npt.NDArray[np.float32]
@@ -64,7 +62,7 @@ Probabilities: TypeAlias = npt.NDArray[np.float32]
 Steps: TypeAlias = Callable[[npt.NDArray[np.bool_]], Iterator[npt.NDArray[np.bool_]]]
 """From the missing cells of some rows to the groups in which they are filled in."""
 
-Choice: TypeAlias = Callable[[Probabilities, BinnedColumn | None], Values]
+Choice: TypeAlias = Callable[[Probabilities, BinnedColumn | None], NumberArray]
 """From distributions over classes to a number each, or to the position of a category each."""
 
 ROWS_PER_BLOCK = 4096
@@ -404,7 +402,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rng = check_random_state(random_state)
 
-        def draw(probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+        def draw(probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
             if column is None:
                 return _draw_category(probabilities, rng)
             return column.draw(probabilities, rng)
@@ -437,7 +435,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         if not isinstance(q, Real) or not 0 <= q <= 1:
             raise ValueError(f"q must be a number from 0 to 1; got {q!r}.")
 
-        def choose(probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+        def choose(probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
             if column is None:
                 return probabilities.argmax(axis=1)
             return column.quantile(probabilities, q)
@@ -500,7 +498,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         """A table with the columns of a model, or with columns that are still to be learned."""
         encoder = None if model is None else model.table_encoder
         X = check_rows(self, X, self.categorical_features, reset=encoder is None, encoder=encoder)
-        return cast(Table, as_dense(X))
+        return as_dense(X)
 
     def _start_model(self, X: Table, rng: np.random.RandomState) -> TableModel:
         """Learn the columns and draw weights."""
@@ -591,7 +589,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
 
     # Filling in
 
-    def _choose(self, probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+    def _choose(self, probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
         if column is None:
             return np.asarray(probabilities.argmax(axis=1))
         if self.strategy == "median":
@@ -628,11 +626,12 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         group: npt.NDArray[np.bool_],
         choose: Choice,
         distributions: list[Probabilities],
-    ) -> dict[int, tuple[npt.NDArray[np.intp], Values]]:
+    ) -> dict[int, tuple[npt.NDArray[np.intp], Array]]:
         """Rows and values by column of the cells of a group, which are also put into ``table``."""
         schema, encoder = self.model_.schema, self.model_.table_encoder
         numeric, codes = table
-        chosen = {}
+        chosen: dict[int, tuple[npt.NDArray[np.intp], Array]] = {}
+        values: Array
         for feature, position in enumerate(encoder.order_.tolist()):
             cells = np.flatnonzero(group[:, position])
             is_lead = not schema.leads or schema.leads[feature] == feature
@@ -648,14 +647,16 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                 values = column.categories.to_numpy()[name]
                 codes[cells, feature - schema.n_numeric] = torch.from_numpy(name + N_RESERVED).int()
             else:
-                values = choose(probabilities, self._bins[feature])
-                if isinstance(column, DatetimeColumn | DurationColumn):
-                    values = column.decode(values)
-                encoded = np.asarray(column.encode(values), dtype=np.float32)
+                numbers = choose(probabilities, self._bins[feature])
+                is_time = isinstance(column, DatetimeColumn | DurationColumn)
+                decoded = column.decode(numbers) if is_time else numbers
+                encoded = np.asarray(column.encode(decoded), dtype=np.float32)
                 features = slice(feature, feature + column.n_features)
                 numeric[cells, features] = torch.from_numpy(encoded.reshape(len(cells), -1))
-                if isinstance(values, pd.Series):
-                    values = values.astype(object).to_numpy()
+                if isinstance(decoded, pd.Series):
+                    values = decoded.astype(object).to_numpy()
+                else:
+                    values = decoded
             chosen[position] = cells, values
         return chosen
 
@@ -713,7 +714,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             frame[name] = values
         return frame
 
-    def _indicator_names(self, names: Any) -> list[str]:
+    def _indicator_names(self, names: Sequence[object] | pd.Index) -> list[str]:
         if not self.add_indicator:
             return []
         return [f"missingindicator_{names[position]}" for position in self.indicator_features_]
@@ -750,7 +751,7 @@ def _task_of(task: PretextTask) -> PredictDistributions:
     return cast(PredictDistributions, task)
 
 
-def _check_mask_rate(mask_rate: Any) -> None:
+def _check_mask_rate(mask_rate: Sequence[float]) -> None:
     is_pair = len(mask_rate) == 2 and all(isinstance(rate, Real) for rate in mask_rate)
     if not is_pair or not 0 < mask_rate[0] <= mask_rate[1] < 1:
         raise ValueError(
@@ -767,7 +768,7 @@ def _rows(X: Table, rows: npt.NDArray[np.intp]) -> Table:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def _column(X: Table, position: int) -> Any:
+def _column(X: Table, position: int) -> Values:
     return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
 
 
@@ -801,33 +802,38 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
     if not cells:
         return column.copy()
     rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
-    dtype: Any = column.dtype
+    dtype = column.dtype
     is_time = isinstance(learned, DatetimeColumn | DurationColumn)
     if is_time and dtype != learned.dtype and len(rows) == len(column):
         # A column of missing cells alone can be of any dtype.
         column = pd.Series(index=column.index, dtype=learned.dtype or object)
-    filled: Any = column.copy()
+    filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])
-        filled = filled.cat.add_categories(new) if len(new) else filled
-    else:
-        filled = filled.sparse.to_dense() if isinstance(dtype, pd.SparseDtype) else filled
-        values = _as_dtype(values, filled.dtype, learned)
-    filled.iloc[rows] = values
-    result: pd.Series = filled.astype(dtype) if isinstance(dtype, pd.SparseDtype) else filled
-    return result
+        known: pd.Series = filled.cat.add_categories(new) if len(new) else filled
+        known.iloc[rows] = values
+        return known
+    if isinstance(dtype, pd.SparseDtype):
+        # The stubs of pandas declare the accessor without its methods.
+        dense: pd.Series = filled.sparse.to_dense()  # type: ignore[attr-defined]
+        dense.iloc[rows] = _as_dtype(values, dense.dtype, learned)
+        return dense.astype(dtype)
+    filled.iloc[rows] = _as_dtype(values, filled.dtype, learned)
+    return filled
 
 
-def _as_dtype(values: Values, dtype: Any, learned: Column) -> Any:
+def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> Array | ExtensionArray:
     """Values of the kind that a column holds."""
     if isinstance(learned, CategoryColumn):
         return values
     if isinstance(learned, BinaryColumn) and learned.holds_booleans:
-        values = values > 0.5
+        values = values.astype(np.float64) > 0.5
     elif types.is_integer_dtype(dtype):
-        values = np.rint(values)
+        values = np.rint(values.astype(np.float64))
     if types.is_object_dtype(dtype):
         return values.astype(object)
     if isinstance(learned, DatetimeColumn | DurationColumn):
-        return pd.Series(values, dtype=object).infer_objects().astype(dtype).array
-    return pd.Series(values).astype(dtype).array
+        times: ExtensionArray = pd.Series(values, dtype=object).infer_objects().astype(dtype).array
+        return times
+    numbers: ExtensionArray = pd.Series(values).astype(dtype).array
+    return numbers

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding, Layers
 from sklearn_ssl._network.layers import MAX_ONE_HOT, Batch
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins, learn_quantile_bins
@@ -108,6 +109,16 @@ class TableModel:
         """Numbers and codes of a checked table."""
         numeric, codes = self.table_encoder.transform(X)
         return torch.from_numpy(numeric), torch.from_numpy(codes)
+
+    def within_range(self, table: Batch, X: Table) -> tuple[Batch, Tensor]:
+        """Encoded rows with every number in the range of ``fit``, and how far it was outside.
+
+        A network extrapolates beyond that range, so that its error there may be anything.
+        """
+        numeric, codes = table
+        low, high = (torch.from_numpy(limits) for limits in self.table_encoder.ranges())
+        excess = torch.from_numpy(self.table_encoder.excess(X, numeric.numpy()))
+        return (numeric.clamp(low, high), codes), excess
 
     def encoded_blocks(self, X: Table) -> Iterator[tuple[slice, Batch]]:
         """Encoded rows of a checked table, a block at a time, and where they stand in it."""
@@ -255,9 +266,10 @@ class TableModel:
         """Loss of every cell of ``table``, of shape (n_rows, n_features)."""
         return cell_losses(self.cell_output(corrupted, device), *table, self.schema)
 
-    def row_losses(self, table: Batch, device: str) -> Tensor:
-        """Mean loss of the present cells of each row, NaN if there is none."""
-        return mean_of_present_cells(self.cell_output(table, device), table, self.schema)
+    def row_losses(self, X: Table, device: str) -> Tensor:
+        """Mean loss of the present cells of each row of a checked table, NaN if there is none."""
+        table, excess = self.within_range(self.encode(X), X)
+        return mean_of_present_cells(self.cell_output(table, device), table, excess, self.schema)
 
     def deviance_explained(self, losses: Tensor, table: Batch, mask: Tensor | None = None) -> float:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
@@ -321,7 +333,10 @@ def every_nth_row(table: Batch, most: int) -> Batch:
 
 def row_embedder(embedding: Embedding, device: str) -> RowEmbedder | DeviceRowEmbedder:
     """What embeds many rows on a device."""
-    return RowEmbedder(embedding) if device == "cpu" else DeviceRowEmbedder(embedding, device)
+    # The order of sums in an encoder of the user's is not known: its blocks have one shape.
+    if device == "cpu" and isinstance(embedding.encoder, Encoder):
+        return RowEmbedder(embedding)
+    return DeviceRowEmbedder(embedding, device)
 
 
 def moments(

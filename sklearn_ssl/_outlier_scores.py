@@ -32,8 +32,11 @@ WEIGHTS = np.array([0.5, 0.25, 0.25])
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 
-Tail = tuple[FloatArray, FloatArray]
-"""Ascending values, and the logarithm of the share of rows that are at least as large."""
+ROUNDING = 1e-6
+"""Share of the range of some values below which a difference between them is none."""
+
+Tail = tuple[FloatArray, FloatArray, int]
+"""Ascending values, the logarithm of the share of rows that are at least as large, and the rows."""
 
 
 class Forest(TypedDict):
@@ -168,23 +171,29 @@ def _learn_tail(values: FloatArray) -> Tail:
     ordered = np.sort(values[~np.isnan(values)])
     n = len(ordered)
     if not n:
-        return np.zeros(1), np.zeros(1)
+        return np.zeros(1), np.zeros(1), 1
     # Ranks from the top that grow by a factor: the tail is kept best where it is thin.
     ranks = np.unique(np.geomspace(1, n, min(n, N_TAIL_KNOTS)).astype(int))
     knots = np.unique(ordered[n - ranks])
     at_least = n - np.searchsorted(ordered, knots, side="left")
-    return knots, np.log(at_least / n)
+    return knots, np.log(at_least / n), n
 
 
 def surprises(columns: FloatArray, tails: list[Tail]) -> FloatArray:
     """Negative logarithm of the share of training rows with values at least as large.
 
-    Values beyond the largest one are as rare as that one; a missing value is no surprise.
+    Beyond the largest one the share is that of one row and falls as in a Pareto distribution, in
+    widths of the range. A missing value is no surprise.
     """
     result = np.empty(columns.shape)
-    for position, (knots, log_share) in enumerate(tails):
+    for position, (knots, log_share, n_rows) in enumerate(tails):
         values = columns[:, position]
-        result[:, position] = np.where(np.isnan(values), 0.0, -np.interp(values, knots, log_share))
+        width = (knots[-1] - knots[0]) or 1.0
+        beyond = np.maximum(np.nan_to_num(values) - knots[-1], 0.0) / width
+        inside = -np.interp(values, knots, log_share)
+        # The largest value may differ by rounding from itself.
+        surprise = np.where(beyond > ROUNDING, np.log(n_rows) + np.log1p(beyond), inside)
+        result[:, position] = np.where(np.isnan(values), 0.0, surprise)
     return result
 
 

@@ -59,11 +59,11 @@ DESIGN = {
         {"numpy", "sklearn", "torch"},
     ),
     "_contrastive_embedder": (
-        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "torch"},
     ),
     "_denoising_autoencoder": (
-        {"_base", "_compat", "_parameters", "_pretext", "_table", "_training"},
+        {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
         {"numpy", "sklearn"},
     ),
     "_masked_feature_predictor": (
@@ -110,6 +110,7 @@ DESIGN = {
             "_model",
             "_network",
             "_outlier_scores",
+            "_pretext",
             "_table",
             "_training",
         },

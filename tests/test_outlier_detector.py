@@ -253,7 +253,14 @@ def test_surprise_is_the_logarithm_of_the_share_of_larger_values():
     values = np.array([[1.0], [2.0], [2.0], [4.0], [np.nan]])
     new = np.array([[0.0], [1.0], [2.0], [4.0], [9.0], [np.nan]])
     shares = np.exp(-surprises(new, learn_tails(values)).ravel())
-    np.testing.assert_allclose(shares, [1, 1, 0.75, 0.25, 0.25, 1])
+    # 9 is 5/3 of the range beyond the largest value: the share of one row in four, over 1 + 5/3.
+    np.testing.assert_allclose(shares, [1, 1, 0.75, 0.25, 0.25 * 3 / 8, 1])
+
+
+def test_values_beyond_one_that_many_rows_share_are_rarer_than_one_row():
+    tails = learn_tails(np.array([[0.0], [1.0], [1.0], [1.0]]))
+    shares = np.exp(-surprises(np.array([[1.0], [1 + 1e-12], [1.1]]), tails).ravel())
+    np.testing.assert_allclose(shares, [0.75, 0.75, 0.25 / 1.1])
 
 
 def test_rarity_of_unseen_codes_is_that_of_one_row():

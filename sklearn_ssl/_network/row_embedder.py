@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, write_numbers, write_row
 
@@ -51,6 +52,9 @@ class RowEmbedder:
 
     def __init__(self, embedding: Embedding):
         layers, encoder = embedding.layers, embedding.encoder
+        if not isinstance(encoder, Encoder):
+            # Its products are computed one by one here, which needs to know them.
+            raise TypeError(f"RowEmbedder embeds by an Encoder, not a {type(encoder).__name__}.")
         # All products of a row: the layers of the encoder, and the readout after them.
         maps = [encoder.rows.dense, *encoder.deeper]
         shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
@@ -58,6 +62,7 @@ class RowEmbedder:
         # One library that adds in another order is enough to need double precision.
         is_exact = all(keeps_rows_apart(*shape, torch.get_num_threads()) for shape in shapes)
         self.embedding = embedding
+        self.rows = encoder.rows
         self.dtype = torch.float32 if is_exact else torch.float64
         self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
         self.maps = [_padded(layer.weight, layer.bias, self.dtype) for layer in maps]
@@ -143,7 +148,7 @@ class RowEmbedder:
             self._write_bins(numeric.nan_to_num(0.0), columns[:, start:])
 
     def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
-        rows, (weight, bias) = self.embedding.encoder.rows, self.maps[0]
+        rows, (weight, bias) = self.rows, self.maps[0]
         # The same map as that of RowInput, written to a place that exists.
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
         hidden = torch.addmm(bias, values, weight.T, out=place)
@@ -164,7 +169,7 @@ class RowEmbedder:
 
 
 class DeviceRowEmbedder:
-    """Embed each row as if it stood alone, on an accelerator and in single precision.
+    """Embed each row as if it stood alone, in single precision: on an accelerator, or any encoder.
 
     Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
     rows of zeros fill up the last one.

@@ -96,7 +96,7 @@ def _add_missingness_losses(
     return losses.index_add(1, nullable, entropy)
 
 
-def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tensor:
+def mean_of_present_cells(output: Tensor, batch: Batch, excess: Tensor, schema: Schema) -> Tensor:
     """Mean loss of the present cells of each row, NaN if there is none.
 
     A cell counts once, whatever number of features it has.
@@ -107,7 +107,10 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
         Output of a decoder.
 
     batch : tuple of Tensor
-        Encoded numbers and categories.
+        Encoded numbers, within the ranges seen while fitting, and categories.
+
+    excess : Tensor of shape (n_rows, n_numeric)
+        How far the numbers lie outside these ranges.
 
     schema : Schema
         The features.
@@ -117,29 +120,48 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
     loss : Tensor of shape (n_rows,)
     """
     numeric, codes = batch
-    losses = cell_losses(output, numeric, codes, schema)
-    losses[:, : schema.n_numeric] += excess_losses(output, numeric, schema)
+    losses = losses_beyond_range(output, batch, excess, schema)
     present = torch.cat([~numeric.isnan(), codes != MISSING], dim=1)
     # A date has several features; each counts for a part of its cell.
     weight = present / torch.tensor(features_per_cell(schema), device=losses.device)
     return (losses * weight).sum(dim=1) / weight.sum(dim=1)
 
 
-def excess_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
-    """Cost of numbers outside 0 and 1 in columns of zeros and ones, beyond their cross-entropy.
+def losses_beyond_range(output: Tensor, batch: Batch, excess: Tensor, schema: Schema) -> Tensor:
+    """Loss of every cell, with the cost of numbers outside the ranges seen while fitting.
 
-    The cross-entropy treats such a number as the nearer of 0 and 1. It should cost more than
-    either, so the difference between the two and the square of the distance are added.
+    A number outside costs what the nearest one inside does, and the square of its distance from
+    that. In a column of zeros and ones it is neither, and costs more than either.
+
+    Parameters
+    ----------
+    output : Tensor of shape (n_rows, schema.width)
+        Output of a decoder for ``batch``.
+
+    batch : tuple of Tensor
+        Encoded numbers, within these ranges, and categories.
+
+    excess : Tensor of shape (n_rows, n_numeric)
+        Negative below a range, positive above it, 0 within it.
+
+    schema : Schema
+        The features.
+
+    Returns
+    -------
+    losses : Tensor of shape (n_rows, n_features)
+        Numeric features first.
     """
-    logit = output[:, : schema.n_numeric]
-    truth = numeric.nan_to_num(0.0)
-    excess = truth - truth.clamp(0, 1)  # below 0, above 0, or 0 within the range
-    # softplus(logit) is the loss of a zero and softplus(-logit) that of a one.
-    as_nearer = torch.where(excess > 0, F.softplus(-logit), F.softplus(logit))
-    as_farther = torch.where(excess > 0, F.softplus(logit), F.softplus(-logit))
-    cost = (as_farther - as_nearer).clamp_min(0) + excess.square()
-    binary = torch.tensor(schema.binary, dtype=torch.bool, device=output.device)
-    return torch.where(binary & (excess != 0), cost, torch.zeros_like(cost))
+    losses = cell_losses(output, *batch, schema)
+    cost = excess.square()
+    if any(schema.binary):
+        binary = torch.tensor(schema.binary, device=output.device)
+        logit = output[:, : schema.n_numeric]
+        # The logit is what a zero costs more than a one: softplus(logit) - softplus(-logit).
+        farther = torch.where(excess > 0, logit, -logit).clamp_min(0)
+        cost = cost + torch.where(binary & (excess != 0), farther, torch.zeros_like(farther))
+    losses[:, : schema.n_numeric] += cost
+    return losses
 
 
 def features_per_cell(schema: Schema) -> list[int]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.autoencoder import RowEncoder
 from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.corruptions import (
     Corruption,
@@ -26,11 +26,11 @@ class PretextTask(nn.Module):
 
     Attributes
     ----------
-    encoder : Encoder
+    encoder : RowEncoder
         The part that ``transform`` uses.
     """
 
-    encoder: Encoder
+    encoder: RowEncoder
 
 
 class CellTask(PretextTask):
@@ -78,7 +78,7 @@ class Denoise(CellTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         decoder: nn.Module,
         corruption: Corruption,
         rate: Tensor,
@@ -177,7 +177,7 @@ class Contrast(PretextTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         projection: nn.Module,
         objective: Callable[[Tensor, Tensor], Tensor],
         corruption_rate: float,
@@ -232,7 +232,7 @@ class PredictMask(CellTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         mask_head: nn.Module,
         value_head: nn.Module,
         mask_rate: float,

@@ -96,6 +96,11 @@ def encode(value: object, store: Store, path: str) -> JSON:
     for kind, encoder in ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value, store, path)
+    if callable(value):
+        raise ValueError(
+            f"{path} is {getattr(value, '__qualname__', value)!r}, which is code, and files hold "
+            "none. joblib.dump writes the estimator with a reference to where its code stands."
+        )
     raise ValueError(
         f"{path} holds a value of type {type(value).__name__}, which cannot be written as plain "
         "data. Replace a parameter by plain values with set_params; convert a column with such "
