@@ -2,8 +2,7 @@
 
 import sys
 from time import perf_counter
-
-from tqdm.auto import tqdm
+from typing import Any
 
 
 def is_interactive() -> bool:
@@ -34,7 +33,7 @@ class ProgressReport:
         self.total = total
         self.unit = unit
         self.began = perf_counter()
-        self.bar = tqdm(total=total, desc=stage, unit=unit) if is_interactive() else None
+        self.bar = _start_bar(stage, total, unit) if is_interactive() else None
 
     def show(self, done: int, note: str) -> None:
         """State how many steps are done, and a word about them."""
@@ -51,3 +50,10 @@ class ProgressReport:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def _start_bar(stage: str, total: int, unit: str) -> Any:
+    # Imported late, as it warns in a notebook without widgets, also if no bar is shown.
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, desc=stage, unit=unit)
