@@ -147,7 +147,8 @@ DESIGN = {
         set(),
     ),
     "evaluation": (
-        {"__init__", "_compat", "_effective_rank", "_marks", "_progress"},
+        # Of the room of tables the evaluation knows the types alone.
+        {"__init__", "_compat", "_effective_rank", "_marks", "_progress", "_table"},
         {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
     ),
 }

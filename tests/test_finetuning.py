@@ -523,6 +523,7 @@ def test_same_seed_same_bits():
     assert first.predict_proba(X).tobytes() == again.predict_proba(X).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 @pytest.mark.parametrize("how", ["set_config", "set_output"])
 def test_what_transform_returns_does_not_matter(container, how):

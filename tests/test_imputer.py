@@ -78,6 +78,7 @@ def test_does_not_change_the_table_that_it_fills(mixed):
     pd.testing.assert_frame_equal(X, before)
 
 
+@pytest.mark.slow
 def test_fills_by_what_the_other_cells_say():
     full, X, hidden = mixed_table(n_rows=1000)
     filled = MaskedImputer(**SMALL).fit_transform(X)
@@ -182,6 +183,7 @@ def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
     assert first["size"].isin(X["size"].dropna()).all()
 
 
+@pytest.mark.slow
 def test_samples_of_a_row_fit_together():
     coin = np.random.default_rng(0).integers(2, size=400)
     X = np.column_stack([coin, coin, coin]).astype(float)
@@ -192,6 +194,7 @@ def test_samples_of_a_row_fit_together():
     assert 0.3 < drawn[:, 0].mean() < 0.7
 
 
+@pytest.mark.slow
 def test_quantiles_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 1)) + rng.normal(size=(1500, 4))
@@ -318,6 +321,7 @@ def test_times_keep_their_dtype_and_their_range(times):
         assert not imputer.transform(X.head(3).assign(time=missing)).isna().any(axis=None)
 
 
+@pytest.mark.slow
 def test_dates_follow_the_other_cells():
     day = np.random.default_rng(0).integers(700, size=1000)
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(day, unit="D")
@@ -426,6 +430,7 @@ def test_brier_losses_follow_their_definition():
     assert brier_losses(log_probabilities[:, :, :0], names).sum() == 0
 
 
+@pytest.mark.slow
 def test_intervals_of_an_overtrained_network_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
