@@ -6,8 +6,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 import torch
-from scipy.sparse import issparse
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import assert_all_finite, check_array, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -26,7 +26,7 @@ from sklearn_ssl._marks import (
     refuse_texts_that_mean_nothing,
 )
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
-from sklearn_ssl._table.types import TableLike
+from sklearn_ssl._table.types import TableLike, is_sparse
 from sklearn_ssl._table.validation import as_dense
 
 MOST_LOPSIDED = 20
@@ -129,7 +129,7 @@ def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
 
 def _cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
     """Cells of a target, which may be a sparse matrix; a column becomes a row of cells."""
-    cells, declares_kind = (as_dense(y), True) if issparse(y) else read_cells(y)
+    cells, declares_kind = (as_dense(y), True) if is_sparse(y) else read_cells(y)
     if cells.ndim == 2 and cells.shape[1] == 1:
         cells = column_or_1d(cells, warn=True)
     return cells, declares_kind
@@ -258,7 +258,7 @@ def labeled_rows(y: npt.ArrayLike, *, is_mark: bool | None = None) -> Mask:
     is_labeled : ndarray of shape (n_rows,)
         A row is unlabeled if all of its outputs are.
     """
-    if issparse(y):
+    if is_sparse(y):
         return np.ones(num_samples(y), dtype=bool)
     cells, _ = read_cells(y)
     is_missing = missing_cells(cells)
@@ -294,7 +294,7 @@ def rows_to_score(
     is_labeled = labeled_rows(y, is_mark=UNLABELED not in known)
     rows = np.flatnonzero(is_labeled)
     if is_labeled.all():
-        return X, y if issparse(y) else plain_labels(y), sample_weight
+        return X, y if sp.issparse(y) else plain_labels(y), sample_weight
     if not len(rows):
         raise ValueError(
             f"{name} cannot be scored without labels, and all {len(is_labeled)} rows are marked "
@@ -307,4 +307,4 @@ def rows_to_score(
 
 def plain_labels(labels: npt.ArrayLike) -> Labels:
     """Labels of labeled rows, without the dtype that only marks of other rows had required."""
-    return narrow(as_dense(labels) if issparse(labels) else read_cells(labels)[0])
+    return narrow(as_dense(labels) if is_sparse(labels) else read_cells(labels)[0])
