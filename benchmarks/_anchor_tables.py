@@ -56,7 +56,7 @@ def read_rows(path: Path, task: str) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def ts3l(arguments: argparse.Namespace) -> None:
-    """Ours on diabetes, cmc and abalone, with 10 % and all of the labels."""
+    """Ours on diabetes, cmc and abalone, with a tenth and all of the labels."""
     index = read_indexes(arguments.data, arguments.tables or list(TS3L_METRICS))
     jobs = [
         (

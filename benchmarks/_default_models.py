@@ -117,7 +117,7 @@ def fit_and_score(
             row |= {
                 "fit_seconds": fitted - started,
                 "predict_seconds": time.perf_counter() - fitted,
-                **score_output(model, output, test[1], task),
+                **score_output(output, getattr(model, "classes_", None), test[1], task),
             }
         except FAILURES as error:
             row["error"] = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -1,4 +1,4 @@
-"""What is compared: features before the same linear probe, and models on the raw features."""
+"""What is compared: features before the same linear probe, and models of the table itself."""
 
 import ast
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from _encoders import ColumnAttention, ResidualNetwork
 from _peers import PEERS, PeerFeatures
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
@@ -28,7 +29,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    FineTunedRegressor,
+    MaskedFeaturePredictor,
+)
 
 OURS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
 RAW = ("raw", "quantile")
@@ -93,6 +100,8 @@ FEATURES: dict[str, Callable[[int], Any]] = {
     "DenoisingAutoencoder": lambda seed: DenoisingAutoencoder(random_state=seed),
     "ContrastiveEmbedder": lambda seed: ContrastiveEmbedder(random_state=seed),
     "MaskedFeaturePredictor": lambda seed: MaskedFeaturePredictor(random_state=seed),
+    "residual": lambda seed: MaskedFeaturePredictor(encoder=ResidualNetwork, random_state=seed),
+    "attention": lambda seed: MaskedFeaturePredictor(encoder=ColumnAttention, random_state=seed),
     **{name: partial(peer, name) for name in PEERS},
 }
 FEATURES |= {f"raw_and_{name}": partial(with_raw, FEATURES[name]) for name in PEERS}
@@ -112,9 +121,21 @@ SUPERVISED: dict[str, dict[str, Callable[[int], Any]]] = {
 }
 
 
+def fine_tuned(features: Any, task: str, seed: int, **changes: Any) -> Any:
+    FineTuned = FineTunedClassifier if task == "classification" else FineTunedRegressor
+    return FineTuned(features, random_state=seed, **changes)
+
+
+PRETRAINED: dict[str, Callable[..., Any]] = {"fine_tuned": fine_tuned}
+"""Models of a table that begin with a fitted transformer, the one that is their default."""
+
+TRANSFORMER = "MaskedFeaturePredictor"
+
+
 def installed_methods() -> list[str]:
-    """What runs by default: all but the peers, and UMAP where it is there."""
+    """What runs by default: all but peers and other encoders, and UMAP where it is there."""
     left_out = {name for name in FEATURES if name.removeprefix("raw_and_") in PEERS}
+    left_out |= {"residual", "attention"}
     if find_spec("umap") is None:
         left_out.add("umap")
     return [name for name in (*FEATURES, *SUPERVISED) if name not in left_out]
@@ -133,16 +154,36 @@ def split_method(method: str) -> tuple[str, dict[str, Any]]:
     return name, {key: ast.literal_eval(value) for key, value in pairs}
 
 
-def is_supervised(method: str) -> bool:
-    return method in SUPERVISED
+def features_of(method: str) -> str | None:
+    """The features that a method begins with, by name; None if it needs none."""
+    name = split_method(method)[0]
+    if name in PRETRAINED:
+        return TRANSFORMER
+    return None if name in SUPERVISED else method
+
+
+def reads_features(method: str) -> bool:
+    """Whether a probe sees the features; otherwise a model sees the table."""
+    return split_method(method)[0] in FEATURES
 
 
 def check_method(method: str) -> str:
     """Return a name that is known, or raise."""
-    if method.partition(":")[0] not in {*FEATURES, *SUPERVISED}:
-        raise ValueError(f"{method} is none of {[*FEATURES, *SUPERVISED]}")
+    known = [*FEATURES, *SUPERVISED, *PRETRAINED]
+    for part in parts_of(method):
+        if split_method(part)[0] not in known:
+            raise ValueError(f"{part} is none of {known}")
     return method
 
 
-def make_supervised(method: str, task: str, seed: int) -> Any:
-    return make_pipeline(standardized(), SUPERVISED[method][task](seed))
+def parts_of(method: str) -> list[str]:
+    """The methods whose mean prediction ``"one+other"`` stands for."""
+    return method.split("+")
+
+
+def make_model(method: str, features: Any, task: str, seed: int) -> Any:
+    """A model of the table; ``features`` are fitted, for the methods that begin with them."""
+    name, changes = split_method(method)
+    if name in PRETRAINED:
+        return PRETRAINED[name](features, task, seed, **changes)
+    return make_pipeline(standardized(), SUPERVISED[name][task](seed))

@@ -55,7 +55,7 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
 
 def score(model: Any, Z: Any, y: np.ndarray, task: str) -> dict[str, float]:
     """Test scores of a fitted model."""
-    return score_output(model, predict(model, Z), y, task)
+    return score_output(predict(model, Z), getattr(model, "classes_", None), y, task)
 
 
 def predict(model: Any, Z: Any) -> np.ndarray:
@@ -63,17 +63,19 @@ def predict(model: Any, Z: Any) -> np.ndarray:
     return model.predict_proba(Z) if hasattr(model, "predict_proba") else model.predict(Z)
 
 
-def score_output(model: Any, output: np.ndarray, y: np.ndarray, task: str) -> dict[str, float]:
-    """Scores of what ``predict`` returned."""
+def score_output(
+    output: np.ndarray, known: np.ndarray | None, y: np.ndarray, task: str
+) -> dict[str, float]:
+    """Scores of what ``predict`` returned; columns of probabilities are those of ``known``."""
     if task == "regression":
         return {"r2": r2_score(y, output)}
     if output.ndim == 1:
         return label_scores(y, output)
-    classes = np.arange(max(y.max(), model.classes_.max()) + 1)
+    classes = np.arange(max(y.max(), known.max()) + 1)
     # What `predict` returns, too; a forest would spend as long on it once more.
-    predicted = model.classes_[output.argmax(axis=1)]
+    predicted = known[output.argmax(axis=1)]
     probabilities = np.full((len(y), len(classes)), SMALLEST_PROBABILITY)
-    probabilities[:, model.classes_] = output.clip(SMALLEST_PROBABILITY)
+    probabilities[:, known] = output.clip(SMALLEST_PROBABILITY)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     scores = {**label_scores(y, predicted), "log_loss": log_loss(y, probabilities, labels=classes)}
     if len(classes) == 2:

@@ -67,6 +67,34 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     draw(comparison.drop(index="better raw"), metrics[0], n_labels, len(scores), results)
 
 
+def report_against(results: Path, method: str) -> None:
+    """Print how far every other method is from one, by number of labels and score."""
+    raw = read_parts(results)
+    for task in raw["task"].unique():
+        for n_labels in raw.loc[raw["task"] == task, "labels"].unique():
+            chosen = raw[(raw["task"] == task) & (raw["labels"] == n_labels)]
+            for metric in METRICS[task]:
+                print_against(chosen, n_labels, metric, method)
+
+
+def print_against(chosen: pd.DataFrame, n_labels: str, metric: str, method: str) -> None:
+    scores = table_means(chosen, metric)
+    if scores.empty:
+        return
+    encodings = [name for name in RAW if name in scores]
+    # Lower is better in the log loss, and its better encoding has the lower one.
+    sign = -1 if metric == "log_loss" else 1
+    if encodings:
+        scores["better raw"] = sign * (sign * scores[encodings]).max(axis=1)
+    comparison = compare(sign * scores, method).sort_values("mean", ascending=False)
+    comparison["mean"] *= sign
+    seeds = chosen.dropna(subset=[metric]).groupby("table")["seed"].nunique()[scores.index]
+    print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, ", end="")
+    print(f"{seeds.min()} to {seeds.max()} seed(s); positive differences are better\n")
+    comparison = comparison.astype(object)
+    print(comparison.where(comparison.notna(), None).to_markdown(floatfmt=FORMATS))
+
+
 def table_means(chosen: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Means over the seeds that all methods have, of shape (n_tables, n_methods)."""
     wide = chosen.pivot_table(index=["table", "seed"], columns="method", values=metric)

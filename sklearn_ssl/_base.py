@@ -31,6 +31,7 @@ from sklearn_ssl._compat import (
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._labels import Target, read_target
 from sklearn_ssl._model import RECORDS, TableModel
+from sklearn_ssl._network.custom import EncoderFactory
 from sklearn_ssl._network.layers import Batch, Linear
 from sklearn_ssl._parameters import (
     TRAINING_CONSTRAINTS,
@@ -87,6 +88,7 @@ class BaseEmbedder(
     categorical_features: npt.ArrayLike | None
     max_categories: int | None
     min_frequency: int
+    encoder: EncoderFactory | None
     supervision_weight: float
     batch_size: int | str
     learning_rate: str
@@ -122,6 +124,7 @@ class BaseEmbedder(
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "encoder": [callable, None],
         "supervision_weight": [Interval(Real, 0, None, closed="left")],
         **TRAINING_CONSTRAINTS,
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -485,7 +488,8 @@ class BaseEmbedder(
             the default penalties of linear models.
         """
         check_is_fitted(self)
-        return self.model_.embed(self._check_table(X, self.model_), resolve_device(self.device))
+        checked = self._check_table(X, self.model_)
+        return self.model_.embed(checked, resolve_device(self.device))
 
     def get_feature_names_out(
         self, input_features: npt.ArrayLike | None = None

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval, StrOptions
+from sklearn_ssl._network.custom import EncoderFactory
 from sklearn_ssl._parameters import Folder, RandomState
-from sklearn_ssl._pretext.blueprints import Contrasting
+from sklearn_ssl._pretext.blueprints import Contrasting, Objective
 from sklearn_ssl._pretext.tasks import Contrast
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.types import TableLike
@@ -48,10 +49,11 @@ class ContrastiveEmbedder(BaseEmbedder):
     n_corrupted_views : {1, 2}, default=1
         Whether the other view is the row as it is, or corrupted as well.
 
-    objective : {"info_nce", "nt_xent", "barlow_twins", "vicreg"}, default="info_nce"
+    objective : {"info_nce", "nt_xent", "barlow_twins", "vicreg"} or callable, default="info_nce"
         "info_nce" compares across the views, as SCARF does; "nt_xent" also within them, as SimCLR
         does [2]_. "barlow_twins" [3]_ and "vicreg" [4]_ need no other rows to push away and suit
-        small batches.
+        small batches. A callable takes two tensors of projected views, of shape
+        (n_rows, ``projection_size``), and returns their loss.
 
     temperature : float, default=0.2
         Divides the cosines of "info_nce" and "nt_xent"; smaller is stricter.
@@ -88,6 +90,12 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     min_frequency : int, default=1
         Categories that occur in fewer rows share the code that unseen categories get.
+
+    encoder : callable or None, default=None
+        A network of your own in place of the multi-layer perceptron: called with the features,
+        ``hidden_layer_sizes`` and ``bottleneck_size``, it returns a ``torch.nn.Module`` with a
+        method ``layers(numeric, codes)``, which returns tensors of shape (n_rows, width), the
+        bottleneck first. Estimators with an encoder are pickled, not written by ``save``.
 
     supervision_weight : float, default=0.0
         Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
@@ -207,7 +215,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         **BaseEmbedder._parameter_constraints,
         "corruption_rate": [Interval(Real, 0, 1, closed="neither")],
         "n_corrupted_views": [Interval(Integral, 1, 2, closed="both")],
-        "objective": [StrOptions({"info_nce", "nt_xent", "barlow_twins", "vicreg"})],
+        "objective": [StrOptions({"info_nce", "nt_xent", "barlow_twins", "vicreg"}), callable],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "projection_size": [Interval(Integral, 1, None, closed="left")],
     }
@@ -220,7 +228,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         hidden_layer_sizes: Sequence[int] = (256, 256, 256),
         corruption_rate: float = 0.6,
         n_corrupted_views: int = 1,
-        objective: str = "info_nce",
+        objective: str | Objective = "info_nce",
         temperature: float = 0.2,
         projection_size: int = 128,
         output: str = "components",
@@ -229,6 +237,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         categorical_features: npt.ArrayLike | None = "from_dtype",
         max_categories: int | None = 256,
         min_frequency: int = 1,
+        encoder: EncoderFactory | None = None,
         supervision_weight: float = 0.0,
         batch_size: int | str = "auto",
         learning_rate: str = "one_cycle",
@@ -260,6 +269,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.encoder = encoder
         self.supervision_weight = supervision_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -281,6 +291,7 @@ class ContrastiveEmbedder(BaseEmbedder):
         return Contrasting(
             hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
             bottleneck_size=self.bottleneck_size,
+            encoder=self.encoder,
             projection_size=self.projection_size,
             objective=self.objective,
             temperature=self.temperature,

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder, check_embedding
 from sklearn_ssl._compat import Interval, StrOptions
+from sklearn_ssl._network.custom import EncoderFactory
 from sklearn_ssl._parameters import Folder, RandomState
 from sklearn_ssl._pretext.blueprints import Denoising
 from sklearn_ssl._table.encoder import TableEncoder
@@ -81,6 +82,12 @@ class DenoisingAutoencoder(BaseEmbedder):
 
     min_frequency : int, default=1
         Categories that occur in fewer rows share the code that unseen categories get.
+
+    encoder : callable or None, default=None
+        A network of your own in place of the multi-layer perceptron: called with the features,
+        ``hidden_layer_sizes`` and ``bottleneck_size``, it returns a ``torch.nn.Module`` with a
+        method ``layers(numeric, codes)``, which returns tensors of shape (n_rows, width), the
+        bottleneck first. Estimators with an encoder are pickled, not written by ``save``.
 
     supervision_weight : float, default=0.0
         Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
@@ -217,6 +224,7 @@ class DenoisingAutoencoder(BaseEmbedder):
         categorical_features: npt.ArrayLike | None = "from_dtype",
         max_categories: int | None = 256,
         min_frequency: int = 1,
+        encoder: EncoderFactory | None = None,
         supervision_weight: float = 0.0,
         batch_size: int | str = "auto",
         learning_rate: str = "one_cycle",
@@ -247,6 +255,7 @@ class DenoisingAutoencoder(BaseEmbedder):
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.encoder = encoder
         self.supervision_weight = supervision_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -268,6 +277,7 @@ class DenoisingAutoencoder(BaseEmbedder):
         return Denoising(
             hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
             bottleneck_size=self.bottleneck_size,
+            encoder=self.encoder,
             noise=self.noise,
             noise_level=self._noise_levels(table_encoder.order_),
             emphasis=self.emphasis,
@@ -309,7 +319,8 @@ class DenoisingAutoencoder(BaseEmbedder):
         """
         check_is_fitted(self)
         Z = check_embedding(X, self)
-        return self.model_.decode(self.model_.write_out(self.model_.bottleneck_of(Z)))
+        output = self.model_.write_out(self.model_.bottleneck_of(Z))
+        return self.model_.decode(output)
 
     def reconstruct(self, X: TableLike) -> Table:
         """Rebuild rows, as a denoised version of them.
@@ -341,11 +352,14 @@ class DenoisingAutoencoder(BaseEmbedder):
         -------
         error : ndarray of shape (n_samples,)
             Mean over the row's present cells: squared error in standard deviations for numbers
-            and dates, cross-entropy in nats otherwise, and at least as much for a number outside
-            0 and 1 in a column of these. Larger is more unusual. NaN if no cell is present.
+            and dates, cross-entropy in nats otherwise. A number outside the range seen while
+            fitting costs what the end of the range does, and the square of its distance from
+            there; that of a heavy-tailed column is measured in widths of the range, and that of a
+            date by its logarithm, since time goes on. Larger is more unusual. NaN if no cell is
+            present.
         """
-        _, table = self._encoded(X)
-        return self.model_.row_losses(table, resolve_device(self.device)).numpy()
+        X, _ = self._encoded(X)
+        return self.model_.row_losses(X, resolve_device(self.device)).numpy()
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of clean rows that the reconstruction explains (D2).

@@ -1,16 +1,17 @@
 """An imputer for mixed tables that predicts the distribution of every missing cell."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Self, TypeAlias, cast
+from typing import Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from pandas.api import types
+from pandas.api.extensions import ExtensionArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +23,7 @@ from sklearn_ssl._compat import (
     fit_context,
     num_samples,
     warn_user,
+    wrap_output,
 )
 from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.layers import Batch
@@ -33,6 +35,7 @@ from sklearn_ssl._pretext.distribution import (
     class_log_probabilities,
     class_losses_of_cells,
 )
+from sklearn_ssl._pretext.losses import features_per_cell
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import Store, decode, encode
 from sklearn_ssl._serialization.types import Arrays
@@ -40,22 +43,21 @@ from sklearn_ssl._table.bins import BinnedColumn, learn_bins
 from sklearn_ssl._table.column import CategoryColumn, Column
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.filling import fill
+from sklearn_ssl._table.kinds import kind_of_dtype
 from sklearn_ssl._table.numeric import BinaryColumn
 from sklearn_ssl._table.schema import N_RESERVED
-from sklearn_ssl._table.types import TableLike
+from sklearn_ssl._table.types import Array, Dtype, NumberArray, TableLike, Values
 from sklearn_ssl._table.validation import as_dense, check_rows
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import train
 from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
 from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_outcome
 
-Table: TypeAlias = pd.DataFrame | npt.NDArray[Any]
+Table: TypeAlias = pd.DataFrame | Array
 """A DataFrame, or an array of shape (n_samples, n_features)."""
 
-Values: TypeAlias = npt.NDArray[Any]
-"""Cells of one column, whose dtype the column decides."""
-
-Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Values]]
+Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Array]]
 """Pairs of rows and of the values in them, for one column."""
 
 Probabilities: TypeAlias = npt.NDArray[np.float32]
@@ -64,7 +66,7 @@ Probabilities: TypeAlias = npt.NDArray[np.float32]
 Steps: TypeAlias = Callable[[npt.NDArray[np.bool_]], Iterator[npt.NDArray[np.bool_]]]
 """From the missing cells of some rows to the groups in which they are filled in."""
 
-Choice: TypeAlias = Callable[[Probabilities, BinnedColumn | None], Values]
+Choice: TypeAlias = Callable[[Probabilities, BinnedColumn | None], NumberArray]
 """From distributions over classes to a number each, or to the position of a category each."""
 
 ROWS_PER_BLOCK = 4096
@@ -404,7 +406,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rng = check_random_state(random_state)
 
-        def draw(probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+        def draw(probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
             if column is None:
                 return _draw_category(probabilities, rng)
             return column.draw(probabilities, rng)
@@ -412,7 +414,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         def steps(missing: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.bool_]]:
             return _groups(missing, n_steps, rng)
 
-        return [self._fill(X, draw, steps) for _ in range(n_samples)]
+        tables = (self._fill(X, draw, steps) for _ in range(n_samples))
+        return [wrap_output("transform", table, X, self) for table in tables]
 
     def quantile(self, X: TableLike, q: float) -> Table:
         """Fill in missing numbers with a quantile of their distributions.
@@ -437,12 +440,12 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         if not isinstance(q, Real) or not 0 <= q <= 1:
             raise ValueError(f"q must be a number from 0 to 1; got {q!r}.")
 
-        def choose(probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+        def choose(probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
             if column is None:
                 return probabilities.argmax(axis=1)
             return column.quantile(probabilities, q)
 
-        return self._fill(X, choose)
+        return cast(Table, wrap_output("transform", self._fill(X, choose), X, self))
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the predicted distributions explain (D2).
@@ -466,11 +469,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         table = model.encode(self._check_table(X, model))
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
-        losses = self._losses(mark_missing(table, mask), table)[mask]
+        # A date has several features; each counts for a part of its cell.
+        share = mask / torch.tensor(features_per_cell(model.schema))
+        losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
         )
-        baseline = class_losses_of_cells(frequencies, task.classes(table))[mask]
+        baseline = class_losses_of_cells(frequencies, task.classes(table)) * share
         total = float(baseline.double().sum())
         return 1.0 - float(losses.double().sum()) / total if total else 0.0
 
@@ -500,7 +505,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         """A table with the columns of a model, or with columns that are still to be learned."""
         encoder = None if model is None else model.table_encoder
         X = check_rows(self, X, self.categorical_features, reset=encoder is None, encoder=encoder)
-        return cast(Table, as_dense(X))
+        return as_dense(X)
 
     def _start_model(self, X: Table, rng: np.random.RandomState) -> TableModel:
         """Learn the columns and draw weights."""
@@ -591,7 +596,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
 
     # Filling in
 
-    def _choose(self, probabilities: Probabilities, column: BinnedColumn | None) -> Values:
+    def _choose(self, probabilities: Probabilities, column: BinnedColumn | None) -> NumberArray:
         if column is None:
             return np.asarray(probabilities.argmax(axis=1))
         if self.strategy == "median":
@@ -611,10 +616,15 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         checked = self._check_table(X, self.model_)
         missing = _missing(checked)
         chosen: list[Cells] = [[] for _ in range(checked.shape[1])]
-        incomplete = np.flatnonzero(missing.any(axis=1))
-        for start in range(0, len(incomplete), ROWS_PER_BLOCK):
-            rows = incomplete[start : start + ROWS_PER_BLOCK]
-            table = self.model_.encode(_rows(checked, rows))
+        for start in range(0, len(missing), ROWS_PER_BLOCK):
+            block = slice(start, start + ROWS_PER_BLOCK)
+            # Complete rows are encoded, too: that is where cells of another kind are reported.
+            numeric, codes = self.model_.encode(_rows(checked, block))
+            incomplete = np.flatnonzero(missing[block].any(axis=1))
+            if not incomplete.size:
+                continue
+            table = numeric[incomplete], codes[incomplete]
+            rows = start + incomplete
             for group in steps(missing[rows]) if steps else (missing[rows],):
                 distributions = self._distributions(table, calibrated=calibrated)
                 found = self._choose_cells(table, group, choose, distributions)
@@ -628,11 +638,12 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         group: npt.NDArray[np.bool_],
         choose: Choice,
         distributions: list[Probabilities],
-    ) -> dict[int, tuple[npt.NDArray[np.intp], Values]]:
+    ) -> dict[int, tuple[npt.NDArray[np.intp], Array]]:
         """Rows and values by column of the cells of a group, which are also put into ``table``."""
         schema, encoder = self.model_.schema, self.model_.table_encoder
         numeric, codes = table
-        chosen = {}
+        chosen: dict[int, tuple[npt.NDArray[np.intp], Array]] = {}
+        values: Array
         for feature, position in enumerate(encoder.order_.tolist()):
             cells = np.flatnonzero(group[:, position])
             is_lead = not schema.leads or schema.leads[feature] == feature
@@ -648,14 +659,16 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                 values = column.categories.to_numpy()[name]
                 codes[cells, feature - schema.n_numeric] = torch.from_numpy(name + N_RESERVED).int()
             else:
-                values = choose(probabilities, self._bins[feature])
-                if isinstance(column, DatetimeColumn | DurationColumn):
-                    values = column.decode(values)
-                encoded = np.asarray(column.encode(values), dtype=np.float32)
+                numbers = choose(probabilities, self._bins[feature])
+                is_time = isinstance(column, DatetimeColumn | DurationColumn)
+                decoded = column.decode(numbers) if is_time else numbers
+                encoded = np.asarray(column.encode(decoded), dtype=np.float32)
                 features = slice(feature, feature + column.n_features)
                 numeric[cells, features] = torch.from_numpy(encoded.reshape(len(cells), -1))
-                if isinstance(values, pd.Series):
-                    values = values.astype(object).to_numpy()
+                if isinstance(decoded, pd.Series):
+                    values = decoded.astype(object).to_numpy()
+                else:
+                    values = decoded
             chosen[position] = cells, values
         return chosen
 
@@ -665,10 +678,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         with self.model_.task_on(device) as task, torch.no_grad():
             numeric, codes = (part.to(device) for part in table)
             groups = _task_of(task).log_probabilities((numeric, codes), calibrated=calibrated)
-            features = [part.exp().cpu().numpy() for group in groups for part in group.unbind(1)]
-        # Columns with fewer bins than others have none of the rest.
-        numbers = [part[:, : bins.n_bins] for part, bins in zip(features, self._bins, strict=False)]
-        return numbers + features[len(numbers) :]
+            features = []
+            for group in groups:
+                features += [part.exp().cpu().numpy() for part in group.unbind(1)]
+        # The numeric features come first; with fewer bins than others they have none of the rest.
+        for feature, bins in enumerate(self._bins):
+            features[feature] = features[feature][:, : bins.n_bins]
+        return features
 
     def _losses(self, view: Batch, table: Batch) -> torch.Tensor:
         """Loss of every cell of a table, predicted from a view of it."""
@@ -694,7 +710,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             chosen[position] = [(rows, np.full(len(rows), _empty_value(columns[position])))]
         indicators = missing[:, self.indicator_features_ if self.add_indicator else []]
         if not isinstance(X, pd.DataFrame):
-            array = X.copy()
+            array = X.copy() if _can_hold(X, chosen) else X.astype(object)
             for position, cells in enumerate(chosen):
                 for rows, values in cells:
                     array[rows, position] = values
@@ -713,7 +729,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             frame[name] = values
         return frame
 
-    def _indicator_names(self, names: Any) -> list[str]:
+    def _indicator_names(self, names: Sequence[object] | pd.Index) -> list[str]:
         if not self.add_indicator:
             return []
         return [f"missingindicator_{names[position]}" for position in self.indicator_features_]
@@ -750,7 +766,7 @@ def _task_of(task: PretextTask) -> PredictDistributions:
     return cast(PredictDistributions, task)
 
 
-def _check_mask_rate(mask_rate: Any) -> None:
+def _check_mask_rate(mask_rate: Sequence[float]) -> None:
     is_pair = len(mask_rate) == 2 and all(isinstance(rate, Real) for rate in mask_rate)
     if not is_pair or not 0 < mask_rate[0] <= mask_rate[1] < 1:
         raise ValueError(
@@ -763,11 +779,11 @@ def _missing(X: Table) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.isna(X))
 
 
-def _rows(X: Table, rows: npt.NDArray[np.intp]) -> Table:
+def _rows(X: Table, rows: slice) -> Table:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def _column(X: Table, position: int) -> Any:
+def _column(X: Table, position: int) -> Values:
     return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
 
 
@@ -776,8 +792,12 @@ def _draw_category(
 ) -> npt.NDArray[np.intp]:
     """The position of a category for each distribution, drawn from it."""
     upto = probabilities.cumsum(axis=1, dtype=np.float64)
-    level = rng.uniform(size=(len(upto), 1)) * upto[:, -1:]
-    return np.asarray(np.minimum((upto <= level).sum(axis=1), upto.shape[1] - 1))
+    n_rows, n_classes = upto.shape
+    # Single-precision probabilities do not add up to 1 exactly.
+    total = upto[:, -1:]
+    level = rng.uniform(size=(n_rows, 1)) * total
+    n_below = (upto <= level).sum(axis=1)
+    return np.asarray(np.minimum(n_below, n_classes - 1))
 
 
 def _groups(
@@ -787,6 +807,17 @@ def _groups(
     group_of = rng.randint(n_groups, size=missing.shape)
     for group in range(n_groups):
         yield missing & (group_of == group)
+
+
+def _can_hold(X: Array, chosen: list[Cells]) -> bool:
+    """Whether an array has a dtype for cells; one of missing cells alone can lack it."""
+    values = [values for cells in chosen for _, values in cells]
+    try:
+        for part in values:
+            part.astype(X.dtype)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _empty_value(column: Column) -> object:
@@ -801,33 +832,53 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
     if not cells:
         return column.copy()
     rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
-    dtype: Any = column.dtype
-    is_time = isinstance(learned, DatetimeColumn | DurationColumn)
-    if is_time and dtype != learned.dtype and len(rows) == len(column):
+    if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):
         # A column of missing cells alone can be of any dtype.
         column = pd.Series(index=column.index, dtype=learned.dtype or object)
-    filled: Any = column.copy()
+    if isinstance(learned, CategoryColumn):
+        mask = np.zeros(len(column), dtype=bool)
+        mask[rows] = True
+        names = pd.Series(index=column.index, dtype=object)
+        names.iloc[rows] = values
+        return fill(column, mask, names)
+    dtype = column.dtype
+    filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])
-        filled = filled.cat.add_categories(new) if len(new) else filled
-    else:
-        filled = filled.sparse.to_dense() if isinstance(dtype, pd.SparseDtype) else filled
-        values = _as_dtype(values, filled.dtype, learned)
-    filled.iloc[rows] = values
-    result: pd.Series = filled.astype(dtype) if isinstance(dtype, pd.SparseDtype) else filled
-    return result
+        known: pd.Series = filled.cat.add_categories(new) if len(new) else filled
+        known.iloc[rows] = values
+        return known
+    if isinstance(dtype, pd.SparseDtype):
+        # The stubs of pandas declare the accessor without its methods.
+        dense: pd.Series = filled.sparse.to_dense()  # type: ignore[attr-defined]
+        dense.iloc[rows] = _as_dtype(values, dense.dtype, learned)
+        return dense.astype(dtype)
+    filled.iloc[rows] = _as_dtype(values, filled.dtype, learned)
+    return filled
 
 
-def _as_dtype(values: Values, dtype: Any, learned: Column) -> Any:
-    """Values of the kind that a column holds."""
+def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
+    """Whether a dtype can hold cells of the kind that a column had while fitting."""
+    if types.is_object_dtype(dtype):
+        return True
+    if isinstance(learned, DatetimeColumn | DurationColumn):
+        return bool(dtype == learned.dtype)
+    kind = kind_of_dtype(dtype)
     if isinstance(learned, CategoryColumn):
-        return values
+        return kind in {"text", "names", None}
+    return kind == "numbers" or (kind == "booleans" and isinstance(learned, BinaryColumn))
+
+
+def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> Array | ExtensionArray:
+    """Values of the kind that a column holds."""
     if isinstance(learned, BinaryColumn) and learned.holds_booleans:
-        values = values > 0.5
+        values = values.astype(np.float64) > 0.5
     elif types.is_integer_dtype(dtype):
-        values = np.rint(values)
+        values = np.rint(values.astype(np.float64))
     if types.is_object_dtype(dtype):
         return values.astype(object)
     if isinstance(learned, DatetimeColumn | DurationColumn):
-        return pd.Series(values, dtype=object).infer_objects().astype(dtype).array
-    return pd.Series(values).astype(dtype).array
+        times: ExtensionArray = pd.Series(values, dtype=object).infer_objects().astype(dtype).array
+        return times
+    numbers: ExtensionArray = pd.Series(values).astype(dtype).array
+    return numbers

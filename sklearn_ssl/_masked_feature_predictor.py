@@ -11,6 +11,7 @@ import torch
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import Interval
+from sklearn_ssl._network.custom import EncoderFactory
 from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._parameters import Folder, RandomState
 from sklearn_ssl._pretext.blueprints import Masking
@@ -78,6 +79,12 @@ class MaskedFeaturePredictor(BaseEmbedder):
 
     min_frequency : int, default=1
         Categories that occur in fewer rows share the code that unseen categories get.
+
+    encoder : callable or None, default=None
+        A network of your own in place of the multi-layer perceptron: called with the features,
+        ``hidden_layer_sizes`` and ``bottleneck_size``, it returns a ``torch.nn.Module`` with a
+        method ``layers(numeric, codes)``, which returns tensors of shape (n_rows, width), the
+        bottleneck first. Estimators with an encoder are pickled, not written by ``save``.
 
     supervision_weight : float, default=0.0
         Weight of a supervised loss beside that of the pretext task. With 0, ``y`` is ignored.
@@ -207,6 +214,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         categorical_features: npt.ArrayLike | None = "from_dtype",
         max_categories: int | None = 256,
         min_frequency: int = 1,
+        encoder: EncoderFactory | None = None,
         supervision_weight: float = 0.0,
         batch_size: int | str = "auto",
         learning_rate: str = "one_cycle",
@@ -235,6 +243,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.encoder = encoder
         self.supervision_weight = supervision_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -260,6 +269,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         return Masking(
             hidden_layer_sizes=tuple(map(int, self.hidden_layer_sizes)),
             bottleneck_size=self.bottleneck_size,
+            encoder=self.encoder,
             mask_rate=self.mask_rate,
             alpha=self.alpha,
         )
@@ -329,10 +339,14 @@ class MaskedFeaturePredictor(BaseEmbedder):
     def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
         """Replace the cells in a mask by what the model expects there."""
         model = self.model_
-        hidden = mark_missing(table, torch.from_numpy(mask[:, model.table_encoder.order_]))
+        of_features = mask[:, model.table_encoder.order_]
+        hidden = mark_missing(table, torch.from_numpy(of_features))
         output = model.cell_output(hidden, resolve_device(self.device))
         filled = model.decode(output, index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
-            columns = [fill(X.iloc[:, i], mask[:, i], filled.iloc[:, i]) for i in range(X.shape[1])]
+            columns = []
+            for place in range(X.shape[1]):
+                values, expected = X.iloc[:, place], filled.iloc[:, place]
+                columns.append(fill(values, mask[:, place], expected))
             return pd.concat(columns, axis=1)
-        return np.where(mask, filled, as_dense(X))
+        return np.where(mask, np.asarray(filled), as_dense(X))

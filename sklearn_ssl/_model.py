@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding, Layers
 from sklearn_ssl._network.layers import MAX_ONE_HOT, Batch
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins, learn_quantile_bins
@@ -23,6 +24,7 @@ from sklearn_ssl._pretext.distribution import Filling
 from sklearn_ssl._pretext.losses import (
     cell_losses,
     deviance_explained,
+    features_per_cell,
     marginal_output,
     mean_of_present_cells,
 )
@@ -109,11 +111,23 @@ class TableModel:
         numeric, codes = self.table_encoder.transform(X)
         return torch.from_numpy(numeric), torch.from_numpy(codes)
 
+    def within_range(self, table: Batch, X: Table) -> tuple[Batch, Tensor]:
+        """Encoded rows with every number in the range of ``fit``, and how far it was outside.
+
+        A network extrapolates beyond that range, so that its error there may be anything.
+        """
+        numeric, codes = table
+        low, high = (torch.from_numpy(limits) for limits in self.table_encoder.ranges())
+        excess = self.table_encoder.excess(X, numeric.numpy())
+        inside = numeric.clamp(low, high)
+        return (inside, codes), torch.from_numpy(excess)
+
     def encoded_blocks(self, X: Table) -> Iterator[tuple[slice, Batch]]:
         """Encoded rows of a checked table, a block at a time, and where they stand in it."""
         for start in range(0, num_samples(X), ROWS_PER_BLOCK):
             rows = slice(start, start + ROWS_PER_BLOCK)
-            yield rows, self.encode(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+            block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+            yield rows, self.encode(block)
 
     @contextmanager
     def task_on(self, device: str) -> Iterator[PretextTask]:
@@ -255,14 +269,18 @@ class TableModel:
         """Loss of every cell of ``table``, of shape (n_rows, n_features)."""
         return cell_losses(self.cell_output(corrupted, device), *table, self.schema)
 
-    def row_losses(self, table: Batch, device: str) -> Tensor:
-        """Mean loss of the present cells of each row, NaN if there is none."""
-        return mean_of_present_cells(self.cell_output(table, device), table, self.schema)
+    def row_losses(self, X: Table, device: str) -> Tensor:
+        """Mean loss of the present cells of each row of a checked table, NaN if there is none."""
+        table, excess = self.within_range(self.encode(X), X)
+        return mean_of_present_cells(self.cell_output(table, device), table, excess, self.schema)
 
     def deviance_explained(self, losses: Tensor, table: Batch, mask: Tensor | None = None) -> float:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
         baseline = cell_losses(constant, *table, self.schema)
+        # A date has several features; each counts for a part of its cell.
+        share = 1 / torch.tensor(features_per_cell(self.schema))
+        losses, baseline = losses * share, baseline * share
         if mask is not None:
             losses, baseline = losses[mask], baseline[mask]
         return deviance_explained(losses, baseline)
@@ -302,8 +320,10 @@ class TableModel:
         found = principal_directions(columns, options.n_components)
         directions = found @ rotation(found.shape[1], options.n_components)
         # The rotation has more columns than directions if the rows vary in fewer.
-        squared_norm = float(((columns @ directions) ** 2).sum(axis=1).mean())
-        return directions.astype(np.float32), gain_of(squared_norm)
+        components = columns @ directions
+        squared_norms = (components**2).sum(axis=1)
+        gain = gain_of(float(squared_norms.mean()))
+        return directions.astype(np.float32), gain
 
 
 def cell_task(task: PretextTask) -> CellTask:
@@ -321,7 +341,10 @@ def every_nth_row(table: Batch, most: int) -> Batch:
 
 def row_embedder(embedding: Embedding, device: str) -> RowEmbedder | DeviceRowEmbedder:
     """What embeds many rows on a device."""
-    return RowEmbedder(embedding) if device == "cpu" else DeviceRowEmbedder(embedding, device)
+    # The order of sums in an encoder of the user's is not known: its blocks have one shape.
+    if device == "cpu" and isinstance(embedding.encoder, Encoder):
+        return RowEmbedder(embedding)
+    return DeviceRowEmbedder(embedding, device)
 
 
 def moments(

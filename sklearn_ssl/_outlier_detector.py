@@ -15,6 +15,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from sklearn_ssl._compat import HasMethods, Interval, StrOptions, fit_context, num_samples
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
@@ -32,6 +33,7 @@ from sklearn_ssl._outlier_scores import (
     surprises,
     write_forest,
 )
+from sklearn_ssl._pretext.losses import features_per_cell, losses_beyond_range
 from sklearn_ssl._table.column import Column
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, as_float
@@ -55,14 +57,16 @@ MISFIT, RARE, MISSING = "does not fit the row", "rare in its column", "missing"
 class CellModel:
     """What the detector reads of a fitted transformer that predicts cells.
 
-    ``order`` holds the position in the table of each feature of the encoded table.
+    ``order`` holds the position in the table of each feature of the encoded table, and ``within``
+    what :meth:`TableModel.within_range` returns. ``losses`` takes that.
     """
 
     columns: list[Column]
     order: npt.NDArray[np.intp]
     schema: Schema
     encode: Callable[[Table], Batch]
-    losses: Callable[[Batch], FloatArray]
+    within: Callable[[Batch, Table], tuple[Batch, Tensor]]
+    losses: Callable[[Batch, Tensor], FloatArray]
 
 
 def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
@@ -71,17 +75,20 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
     # In single precision, a row's score would depend on how many rows are scored with it.
     task = cell_task(copy.deepcopy(model.task).double())
 
-    def losses(table: Batch) -> FloatArray:
+    def losses(table: Batch, excess: Tensor) -> FloatArray:
         # All cells are visible. Training has replaced some of them, so that the network does not
         # believe a cell that the others contradict.
-        numeric, codes = table[0].double(), table[1]
+        batch = table[0].double(), table[1]
         with torch.no_grad():
-            losses = task.cell_losses((numeric, codes), (numeric, codes))
+            output = task.decode(task.encoder(*batch))
+            losses = losses_beyond_range(output, batch, excess.double(), model.schema)
         # Ranks would tell rounding errors of double precision apart, which equal rows may have.
         return losses.float().double().numpy()
 
     encoder = model.table_encoder
-    return CellModel(encoder.columns_, encoder.order_, encoder.schema_, model.encode, losses)
+    return CellModel(
+        encoder.columns_, encoder.order_, encoder.schema_, model.encode, model.within_range, losses
+    )
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -282,11 +289,16 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         -------
         scores : DataFrame of shape (n_samples, n_features)
             Negative decimal logarithm of the share of training rows whose cell in this column is as
-            unusual: 3 stands for one row in a thousand.
+            unusual: 3 stands for one row in a thousand. A cell more unusual than all of them scores
+            higher than one row in so many, and the higher, the farther it is from them.
         """
         X = self._checked(X)
-        parts = [np.maximum(*self._cell_scores(block)) for _, block in _blocks(X)]
-        return pd.DataFrame(np.concatenate(parts), index=_index_of(X), columns=self._names())
+        parts = []
+        for _, block in _blocks(X):
+            misfit, rarity = self._cell_scores(block)
+            parts.append(np.maximum(misfit, rarity))
+        scores = np.concatenate(parts)
+        return pd.DataFrame(scores, index=_index_of(X), columns=self._names())
 
     def explain(self, X: TableLike, n_cells: int = 3) -> pd.DataFrame:
         """Name the most unusual cells of each row, and what was expected there.
@@ -325,7 +337,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         misfit, rarity = self._cell_scores(X)
         scores = np.maximum(misfit, rarity)
         chosen = np.argsort(-scores, axis=1, kind="stable")[:, :n_cells]
-        row, column = np.repeat(np.arange(len(scores)), chosen.shape[1]), chosen.ravel()
+        row = np.repeat(np.arange(len(scores)), chosen.shape[1])
+        column = chosen.ravel()
         # One after the other: the more cells are hidden, the less there is to expect from.
         expected = [self._expected(X, cell) for cell in chosen.T]
         reason = np.where(misfit[row, column] >= rarity[row, column], MISFIT, RARE)
@@ -348,7 +361,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         hidden[row, column] = True
         return _cells_at(self.transformer_.predict_masked(X, hidden), row, column)
 
-    def _fitted_transformer(self, X: Table, rng: np.random.RandomState) -> MaskedFeaturePredictor:
+    def _fitted_transformer(
+        self, X: TableLike, rng: np.random.RandomState
+    ) -> MaskedFeaturePredictor:
         """A copy of a fitted transformer, or a clone that is fitted on the rows."""
         given = MaskedFeaturePredictor() if self.transformer is None else self.transformer
         given = given.estimator if isinstance(given, FrozenEstimator) else given
@@ -384,7 +399,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             category_rarity(codes, size)
             for codes, size in zip(table[1].numpy().T, n_codes, strict=True)
         ]
-        self._loss_tails = learn_tails(model.losses(table))
+        self._loss_tails = learn_tails(model.losses(*model.within(table, X)))
         self._high_tails = learn_tails(self._cells(table))
         self._low_tails = learn_tails(-table[0].double().numpy())
         self._ellipsoid = learn_ellipsoid(_written(model, table))
@@ -396,18 +411,24 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """The three scores of each row, of shape (n_samples, 3); larger for outliers."""
         model = cell_model(self.transformer_)
         scores = np.empty((num_samples(X), 3))
+        share_of_row = 1 / np.array(features_per_cell(model.schema)) / len(model.columns)
         for rows, block in _blocks(X):
             table = model.encode(block)
             scores[rows, 0] = forest_scores(self._forest_input(model, block, table), self._forest)
             scores[rows, 1] = ellipsoid_distances(_written(model, table), self._ellipsoid)
-            scores[rows, 2] = surprises(model.losses(table), self._loss_tails).mean(axis=1)
+            losses = model.losses(*model.within(table, block))
+            # A date has several features; each counts for a part of its cell.
+            scores[rows, 2] = surprises(losses, self._loss_tails) @ share_of_row
         return scores
 
     def _cell_scores(self, X: Table) -> tuple[FloatArray, FloatArray]:
         """How badly each cell fits its row, and how rare it is in its column, in table order."""
         model = cell_model(self.transformer_)
         table = model.encode(X)
-        misfit = surprises(model.losses(table), self._loss_tails)
+        nearest, excess = model.within(table, X)
+        misfit = surprises(model.losses(nearest, excess), self._loss_tails)
+        # Encoding alone takes all numbers beyond a heavy tail for its last one.
+        table = nearest[0] + excess, nearest[1]
         rarity = surprises(self._cells(table), self._high_tails)
         low = surprises(-table[0].double().numpy(), self._low_tails)
         # A number is rare at either end of its column, a category if few rows have it.
@@ -432,8 +453,10 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         cells = np.nan_to_num(self._cells(table))
         for feature, column, values in _number_columns(model, X):
             numbers = as_float(values, column.name)
-            cells[:, feature] = np.where(np.isnan(numbers), self._median[feature], numbers)
-        return np.clip(cells, -LARGEST, LARGEST).astype(np.float32)
+            is_missing = np.isnan(numbers)
+            cells[:, feature] = np.where(is_missing, self._median[feature], numbers)
+        in_range = np.clip(cells, -LARGEST, LARGEST)
+        return in_range.astype(np.float32)
 
     def _choose_offset(self, scores: FloatArray) -> float:
         if not isinstance(self.contamination, str):
@@ -452,7 +475,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 def _blocks(X: Table) -> Iterator[tuple[slice, Table]]:
     for start in range(0, num_samples(X), ROWS_PER_BLOCK):
         rows = slice(start, start + ROWS_PER_BLOCK)
-        yield rows, X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+        block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+        yield rows, block
 
 
 def _some_rows(X: Table, rng: np.random.RandomState) -> Table:
@@ -477,7 +501,8 @@ def _by_column(scores: FloatArray, model: CellModel) -> FloatArray:
     """The largest score of the features of each column, in the order of the table."""
     highest = np.full((len(scores), len(model.columns)), -np.inf)
     for feature, position in enumerate(model.order):
-        highest[:, position] = np.maximum(highest[:, position], scores[:, feature])
+        of_column = highest[:, position]
+        np.maximum(of_column, scores[:, feature], out=of_column)
     return highest
 
 
@@ -508,5 +533,5 @@ def _cells_at(X: Table, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp])
     if isinstance(X, pd.DataFrame):
         columns = [X.iloc[:, position] for position in range(X.shape[1])]
         return [columns[j].iloc[i] for i, j in zip(row, column, strict=True)]
-    X = as_dense(X)
-    return [X[i, j] for i, j in zip(row, column, strict=True)]
+    cells = as_dense(X)
+    return [cells[i, j] for i, j in zip(row, column, strict=True)]

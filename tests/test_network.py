@@ -49,7 +49,7 @@ def make_network(build, seed):
         "linear": lambda g: Linear(4, 3, g),
         "rows": lambda g: RowInput(MIXED, 5, g),
         "encoder": lambda g: Encoder(MIXED, (6, 5), 4, g),
-        "decoder": lambda g: Decoder(Encoder(MIXED, (6, 5), 4, g), g),
+        "decoder": lambda g: Decoder(MIXED, Encoder(MIXED, (6, 5), 4, g), g),
         "projection head": lambda g: projection_head(4, 3, g),
     }[build](seeded(seed))
 
@@ -132,7 +132,7 @@ def test_encoder_and_decoders_mirror_each_other(schema, hidden, n_rows):
     assert [layer.shape for layer in layers] == [(n_rows, width) for width in (4, *hidden)]
     assert torch.equal(layers[0], encoder(*make_rows(schema, n_rows)))
     assert all((layer > -0.28).all() for layer in layers[1:])
-    for decoder in (Decoder(encoder, seeded()), TiedDecoder(encoder)):
+    for decoder in (Decoder(schema, encoder, seeded()), TiedDecoder(encoder)):
         assert decoder(layers[0]).shape == (n_rows, schema.width)
 
 

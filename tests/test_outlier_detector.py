@@ -71,6 +71,7 @@ def test_attributes_agree_with_methods(detector, table):
     np.testing.assert_array_equal(detector.decision_function(table), scores - detector.offset_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_contamination_is_the_share_of_outliers(table, contamination):
     detector = OutlierDetector(SMALL, contamination=contamination, random_state=0)
@@ -131,6 +132,7 @@ def test_statistics_are_learned_from_some_rows_of_a_long_table(table, monkeypatc
     assert set(np.flatnonzero(detector.labels_)) >= {7, 9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, csr_matrix, list])
 def test_containers_of_numbers_give_the_same_scores(container):
     X = np.random.default_rng(0).normal(size=(60, 3)).round(2)
@@ -140,6 +142,7 @@ def test_containers_of_numbers_give_the_same_scores(container):
     assert detector.explain(container(X)[:2]).shape == (6, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["Int64", "Float32", "boolean", "category", "string"])
 def test_extension_dtypes_with_missing_cells(dtype):
     kinds = pd.Series([0, 1, None] * 30, dtype="Int64").astype(dtype)
@@ -253,7 +256,14 @@ def test_surprise_is_the_logarithm_of_the_share_of_larger_values():
     values = np.array([[1.0], [2.0], [2.0], [4.0], [np.nan]])
     new = np.array([[0.0], [1.0], [2.0], [4.0], [9.0], [np.nan]])
     shares = np.exp(-surprises(new, learn_tails(values)).ravel())
-    np.testing.assert_allclose(shares, [1, 1, 0.75, 0.25, 0.25, 1])
+    # 9 is 5/3 of the range beyond the largest value: the share of one row in four, over 1 + 5/3.
+    np.testing.assert_allclose(shares, [1, 1, 0.75, 0.25, 0.25 * 3 / 8, 1])
+
+
+def test_values_beyond_one_that_many_rows_share_are_rarer_than_one_row():
+    tails = learn_tails(np.array([[0.0], [1.0], [1.0], [1.0]]))
+    shares = np.exp(-surprises(np.array([[1.0], [1 + 1e-12], [1.1]]), tails).ravel())
+    np.testing.assert_allclose(shares, [0.75, 0.75, 0.25 / 1.1])
 
 
 def test_rarity_of_unseen_codes_is_that_of_one_row():

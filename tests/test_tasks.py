@@ -55,7 +55,7 @@ def share_changed(view, batch):
 
 @pytest.mark.parametrize("emphasis", [0.5, 1.0, 4.0])
 def test_denoising_shows_the_corrupted_rows_and_asks_for_the_clean_ones(emphasis, encoder, batch):
-    witness, decoder = Witness(encoder), Decoder(encoder, seeded())
+    witness, decoder = Witness(encoder), Decoder(SCHEMA, encoder, seeded())
     rate = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
     loss = Denoise(witness, decoder, set_to_mean, rate, emphasis, SCHEMA)(batch, seeded())
     (view,) = witness.seen
@@ -73,7 +73,7 @@ def test_denoising_of_parts_of_a_batch_averages_to_that_of_the_batch(encoder, ba
         return batch
 
     mask_rate = torch.tensor([0.5, 0.0, 1.0, 0.2, 0.0])
-    pretext = Denoise(encoder, Decoder(encoder, seeded()), nothing, mask_rate, 4.0, SCHEMA)
+    pretext = Denoise(encoder, Decoder(SCHEMA, encoder, seeded()), nothing, mask_rate, 4.0, SCHEMA)
     halves = [tuple(part[rows] for part in batch) for rows in (slice(100), slice(100, 200))]
     generator = seeded()
     parts = torch.stack([pretext(half, generator) for half in halves])
@@ -81,7 +81,7 @@ def test_denoising_of_parts_of_a_batch_averages_to_that_of_the_batch(encoder, ba
 
 
 def test_denoising_without_noise_is_a_plain_autoencoder(encoder, batch):
-    decoder = Decoder(encoder, seeded())
+    decoder = Decoder(SCHEMA, encoder, seeded())
     loss = Denoise(encoder, decoder, set_to_mean, torch.zeros(5), 4.0, SCHEMA)(batch, seeded())
     assert torch.equal(loss, cell_losses(decoder(encoder(*batch)), *batch, SCHEMA).mean())
 
@@ -125,7 +125,9 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
 
 
 def test_guide_adds_the_loss_of_the_labeled_rows_alone(encoder, batch, monkeypatch):
-    pretext = Denoise(encoder, Decoder(encoder, seeded()), set_to_mean, torch.zeros(5), 4.0, SCHEMA)
+    pretext = Denoise(
+        encoder, Decoder(SCHEMA, encoder, seeded()), set_to_mean, torch.zeros(5), 4.0, SCHEMA
+    )
     head = Linear(WIDTH, 3, seeded(1))
     classes, weight = torch.arange(200) % 3, torch.zeros(200)
     guide = WithAuxiliaryHead(pretext, head, class_losses, 0.5)
@@ -141,7 +143,9 @@ def test_guide_adds_the_loss_of_the_labeled_rows_alone(encoder, batch, monkeypat
 
 def test_guide_shows_corrupted_views_of_the_labeled_rows(encoder, batch):
     witness = Witness(encoder)
-    pretext = Denoise(witness, Decoder(encoder, seeded()), set_to_mean, torch.zeros(5), 4.0, SCHEMA)
+    pretext = Denoise(
+        witness, Decoder(SCHEMA, encoder, seeded()), set_to_mean, torch.zeros(5), 4.0, SCHEMA
+    )
     weight = (torch.arange(200) % 2).float()
     guide = WithAuxiliaryHead(pretext, Linear(WIDTH, 3, seeded(1)), class_losses, 0.5)
     guide((*batch, torch.zeros(200, dtype=torch.int64), weight), seeded())

@@ -11,7 +11,30 @@ from sklearn_ssl._network.layers import Linear, RowInput
 from sklearn_ssl._table.schema import Schema
 
 
-class Encoder(nn.Module):
+class RowEncoder(nn.Module):
+    """From encoded rows to layers, the last of which is the bottleneck.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Widths of the hidden layers from the input upwards, then of the bottleneck.
+
+    Shape
+    -----
+    Input (n_rows, n_numeric) and (n_rows, n_categorical), output (n_rows, bottleneck_size).
+    """
+
+    sizes: tuple[int, ...]
+
+    def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
+        """Activations of every layer, the bottleneck first and then from the input upwards."""
+        raise NotImplementedError
+
+    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
+        return self.layers(numeric, codes)[0]
+
+
+class Encoder(RowEncoder):
     """Multi-layer perceptron from a row to its embedding; the last layer is linear.
 
     Hidden layers are normalized within each row (Ba et al., 2016) and followed by a sigmoid linear
@@ -43,7 +66,6 @@ class Encoder(nn.Module):
         )
 
     def layers(self, numeric: Tensor, codes: Tensor) -> list[Tensor]:
-        """Activations of every layer, the embedding first and then from the input upwards."""
         hidden = self.rows(numeric, codes)  # (n_rows, sizes[0]), before its activation
         activations = []
         for norm, layer in zip(self.norms, self.deeper, strict=True):
@@ -51,9 +73,6 @@ class Encoder(nn.Module):
             hidden = layer(activations[-1])
         # The last linear map has no activation: its output is the bottleneck.
         return [hidden, *activations]
-
-    def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
-        return self.layers(numeric, codes)[0]
 
 
 class Decoder(nn.Module):
@@ -64,10 +83,10 @@ class Decoder(nn.Module):
     Input (n_rows, bottleneck_size), output (n_rows, schema.width).
     """
 
-    def __init__(self, encoder: Encoder, generator: torch.Generator):
+    def __init__(self, schema: Schema, encoder: RowEncoder, generator: torch.Generator):
         super().__init__()
         # From the bottleneck up through the hidden widths, then to the row written out.
-        sizes = (*encoder.sizes[::-1], encoder.rows.schema.width)
+        sizes = (*encoder.sizes[::-1], schema.width)
         self.layers = nn.ModuleList(
             Linear(n_in, n_out, generator) for n_in, n_out in pairwise(sizes)
         )

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.autoencoder import RowEncoder
 from sklearn_ssl._network.layers import positions, write_row, written_width
 from sklearn_ssl._network.quantile_bins import NO_BINS, QuantileBins
 from sklearn_ssl._table.schema import Schema
@@ -21,7 +21,7 @@ class Layers(nn.Module):
 
     Parameters
     ----------
-    encoder : Encoder
+    encoder : RowEncoder
         Not copied.
 
     hidden : bool
@@ -45,7 +45,7 @@ class Layers(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         *,
         hidden: bool,
         passthrough: Schema | None = None,
@@ -121,7 +121,7 @@ class Embedding(nn.Module):
         self.width = layers.width if directions is None else directions.shape[1]
 
     @property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> RowEncoder:
         return self.layers.encoder
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:

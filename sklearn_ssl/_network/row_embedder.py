@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, write_numbers, write_row
 
@@ -51,6 +52,9 @@ class RowEmbedder:
 
     def __init__(self, embedding: Embedding):
         layers, encoder = embedding.layers, embedding.encoder
+        if not isinstance(encoder, Encoder):
+            # Its products are computed one by one here, which needs to know them.
+            raise TypeError(f"RowEmbedder embeds by an Encoder, not a {type(encoder).__name__}.")
         # All products of a row: the layers of the encoder, and the readout after them.
         maps = [encoder.rows.dense, *encoder.deeper]
         shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
@@ -58,6 +62,7 @@ class RowEmbedder:
         # One library that adds in another order is enough to need double precision.
         is_exact = all(keeps_rows_apart(*shape, torch.get_num_threads()) for shape in shapes)
         self.embedding = embedding
+        self.rows = encoder.rows
         self.dtype = torch.float32 if is_exact else torch.float64
         self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
         self.maps = [_padded(layer.weight, layer.bias, self.dtype) for layer in maps]
@@ -72,7 +77,9 @@ class RowEmbedder:
     @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
         """Embed encoded rows into ``out``, of shape (n_rows, width)."""
-        start, n_rows, written = 0, len(batch[0]), torch.from_numpy(out)
+        start = 0
+        n_rows = len(batch[0])
+        written = torch.from_numpy(out)
         while start < n_rows:
             # The largest block that the remaining rows fill, or the smallest one.
             size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
@@ -143,7 +150,7 @@ class RowEmbedder:
             self._write_bins(numeric.nan_to_num(0.0), columns[:, start:])
 
     def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
-        rows, (weight, bias) = self.embedding.encoder.rows, self.maps[0]
+        rows, (weight, bias) = self.rows, self.maps[0]
         # The same map as that of RowInput, written to a place that exists.
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
         hidden = torch.addmm(bias, values, weight.T, out=place)
@@ -164,7 +171,7 @@ class RowEmbedder:
 
 
 class DeviceRowEmbedder:
-    """Embed each row as if it stood alone, on an accelerator and in single precision.
+    """Embed each row as if it stood alone, in single precision: on an accelerator, or any encoder.
 
     Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
     rows of zeros fill up the last one.
@@ -209,9 +216,11 @@ def embedding_moments(
 
     first : ndarray of shape (n_rows, n_first)
     """
-    n_rows, width = len(batch[0]), embed.embedding.width
+    n_rows = len(batch[0])
+    width = embed.embedding.width
     first = np.empty((n_rows, n_first), dtype=np.float32)
-    mean, squares = np.zeros(width), np.zeros(width)
+    mean = np.zeros(width)
+    squares = np.zeros(width)
     held = np.empty((min(n_rows, embed.most_rows), width), dtype=np.float32)
     for start in range(0, n_rows, embed.most_rows):
         stop = min(start + embed.most_rows, n_rows)
@@ -221,10 +230,13 @@ def embedding_moments(
         first[start:stop] = block[:, :n_first]
         mean_of_block = block.mean(axis=0, dtype=np.float64)
         # Squares are taken about the mean of their block, so that they cannot cancel.
+        centered = block - mean_of_block
+        squares += (centered**2).sum(axis=0)
+        # The distance of the two means adds to the variance of both together.
         shift = mean_of_block - mean
-        squares += ((block - mean_of_block) ** 2).sum(axis=0)
-        squares += shift**2 * (start * (stop - start) / stop)
-        mean += shift * ((stop - start) / stop)
+        n_new = stop - start
+        squares += shift**2 * (start * n_new / stop)
+        mean += shift * (n_new / stop)
     return mean, np.sqrt(squares / n_rows), first
 
 
@@ -237,8 +249,12 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
         for shape in ((n_in,), (n_out, n_in), (n_out,))
     )
     # Equal rows in blocks of every size: whatever order of adding they get, it is the same one.
-    outputs = [_silu(torch.addmm(bias, row.repeat(n_rows, 1), weight.T)) for n_rows in BLOCKS]
-    return all(bool((output == outputs[0][0]).all()) for output in outputs)
+    outputs = []
+    for n_rows in BLOCKS:
+        equal_rows = row.repeat(n_rows, 1)
+        outputs.append(_silu(torch.addmm(bias, equal_rows, weight.T)))
+    first = outputs[0][0]
+    return all(bool((output == first).all()) for output in outputs)
 
 
 def _padded_shape(n_in: int, n_out: int) -> tuple[int, int]:

@@ -12,12 +12,22 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from sklearn_ssl._network.autoencoder import Decoder, Encoder, TiedDecoder, projection_head
+from sklearn_ssl._network.autoencoder import (
+    Decoder,
+    Encoder,
+    RowEncoder,
+    TiedDecoder,
+    projection_head,
+)
+from sklearn_ssl._network.custom import CustomEncoder, EncoderFactory
 from sklearn_ssl._network.layers import Linear
 from sklearn_ssl._pretext.corruptions import Corruption, add_noise, set_to_mean, swap
 from sklearn_ssl._pretext.losses import barlow_twins, info_nce, nt_xent, vicreg
 from sklearn_ssl._pretext.tasks import AddNoise, Contrast, Denoise, Mix, PredictMask, PretextTask
 from sklearn_ssl._table.schema import Schema
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""The loss of two tensors of projected views, row by row the same rows."""
 
 
 class Blueprint(Protocol):
@@ -31,6 +41,19 @@ class Blueprint(Protocol):
         """Return the task with weights drawn by the generator."""
 
 
+def build_encoder(
+    factory: EncoderFactory | None,
+    schema: Schema,
+    hidden_layer_sizes: tuple[int, ...],
+    bottleneck_size: int,
+    generator: torch.Generator,
+) -> RowEncoder:
+    """The encoder that a factory of the user makes, or the multi-layer perceptron."""
+    if factory is None:
+        return Encoder(schema, hidden_layer_sizes, bottleneck_size, generator)
+    return CustomEncoder(factory, schema, hidden_layer_sizes, bottleneck_size, generator)
+
+
 @dataclass(frozen=True)
 class Denoising:
     """Reconstruct rows from corrupted copies; ``noise_level`` holds one level per feature."""
@@ -41,15 +64,28 @@ class Denoising:
     noise_level: tuple[float, ...]
     emphasis: float
     tied_weights: bool
+    encoder: EncoderFactory | None = None
 
     def build(self, schema: Schema, generator: torch.Generator) -> Denoise:
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
-        # The order of these calls decides which weights the generator draws.
-        decoder: nn.Module = (
-            TiedDecoder(encoder) if self.tied_weights else Decoder(encoder, generator)
+        encoder = build_encoder(
+            self.encoder, schema, self.hidden_layer_sizes, self.bottleneck_size, generator
         )
+        # The order of these calls decides which weights the generator draws.
+        decoder = self._decoder(schema, encoder, generator)
         corruption, rate = self._corruption(schema)
         return Denoise(encoder, decoder, corruption, rate, self.emphasis, schema)
+
+    def _decoder(
+        self, schema: Schema, encoder: RowEncoder, generator: torch.Generator
+    ) -> nn.Module:
+        if not self.tied_weights:
+            return Decoder(schema, encoder, generator)
+        if not isinstance(encoder, Encoder):
+            raise ValueError(
+                "tied_weights=True needs the layers of the library's own encoder, and cannot be "
+                f"combined with encoder={self.encoder!r}. Set tied_weights=False."
+            )
+        return TiedDecoder(encoder)
 
     def _corruption(self, schema: Schema) -> tuple[Corruption, Tensor]:
         """The corruption, and the share of cells to corrupt of each feature."""
@@ -74,29 +110,37 @@ class Contrasting:
     hidden_layer_sizes: tuple[int, ...]
     bottleneck_size: int
     projection_size: int
-    objective: str
+    objective: str | Objective
     temperature: float
     corruption_rate: float
     n_corrupted_views: int
+    encoder: EncoderFactory | None = None
 
     def build(self, schema: Schema, generator: torch.Generator) -> Contrast:
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        encoder = build_encoder(
+            self.encoder, schema, self.hidden_layer_sizes, self.bottleneck_size, generator
+        )
         projection = projection_head(self.bottleneck_size, self.projection_size, generator)
+        return Contrast(
+            encoder,
+            projection,
+            self._objective(),
+            self.corruption_rate,
+            self.n_corrupted_views,
+            schema.leads,
+        )
+
+    def _objective(self) -> Objective:
+        if not isinstance(self.objective, str):
+            return self.objective
         # The weights of the other two are those of their papers.
-        objectives: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        objectives: dict[str, Objective] = {
             "info_nce": partial(info_nce, temperature=self.temperature),
             "nt_xent": partial(nt_xent, temperature=self.temperature),
             "barlow_twins": barlow_twins,
             "vicreg": vicreg,
         }
-        return Contrast(
-            encoder,
-            projection,
-            objectives[self.objective],
-            self.corruption_rate,
-            self.n_corrupted_views,
-            schema.leads,
-        )
+        return objectives[self.objective]
 
 
 @dataclass(frozen=True)
@@ -107,9 +151,12 @@ class Masking:
     bottleneck_size: int
     mask_rate: float
     alpha: float
+    encoder: EncoderFactory | None = None
 
     def build(self, schema: Schema, generator: torch.Generator) -> PredictMask:
-        encoder = Encoder(schema, self.hidden_layer_sizes, self.bottleneck_size, generator)
+        encoder = build_encoder(
+            self.encoder, schema, self.hidden_layer_sizes, self.bottleneck_size, generator
+        )
         # Both heads are linear, as in VIME: what they need must be in the bottleneck.
         mask_head = Linear(self.bottleneck_size, schema.n_features, generator)
         value_head = Linear(self.bottleneck_size, schema.width, generator)

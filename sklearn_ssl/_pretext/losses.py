@@ -50,8 +50,10 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
         stop = start + size * count
         logits = output[:, start:stop].reshape(-1, count, size)
         truth = codes[:, first : first + count].long()  # (n_rows, count)
-        losses.append(-logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1)).squeeze(-1))
-        start, first = stop, first + count
+        log_probability = logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1))
+        losses.append(-log_probability.squeeze(-1))
+        start = stop
+        first += count
     return torch.cat(losses, dim=1) if len(losses) > 1 else losses[0]
 
 
@@ -96,7 +98,7 @@ def _add_missingness_losses(
     return losses.index_add(1, nullable, entropy)
 
 
-def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tensor:
+def mean_of_present_cells(output: Tensor, batch: Batch, excess: Tensor, schema: Schema) -> Tensor:
     """Mean loss of the present cells of each row, NaN if there is none.
 
     A cell counts once, whatever number of features it has.
@@ -107,7 +109,10 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
         Output of a decoder.
 
     batch : tuple of Tensor
-        Encoded numbers and categories.
+        Encoded numbers, within the ranges seen while fitting, and categories.
+
+    excess : Tensor of shape (n_rows, n_numeric)
+        How far the numbers lie outside these ranges.
 
     schema : Schema
         The features.
@@ -117,29 +122,50 @@ def mean_of_present_cells(output: Tensor, batch: Batch, schema: Schema) -> Tenso
     loss : Tensor of shape (n_rows,)
     """
     numeric, codes = batch
-    losses = cell_losses(output, numeric, codes, schema)
-    losses[:, : schema.n_numeric] += excess_losses(output, numeric, schema)
+    losses = losses_beyond_range(output, batch, excess, schema)
     present = torch.cat([~numeric.isnan(), codes != MISSING], dim=1)
     # A date has several features; each counts for a part of its cell.
-    weight = present / torch.tensor(features_per_cell(schema), device=losses.device)
-    return (losses * weight).sum(dim=1) / weight.sum(dim=1)
+    n_features = torch.tensor(features_per_cell(schema), device=losses.device)
+    weight = present / n_features
+    total = (losses * weight).sum(dim=1)
+    return total / weight.sum(dim=1)
 
 
-def excess_losses(output: Tensor, numeric: Tensor, schema: Schema) -> Tensor:
-    """Cost of numbers outside 0 and 1 in columns of zeros and ones, beyond their cross-entropy.
+def losses_beyond_range(output: Tensor, batch: Batch, excess: Tensor, schema: Schema) -> Tensor:
+    """Loss of every cell, with the cost of numbers outside the ranges seen while fitting.
 
-    The cross-entropy treats such a number as the nearer of 0 and 1. It should cost more than
-    either, so the difference between the two and the square of the distance are added.
+    A number outside costs what the nearest one inside does, and the square of its distance from
+    that. In a column of zeros and ones it is neither, and costs more than either.
+
+    Parameters
+    ----------
+    output : Tensor of shape (n_rows, schema.width)
+        Output of a decoder for ``batch``.
+
+    batch : tuple of Tensor
+        Encoded numbers, within these ranges, and categories.
+
+    excess : Tensor of shape (n_rows, n_numeric)
+        Negative below a range, positive above it, 0 within it.
+
+    schema : Schema
+        The features.
+
+    Returns
+    -------
+    losses : Tensor of shape (n_rows, n_features)
+        Numeric features first.
     """
-    logit = output[:, : schema.n_numeric]
-    truth = numeric.nan_to_num(0.0)
-    excess = truth - truth.clamp(0, 1)  # below 0, above 0, or 0 within the range
-    # softplus(logit) is the loss of a zero and softplus(-logit) that of a one.
-    as_nearer = torch.where(excess > 0, F.softplus(-logit), F.softplus(logit))
-    as_farther = torch.where(excess > 0, F.softplus(logit), F.softplus(-logit))
-    cost = (as_farther - as_nearer).clamp_min(0) + excess.square()
-    binary = torch.tensor(schema.binary, dtype=torch.bool, device=output.device)
-    return torch.where(binary & (excess != 0), cost, torch.zeros_like(cost))
+    losses = cell_losses(output, *batch, schema)
+    cost = excess.square()
+    if any(schema.binary):
+        binary = torch.tensor(schema.binary, device=output.device)
+        logit = output[:, : schema.n_numeric]
+        # The logit is what a zero costs more than a one: softplus(logit) - softplus(-logit).
+        farther = torch.where(excess > 0, logit, -logit).clamp_min(0)
+        cost = cost + torch.where(binary & (excess != 0), farther, torch.zeros_like(farther))
+    losses[:, : schema.n_numeric] += cost
+    return losses
 
 
 def features_per_cell(schema: Schema) -> list[int]:
@@ -153,18 +179,20 @@ def features_per_cell(schema: Schema) -> list[int]:
 def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
     """Output of the best decoder that ignores its input, of shape (1, schema.width)."""
     smallest = torch.finfo(numeric.dtype).eps
+    device = numeric.device
     mean = numeric.nanmean(dim=0).nan_to_num(0.0)
-    binary = torch.tensor(schema.binary, dtype=torch.bool, device=numeric.device)
+    binary = torch.tensor(schema.binary, dtype=torch.bool, device=device)
     # The mean minimizes the squared error, and the logit of the share the cross-entropy.
     values = torch.where(binary, mean.logit(smallest), mean)
-    nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
-    missing = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
-    # A category that does not occur needs a finite logit, hence the smallest share.
-    frequencies = [
-        torch.bincount(column.long(), minlength=size).to(numeric.dtype) / len(column)
-        for column, size in zip(codes.T, schema.cardinalities, strict=True)
-    ]
-    logits = [share.clamp_min(smallest).log() for share in frequencies]
+    nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=device)
+    share_missing = numeric.isnan().to(numeric.dtype).mean(dim=0)
+    missing = share_missing[nullable].logit(smallest)
+    logits = []
+    for column, size in zip(codes.T, schema.cardinalities, strict=True):
+        counts = torch.bincount(column.long(), minlength=size)
+        share = counts.to(numeric.dtype) / len(column)
+        # A category that does not occur needs a finite logit, hence the smallest share.
+        logits.append(share.clamp_min(smallest).log())
     return torch.cat([values, missing, *logits]).unsqueeze(0)
 
 
@@ -201,9 +229,12 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     loss : Tensor of shape ()
         Mean cross-entropy in nats.
     """
-    logits = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature  # (n, n)
+    cosines = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T  # (n, n)
+    logits = cosines / temperature
     partner = torch.arange(len(a), device=a.device)
-    return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
+    first_picks = F.cross_entropy(logits, partner)
+    second_picks = F.cross_entropy(logits.T, partner)
+    return (first_picks + second_picks) / 2
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
@@ -212,16 +243,20 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     logits = z @ z.T / temperature  # (2 n, 2 n)
     # A row must not pick itself, which is always the most similar.
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-    partner = torch.arange(len(z), device=z.device).roll(len(a))
-    return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
+    logits = logits.masked_fill(itself, -torch.inf)
+    # Row i of one view and row i of the other are partners.
+    position = torch.arange(len(z), device=z.device)
+    partner = position.roll(len(a))
+    return F.cross_entropy(logits, partner)
 
 
 def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tensor:
     """Make the views' cross-correlation the identity matrix (Zbontar et al., 2021)."""
     correlation = _standardize(a).T @ _standardize(b) / len(a)  # (width, width)
     diagonal = correlation.diagonal()
-    off_diagonal = correlation.square().sum() - diagonal.square().sum()
-    return (diagonal - 1).square().sum() + redundancy_weight * off_diagonal
+    invariance = (diagonal - 1).square().sum()
+    redundancy = correlation.square().sum() - diagonal.square().sum()
+    return invariance + redundancy_weight * redundancy
 
 
 def _standardize(z: Tensor) -> Tensor:
@@ -249,15 +284,21 @@ def vicreg(
 
 def _missing_variance(z: Tensor) -> Tensor:
     """Mean shortfall of the columns' standard deviations from 1."""
-    deviation = ((z - z.mean(dim=0)).square().sum(dim=0) / max(len(z) - 1, 1) + 1e-4).sqrt()
+    squares = (z - z.mean(dim=0)).square().sum(dim=0)
+    variance = squares / max(len(z) - 1, 1)
+    # The small addend keeps the gradient of the root finite.
+    deviation = (variance + 1e-4).sqrt()
     return F.relu(1 - deviation).mean()
 
 
 def _redundancy(z: Tensor) -> Tensor:
     """Sum of the squared covariances between columns, divided by their number."""
     centered = z - z.mean(dim=0)
-    covariance = centered.T @ centered / max(len(z) - 1, 1)  # (width, width)
-    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+    n_rows, width = z.shape
+    covariance = centered.T @ centered / max(n_rows - 1, 1)  # (width, width)
+    variances = covariance.diagonal()
+    between_columns = covariance.square().sum() - variances.square().sum()
+    return between_columns / width
 
 
 def class_losses(output: Tensor, target: Tensor) -> Tensor:

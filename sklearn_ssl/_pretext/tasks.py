@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_ssl._network.autoencoder import Encoder
+from sklearn_ssl._network.autoencoder import RowEncoder
 from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.corruptions import (
     Corruption,
@@ -26,11 +26,11 @@ class PretextTask(nn.Module):
 
     Attributes
     ----------
-    encoder : Encoder
+    encoder : RowEncoder
         The part that ``transform`` uses.
     """
 
-    encoder: Encoder
+    encoder: RowEncoder
 
 
 class CellTask(PretextTask):
@@ -78,7 +78,7 @@ class Denoise(CellTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         decoder: nn.Module,
         corruption: Corruption,
         rate: Tensor,
@@ -177,7 +177,7 @@ class Contrast(PretextTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         projection: nn.Module,
         objective: Callable[[Tensor, Tensor], Tensor],
         corruption_rate: float,
@@ -197,8 +197,10 @@ class Contrast(PretextTask):
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
         positive = self.corrupt(batch, generator)
         # Both views as one batch take fewer and larger products than one after the other.
-        both = torch.cat([anchor[0], positive[0]]), torch.cat([anchor[1], positive[1]])
-        return self.objective(*self.project(both).chunk(2))  # two of (n_rows, projection_size)
+        numeric = torch.cat([anchor[0], positive[0]])
+        codes = torch.cat([anchor[1], positive[1]])
+        first, second = self.project((numeric, codes)).chunk(2)  # (n_rows, projection_size)
+        return self.objective(first, second)
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         """A view of rows in which a share of the cells is swapped."""
@@ -232,7 +234,7 @@ class PredictMask(CellTask):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: RowEncoder,
         mask_head: nn.Module,
         value_head: nn.Module,
         mask_rate: float,

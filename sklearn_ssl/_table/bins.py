@@ -1,12 +1,12 @@
 """Numeric columns cut into bins at their quantiles: classes that stand for numbers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_ssl._table.numeric import as_float
+from sklearn_ssl._table.types import FloatArray, Name, NumberArray, Values
 
 MOST_CELLS = 2048
 """Cells of a column that are kept; they stand for all of them."""
@@ -31,7 +31,7 @@ class BinnedColumn:
         Whether the dtype of the column holds integers only.
     """
 
-    cells: npt.NDArray[np.float64]
+    cells: FloatArray
     edges: npt.NDArray[np.float32]
     starts: npt.NDArray[np.int64]
     is_integer: bool
@@ -46,46 +46,53 @@ class BinnedColumn:
         return np.diff(self.starts)
 
     @property
-    def centers(self) -> npt.NDArray[np.float64]:
+    def centers(self) -> FloatArray:
         """Mean of the cells of each bin; zero for a column without any."""
         if not len(self.cells):
             return np.zeros(1)
-        # Means of extreme numbers must not overflow on the way.
-        return np.add.reduceat(self.cells / np.repeat(self.counts, self.counts), self.starts[:-1])
+        # Means of extreme numbers must not overflow on the way: each cell is divided first.
+        counts = self.counts
+        parts = self.cells / np.repeat(counts, counts)
+        return np.add.reduceat(parts, self.starts[:-1])
 
-    def mean(self, probabilities: npt.NDArray) -> npt.NDArray[np.float64]:
+    def mean(self, probabilities: NumberArray) -> FloatArray:
         """Mean of each distribution over the bins, of shape (n_rows,)."""
         return self._allowed(probabilities.astype(np.float64) @ self.centers)
 
-    def quantile(self, probabilities: npt.NDArray, level: Any) -> npt.NDArray[np.float64]:
+    def quantile(self, probabilities: NumberArray, level: float | FloatArray) -> FloatArray:
         """Quantile of each distribution over the bins; ``level`` is a number or one a row."""
         if not len(self.cells):
             return np.zeros(len(probabilities))
         upto = np.cumsum(probabilities, axis=1, dtype=np.float64)
-        target = np.broadcast_to(level, len(upto)) * upto[:, -1]
-        position = np.minimum((upto < target[:, None]).sum(axis=1), self.n_bins - 1)
+        total = upto[:, -1]
+        target = np.broadcast_to(level, len(upto)) * total
+        n_below = (upto < target[:, None]).sum(axis=1)
+        position = np.minimum(n_below, self.n_bins - 1)
         rows = np.arange(len(upto))
-        share = probabilities[rows, position]
-        within = 1 - (upto[rows, position] - target) / np.maximum(share, np.finfo(np.float64).tiny)
+        # A bin without probability has no inside to go through.
+        share = np.maximum(probabilities[rows, position], np.finfo(np.float64).tiny)
+        remaining = upto[rows, position] - target
+        within = 1 - remaining / share
         return self._cell(position, np.clip(within, 0, 1))
 
-    def draw(
-        self, probabilities: npt.NDArray, rng: np.random.RandomState
-    ) -> npt.NDArray[np.float64]:
+    def draw(self, probabilities: NumberArray, rng: np.random.RandomState) -> FloatArray:
         """One cell of the column from each distribution over the bins."""
         return self.quantile(probabilities, rng.uniform(size=len(probabilities)))
 
-    def _cell(self, position: npt.NDArray, within: npt.NDArray) -> npt.NDArray[np.float64]:
+    def _cell(self, position: npt.NDArray[np.intp], within: FloatArray) -> FloatArray:
         """The cell at a share of the way through a bin."""
-        offset = np.floor(within * self.counts[position]).astype(np.int64)
-        return self.cells[self.starts[position] + np.minimum(offset, self.counts[position] - 1)]
+        counts = self.counts[position]
+        offset = np.floor(within * counts).astype(np.int64)
+        offset = np.minimum(offset, counts - 1)
+        chosen: FloatArray = self.cells[self.starts[position] + offset]
+        return chosen
 
-    def _allowed(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _allowed(self, values: FloatArray) -> FloatArray:
         return np.rint(values) if self.is_integer else values
 
 
 def learn_bins(
-    values: Any, encoded: npt.NDArray[np.float32], name: Any, n_bins: int
+    values: Values, encoded: npt.NDArray[np.float32], name: Name, n_bins: int
 ) -> BinnedColumn:
     """Cut a column into at most ``n_bins`` bins of nearly equal counts.
 
@@ -111,17 +118,22 @@ def learn_bins(
     cells = as_float(values, name)
     present = ~np.isnan(encoded)
     # The encoding is monotonic, but several numbers can share an encoded value.
-    order = np.lexsort((cells[present], encoded[present]))
-    cells, encoded = cells[present][order], encoded[present][order]
+    cells = cells[present]
+    encoded = encoded[present]
+    order = np.lexsort((cells, encoded))
     if len(cells) > MOST_CELLS:
         kept = np.linspace(0, len(cells) - 1, MOST_CELLS).astype(int)
-        cells, encoded = cells[kept], encoded[kept]
+        order = order[kept]
+    cells = cells[order]
+    encoded = encoded[order]
     distinct = np.unique(encoded)
     if len(distinct) <= n_bins:
         edges = (distinct[1:] + distinct[:-1]) / 2
     else:
-        edges = np.unique(encoded[np.arange(1, n_bins) * len(encoded) // n_bins])
+        ranks = np.arange(1, n_bins) * len(encoded) // n_bins
+        edges = np.unique(encoded[ranks])
+        # An edge at the lowest number would leave the first bin empty.
         edges = edges[edges > encoded[0]]
-    starts = np.searchsorted(encoded, edges, side="left")
-    starts = np.concatenate([[0], starts, [len(cells)]]).astype(np.int64)
+    inner = np.searchsorted(encoded, edges, side="left")
+    starts = np.concatenate([[0], inner, [len(cells)]]).astype(np.int64)
     return BinnedColumn(cells, edges.astype(np.float32), starts, is_integer)

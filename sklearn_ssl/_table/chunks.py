@@ -1,7 +1,7 @@
 """A table that comes in parts, regrouped into parts of another size."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,22 @@ import scipy.sparse as sp
 from pandas.api.types import union_categoricals
 
 from sklearn_ssl._compat import num_samples
+from sklearn_ssl._table.types import (
+    Array,
+    DataFrameLike,
+    Name,
+    SparseTable,
+    Table,
+    TableLike,
+    converts_itself,
+    is_sparse,
+)
+
+Part: TypeAlias = pd.DataFrame | DataFrameLike | Array | SparseTable
+"""A table of a stream."""
 
 
-def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
+def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
     """Regroup the rows of tables into tables of ``size`` rows and a last one of at most as many.
 
     Raises
@@ -27,9 +40,9 @@ def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
             "A stream must be an iterable of tables, and it is a single table, of type "
             f"{type(tables).__name__}. Use fit, or pass [X]."
         )
-    held: list[Any] = []
+    held: list[Table] = []
     n_held = 0
-    first: Any = None
+    first: list[Name] | int | None = None
     for number, table in enumerate(tables, start=1):
         table = np.asarray(table) if isinstance(table, list | tuple) else table
         if not _is_table(table):
@@ -40,33 +53,38 @@ def buffers(tables: Iterable[Any], size: int) -> Iterator[Any]:
         names = _columns_of(table)
         first = names if first is None else first
         _check_same(first, names, number)
-        start, n_rows = 0, num_samples(table)
+        start = 0
+        n_rows = num_samples(table)
         while start < n_rows:
-            part = _slice(table, start, min(size - n_held, n_rows - start))
-            held.append(part)
-            start, n_held = start + num_samples(part), n_held + num_samples(part)
+            n_new = min(size - n_held, n_rows - start)
+            held.append(_slice(table, start, n_new))
+            start += n_new
+            n_held += n_new
             if n_held == size:
                 yield _concatenate(held)
-                held, n_held = [], 0
+                held = []
+                n_held = 0
     if held:
         yield _concatenate(held)
 
 
-def _is_table(part: Any) -> bool:
+def _is_table(part: object) -> TypeGuard[Part]:
     return hasattr(part, "to_pandas") or len(getattr(part, "shape", ())) == 2
 
 
-def _columns_of(table: Any) -> list[Any] | int:
+def _columns_of(table: Part) -> list[Name] | int:
     """Names of the columns, or their number if they have none."""
     if isinstance(table, pd.DataFrame):
-        return table.columns.tolist()
-    if hasattr(table, "to_pandas"):
+        return list(table.columns)
+    if converts_itself(table):
         # The columns of Arrow are arrays, those of Polars are names.
-        return list(getattr(table, "column_names", None) or table.columns)
-    return table.shape[1]
+        names: list[Name] = list(getattr(table, "column_names", None) or table.columns)
+        return names
+    n_columns: int = table.shape[1]
+    return n_columns
 
 
-def _check_same(first: list[Any] | int, names: list[Any] | int, number: int) -> None:
+def _check_same(first: list[Name] | int, names: list[Name] | int, number: int) -> None:
     """Parts joined in spite of other columns would be half empty."""
     if names == first:
         return
@@ -86,27 +104,38 @@ def _check_same(first: list[Any] | int, names: list[Any] | int, number: int) -> 
     )
 
 
-def _described(names: list[Any] | int) -> str:
+def _described(names: list[Name] | int) -> str:
     return f"{names} columns without names" if isinstance(names, int) else f"the columns {names}"
 
 
-def _slice(table: Any, start: int, n_rows: int) -> Any:
+def _slice(table: Part, start: int, n_rows: int) -> Table:
     """Some rows of a table; of Arrow and Polars only these are converted to pandas."""
     rows = slice(start, start + n_rows)
     if isinstance(table, pd.DataFrame):
         return table.iloc[rows]
-    if hasattr(table, "to_pandas"):
+    if converts_itself(table):
         return table.slice(start, n_rows).to_pandas()
-    return table.tocsr()[rows] if hasattr(table, "tocsr") else np.asarray(table)[rows]
+    return table.tocsr()[rows] if is_sparse(table) else np.asarray(table)[rows]
 
 
-def _concatenate(parts: list[Any]) -> Any:
+def _concatenate(parts: list[Table]) -> Table:
     if len(parts) == 1:
         return parts[0]
-    if not isinstance(parts[0], pd.DataFrame):
-        return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+    if _are_frames(parts):
+        return _concatenate_frames(parts)
+    if is_sparse(parts[0]):
+        stacked: SparseTable = sp.vstack(parts, format="csr")
+        return stacked
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _are_frames(parts: list[Table]) -> TypeGuard[list[pd.DataFrame]]:
+    return all(isinstance(part, pd.DataFrame) for part in parts)
+
+
+def _concatenate_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     # pandas compares attributes, of which arrays have no one answer.
-    parts = [part if not part.attrs else _without_attributes(part) for part in parts]
+    parts = [part if not part.attrs else _without_attributes(part) for part in frames]
     frame = pd.concat(parts, ignore_index=True)
     for name in frame.columns:
         columns = [part[name] for part in parts if name in part]

@@ -1,7 +1,7 @@
 """One column of a table: its kind, and what its encoding needs."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,12 @@ from sklearn_ssl._table.hints import warn_of_text
 from sklearn_ssl._table.kinds import Kind, holds_names, kind_of, types_of
 from sklearn_ssl._table.numeric import (
     BinaryColumn,
-    FloatArray,
     NumericColumn,
     as_float,
     learn_numbers,
 )
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, N_RESERVED
+from sklearn_ssl._table.types import Dtype, FloatArray, Name, NumberArray, Values
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class EmptyColumn:
     use for cells that it has never seen, and their scale is unknown.
     """
 
-    name: Any
-    dtype: Any
+    name: Name
+    dtype: Dtype | None
 
     nullable = True
     n_features = 1
 
-    def encode(self, values: Any) -> FloatArray:
+    def encode(self, values: Values) -> FloatArray:
         return np.full(len(values), np.nan)
 
-    def decode(self, cells: npt.NDArray) -> Any:
+    def decode(self, cells: NumberArray) -> Values:
         if self.dtype is None:
             return np.full(len(cells), np.nan)
         return pd.Series([None] * len(cells), dtype=self.dtype)
@@ -47,22 +47,24 @@ class EmptyColumn:
 class CategoryColumn:
     """Names, encoded as the reserved codes and then the frequent categories."""
 
-    name: Any
-    dtype: Any
+    name: Name
+    dtype: Dtype | None
     categories: pd.Index
 
     @property
     def n_codes(self) -> int:
         return N_RESERVED + len(self.categories)
 
-    def encode(self, values: Any) -> npt.NDArray[np.int32]:
-        if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+    def encode(self, values: Values) -> npt.NDArray[np.int32]:
+        if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
             known = self._lookup(values.cat.categories)
             # Code -1, a missing cell, picks the last entry.
-            return np.append(known, np.int32(MISSING))[values.cat.codes.to_numpy()]
+            known = np.append(known, np.int32(MISSING))
+            own_codes = values.cat.codes.to_numpy()
+            return known[own_codes]
         return self._lookup(pd.Series(values, copy=False))
 
-    def _lookup(self, values: Any) -> npt.NDArray[np.int32]:
+    def _lookup(self, values: pd.Series | pd.Index) -> npt.NDArray[np.int32]:
         try:
             # With a dtype, objects stay what they are: neither dates nor several levels.
             sought = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
@@ -74,7 +76,7 @@ class CategoryColumn:
         codes = np.where(codes >= 0, codes + N_RESERVED, INFREQUENT)
         return np.where(pd.isna(values), MISSING, codes).astype(np.int32)
 
-    def decode(self, cells: npt.NDArray) -> Any:
+    def decode(self, cells: NumberArray) -> Values:
         is_named = cells >= N_RESERVED
         values = np.full(len(cells), None)
         values[is_named] = self.categories.to_numpy()[cells[is_named] - N_RESERVED]
@@ -92,8 +94,8 @@ Column = (
 
 
 def learn_column(
-    name: Any,
-    values: Any,
+    name: Name,
+    values: Values,
     *,
     declared_categorical: bool,
     from_dtype: bool,
@@ -126,7 +128,7 @@ def learn_column(
     return learn_numbers(name, dtype, present, nullable)
 
 
-def _reject_unsupported(name: Any, values: Any, kind: Kind) -> None:
+def _reject_unsupported(name: Name, values: Values, kind: Kind) -> None:
     """Raise for what is neither numbers, text, dates nor durations."""
     dtype, seen = values.dtype, types_of(values) if kind == "mixed" else []
     if kind == "complex":
@@ -149,7 +151,9 @@ def _reject_unsupported(name: Any, values: Any, kind: Kind) -> None:
     )
 
 
-def _frequent(name: Any, values: Any, max_categories: int | None, min_frequency: int) -> pd.Index:
+def _frequent(
+    name: Name, values: Values, max_categories: int | None, min_frequency: int
+) -> pd.Index:
     try:
         counts = _counts(pd.Series(values, copy=False))
     except (TypeError, NotImplementedError) as error:
@@ -158,8 +162,8 @@ def _frequent(name: Any, values: Any, max_categories: int | None, min_frequency:
         ) from error
     frequent = [(cell, count) for cell, count in counts if count >= max(min_frequency, 1)]
     # Ties are broken by name: the result must not depend on the order of rows.
-    names = [cell for cell, _ in sorted(frequent, key=lambda item: (-item[1], str(item[0])))]
-    names = names[:max_categories]
+    frequent.sort(key=lambda item: (-item[1], str(item[0])))
+    names = [cell for cell, _ in frequent[:max_categories]]
     # One by one: a list of tuples or of arrays would become another dimension.
     cells = np.empty(len(names), dtype=object)
     for position, category in enumerate(names):
@@ -167,13 +171,15 @@ def _frequent(name: Any, values: Any, max_categories: int | None, min_frequency:
     return pd.Index(cells, dtype=object, tupleize_cols=False)
 
 
-def _counts(values: pd.Series) -> list[tuple[Any, int]]:
+def _counts(values: pd.Series) -> list[tuple[Hashable, int]]:
     """Pairs of a category and the number of its rows."""
     if not pd.api.types.is_object_dtype(values.dtype):
         return list(values.value_counts().items())
     # value_counts makes dates of objects, in some versions of pandas.
     codes, cells = pd.factorize(values.to_numpy())
-    return list(zip(cells, np.bincount(codes[codes >= 0], minlength=len(cells)), strict=True))
+    present = codes[codes >= 0]
+    counts = np.bincount(present, minlength=len(cells))
+    return list(zip(cells, counts, strict=True))
 
 
 def _is_zero_one(present: FloatArray) -> bool:

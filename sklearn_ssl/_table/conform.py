@@ -5,7 +5,7 @@ values can be, and raises otherwise; nothing is taken for what it is not.
 """
 
 import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from sklearn_ssl._table.kinds import (
     types_of,
 )
 from sklearn_ssl._table.numeric import BinaryColumn, as_float
+from sklearn_ssl._table.types import Dtype, Name, Values
 
 ALIKE: tuple[frozenset[Kind], ...] = (
     frozenset({"numbers", "booleans"}),
@@ -39,18 +40,18 @@ SHARE_OF_OTHER_NUMBERS = 0.02
 """Share of other numbers from which a column of zeros and ones was probably learned wrongly."""
 
 
-def is_settled(column: Column, dtype: Any) -> bool:
+def is_settled(column: Column, dtype: Dtype) -> bool:
     """Whether a dtype alone says that cells are of the kind that they were while fitting."""
     if isinstance(column, EmptyColumn) or types.is_object_dtype(dtype):
         return False
     return dtype == column.dtype and not _may_leave_range(column, dtype)
 
 
-def _may_leave_range(column: Column, dtype: Any) -> bool:
+def _may_leave_range(column: Column, dtype: Dtype) -> bool:
     return isinstance(column, BinaryColumn) and not types.is_bool_dtype(dtype)
 
 
-def conform(column: Column, values: Any) -> Any:
+def conform(column: Column, values: Values) -> Values:
     """Cells of a later table as ``column`` can encode them.
 
     Parameters
@@ -85,7 +86,7 @@ def conform(column: Column, values: Any) -> Any:
     return values
 
 
-def _warn_of_lost_cells(column: EmptyColumn, values: Any) -> Any:
+def _warn_of_lost_cells(column: EmptyColumn, values: Values) -> Values:
     if not is_missing(values).all():
         warnings.warn(
             f"Column {column.name!r} held no value while fitting, so that its values, such as "
@@ -96,7 +97,7 @@ def _warn_of_lost_cells(column: EmptyColumn, values: Any) -> Any:
     return values
 
 
-def _conform_numbers(column: Column, values: Any) -> Any:
+def _conform_numbers(column: Column, values: Values) -> Values:
     if kind_of_dtype(values.dtype) in {"numbers", "booleans"}:
         return values
     kind = kind_of(values)
@@ -108,7 +109,7 @@ def _conform_numbers(column: Column, values: Any) -> Any:
     return numbers
 
 
-def _warn_of_range(column: BinaryColumn, values: Any) -> None:
+def _warn_of_range(column: BinaryColumn, values: Values) -> None:
     cells = as_float(values, column.name)
     present = cells[~np.isnan(cells)]
     outside = present[(present < 0) | (present > 1)]
@@ -122,7 +123,12 @@ def _warn_of_range(column: BinaryColumn, values: Any) -> None:
         )
 
 
-def _conform_times(column: DatetimeColumn | DurationColumn, values: Any, kind: Kind, read) -> Any:
+def _conform_times(
+    column: DatetimeColumn | DurationColumn,
+    values: Values,
+    kind: Kind,
+    read: Callable[[pd.Series], pd.Series],
+) -> Values:
     now = kind_of(values)
     if now in {kind, "missing"}:
         return values
@@ -150,7 +156,7 @@ def _read_durations(values: pd.Series) -> pd.Series:
     return pd.to_timedelta(values)
 
 
-def _conform_categories(column: CategoryColumn, values: Any) -> Any:
+def _conform_categories(column: CategoryColumn, values: Values) -> Values:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
     now, then = kind_of(values), kind_of(pd.Series(column.categories, dtype=object))
     is_same = now == then or any({now, then} <= alike for alike in ALIKE)
@@ -181,7 +187,7 @@ def _conform_categories(column: CategoryColumn, values: Any) -> Any:
     return found
 
 
-def _warn_of_conversion(name: Any, then: Kind, now: Kind, example: str, target: str) -> None:
+def _warn_of_conversion(name: Name, then: Kind, now: Kind, example: str, target: str) -> None:
     warnings.warn(
         f"Column {name!r} held {IN_WORDS[then]} while fitting and now holds {IN_WORDS[now]}, such "
         f"as {example}, which are read as {target}. Convert the column first, to be sure.",
@@ -191,7 +197,12 @@ def _warn_of_conversion(name: Any, then: Kind, now: Kind, example: str, target: 
 
 
 def _other_kind(
-    name: Any, then: Kind, now: Kind, values: Any, remedy: str, categories: Any = ()
+    name: Name,
+    then: Kind,
+    now: Kind,
+    values: Values,
+    remedy: str,
+    categories: Sequence[object] | pd.Index = (),
 ) -> ValueError:
     seen = f", such as {shown(categories[0])}," if len(categories) else ""
     held = f"values of types {types_of(values)}" if now == "mixed" else IN_WORDS[now]

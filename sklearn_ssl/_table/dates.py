@@ -6,14 +6,14 @@ parts follows skrub's ``DatetimeEncoder``.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._table.kinds import IN_WORDS, Kind, example_of, is_missing, kind_of
-from sklearn_ssl._table.numeric import FloatArray, NumericColumn, learn_numbers
+from sklearn_ssl._table.numeric import NumericColumn, learn_numbers
+from sklearn_ssl._table.types import Dtype, FloatArray, Mask, Name, NumberArray, Values
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -37,9 +37,9 @@ class DatetimeColumn:
     says whether the cells were :class:`datetime.date` objects.
     """
 
-    name: Any
-    dtype: Any
-    stamp_dtype: Any
+    name: Name
+    dtype: Dtype
+    stamp_dtype: Dtype
     elapsed: NumericColumn
     cycles: tuple[str, ...]
     step: int
@@ -53,13 +53,17 @@ class DatetimeColumn:
     def n_features(self) -> int:
         return 1 + 2 * len(self.cycles)
 
-    def encode(self, values: Any) -> FloatArray:
+    def encode(self, values: Values) -> FloatArray:
         """Return an array of shape (n_rows, n_features), NaN where missing."""
         stamps = read_stamps(values, self.name, self.stamp_dtype)
-        angles = [2 * np.pi * _phase(cycle, _wall_clock(stamps)) for cycle in self.cycles]
-        # The factor gives a variance of 1 over a whole cycle, as other numbers have.
-        parts = [np.sqrt(2) * part(angle) for angle in angles for part in (np.sin, np.cos)]
-        return np.column_stack([self._encode_elapsed(_seconds(stamps)), *parts])
+        wall = _wall_clock(stamps)
+        features = [self._encode_elapsed(_seconds(stamps))]
+        for cycle in self.cycles:
+            angle = 2 * np.pi * _phase(cycle, wall)
+            # The factor gives a variance of 1 over a whole cycle, as other numbers have.
+            features.append(np.sqrt(2) * np.sin(angle))
+            features.append(np.sqrt(2) * np.cos(angle))
+        return np.column_stack(features)
 
     def _encode_elapsed(self, seconds: FloatArray) -> FloatArray:
         """Elapsed time, whose distance from the range of ``fit`` counts by its logarithm.
@@ -70,12 +74,16 @@ class DatetimeColumn:
         cells = self.elapsed.encode(seconds)
         low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
         inside = np.clip(cells, low, high)
-        excess = cells - inside
-        return inside + np.sign(excess) * np.log1p(np.abs(excess))
+        return inside + _by_logarithm(cells - inside)
 
-    def decode(self, cells: npt.NDArray) -> Any:
+    def excess(self, values: Values) -> FloatArray:
+        """How far dates lie outside the range seen while fitting, by the logarithm; (n_rows,)."""
+        seconds = _seconds(read_stamps(values, self.name, self.stamp_dtype))
+        return _by_logarithm(self.elapsed.excess(seconds))
+
+    def decode(self, cells: NumberArray) -> pd.Series:
         """Return dates from the elapsed time alone, of shape (n_rows,)."""
-        seconds = self.elapsed.decode(cells)
+        seconds = np.asarray(self.elapsed.decode(cells), dtype=np.float64)
         times = _microseconds(seconds, self.dtype)
         stamps = pd.Series(times.astype("datetime64[us]"))
         timezone = getattr(self.stamp_dtype, "tz", None)
@@ -86,9 +94,11 @@ class DatetimeColumn:
     def _restore(self, stamps: pd.Series) -> pd.Series:
         """Dates in the dtype of the column."""
         if isinstance(self.dtype, pd.PeriodDtype):
-            return stamps.dt.to_period(self.dtype.freq).astype(self.dtype)
+            periods: pd.Series = stamps.dt.to_period(self.dtype.freq).astype(self.dtype)
+            return periods
         if self.holds_dates:
-            return stamps.dt.date.astype(object)
+            dates: pd.Series = stamps.dt.date.astype(object)
+            return dates
         return stamps.astype(self.dtype)
 
 
@@ -96,8 +106,8 @@ class DatetimeColumn:
 class DurationColumn:
     """Durations, encoded as their seconds in standard deviations from the mean."""
 
-    name: Any
-    dtype: Any
+    name: Name
+    dtype: Dtype
     elapsed: NumericColumn
     step: int
 
@@ -107,16 +117,22 @@ class DurationColumn:
     def nullable(self) -> bool:
         return self.elapsed.nullable
 
-    def encode(self, values: Any) -> FloatArray:
+    def encode(self, values: Values) -> FloatArray:
         return self.elapsed.encode(_seconds(read_durations(values, self.name)))
 
-    def decode(self, cells: npt.NDArray) -> Any:
-        times = _microseconds(self.elapsed.decode(cells), self.dtype)
+    def excess(self, values: Values) -> FloatArray:
+        """How far durations lie outside the range seen while fitting, of shape (n_rows,)."""
+        return self.elapsed.excess(_seconds(read_durations(values, self.name)))
+
+    def decode(self, cells: NumberArray) -> pd.Series:
+        seconds = np.asarray(self.elapsed.decode(cells))
+        times = _microseconds(seconds, self.dtype)
         rounded = np.where(_is_nat(times), times, _nearest(times, self.step))
-        return pd.Series(rounded.astype("timedelta64[us]")).astype(self.dtype)
+        durations = pd.Series(rounded.astype("timedelta64[us]"))
+        return durations.astype(self.dtype)
 
 
-def learn_dates(name: Any, values: Any) -> DatetimeColumn:
+def learn_dates(name: Name, values: Values) -> DatetimeColumn:
     """Learn the units, the cycles and the step of a column with at least one date."""
     values = _with_dtype_of_periods(values)
     stamps = read_stamps(values, name, None)
@@ -138,7 +154,7 @@ def learn_dates(name: Any, values: Any) -> DatetimeColumn:
     )
 
 
-def learn_durations(name: Any, values: Any) -> DurationColumn:
+def learn_durations(name: Name, values: Values) -> DurationColumn:
     """Learn the units and the step of a column with at least one duration."""
     durations = read_durations(values, name)
     times = _counted(durations)
@@ -146,7 +162,7 @@ def learn_durations(name: Any, values: Any) -> DurationColumn:
     return DurationColumn(name, values.dtype, _learn_elapsed(name, durations), step)
 
 
-def read_stamps(values: Any, name: Any, dtype: Any) -> pd.Series:
+def read_stamps(values: Values, name: Name, dtype: Dtype | None) -> pd.Series:
     """Dates of any type as timestamps; those of a time zone in the one of ``dtype``.
 
     Raises
@@ -182,7 +198,7 @@ def read_stamps(values: Any, name: Any, dtype: Any) -> pd.Series:
     return stamps if expects_zone is None else stamps.dt.tz_convert(expects_zone)
 
 
-def read_durations(values: Any, name: Any) -> pd.Series:
+def read_durations(values: Values, name: Name) -> pd.Series:
     """Durations of any type as timedeltas."""
     kind = kind_of(values)
     if kind == "missing":
@@ -199,7 +215,7 @@ def read_durations(values: Any, name: Any) -> pd.Series:
         ) from error
 
 
-def _require(expected: Kind, kind: Kind, name: Any, values: Any) -> None:
+def _require(expected: Kind, kind: Kind, name: Name, values: Values) -> None:
     if kind != expected:  # pandas would read numbers as nanoseconds
         raise ValueError(
             f"Column {name!r} must hold {expected}, but it holds {IN_WORDS[kind]}, such as "
@@ -208,17 +224,18 @@ def _require(expected: Kind, kind: Kind, name: Any, values: Any) -> None:
 
 
 def _to_stamps(values: pd.Series) -> pd.Series:
-    values = _with_dtype_of_periods(values)
-    dtype: Any = values.dtype
+    values = pd.Series(_with_dtype_of_periods(values), copy=False)
+    dtype = values.dtype
     if isinstance(dtype, pd.PeriodDtype):
         # A start would become the end of the period before it by the least rounding.
         start, end = values.dt.start_time, values.dt.end_time
-        return start + (end - start) / 2
+        middle: pd.Series = start + (end - start) / 2
+        return middle
     if isinstance(dtype, pd.CategoricalDtype):
         return _to_stamps(values.astype(dtype.categories.dtype))
     if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
         return values
-    if dtype.kind == "M":  # an Arrow dtype, of which dates have no time zone
+    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M":  # of which dates have no time zone
         timezone = getattr(dtype.pyarrow_dtype, "tz", None)
         return values.astype(pd.DatetimeTZDtype("us", timezone) if timezone else "datetime64[us]")
     try:
@@ -228,7 +245,7 @@ def _to_stamps(values: pd.Series) -> pd.Series:
         return pd.Series(np.array(cells.tolist(), dtype="datetime64[us]"))
 
 
-def _with_dtype_of_periods(values: Any) -> Any:
+def _with_dtype_of_periods(values: Values) -> Values:
     """Objects that are periods as a column of periods; anything else as it is."""
     if not pd.api.types.is_object_dtype(values.dtype):
         return values
@@ -243,9 +260,11 @@ def _wall_clock(stamps: pd.Series) -> npt.NDArray[np.int64]:
 
 def _seconds(times: pd.Series) -> FloatArray:
     """Seconds of durations, or of dates since the epoch; NaN where missing."""
-    is_aware = getattr(times.dtype, "tz", None) is not None
-    counted = _counted(times.dt.tz_convert(None) if is_aware else times)
-    return np.where(_is_nat(counted), np.nan, counted / SECOND)
+    if getattr(times.dtype, "tz", None) is not None:
+        times = times.dt.tz_convert(None)
+    counted = _counted(times)
+    seconds = counted / SECOND
+    return np.where(_is_nat(counted), np.nan, seconds)
 
 
 def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
@@ -258,21 +277,27 @@ def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
     return np.where(_is_nat(nanoseconds), nanoseconds, nanoseconds // 1000)
 
 
-def _microseconds(seconds: FloatArray, dtype: Any) -> npt.NDArray[np.int64]:
+def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
     """Integers of microseconds that a dtype can hold; NaT, the least integer, where missing."""
-    low, high = LIMITS.get(getattr(dtype, "unit", None) or _unit(dtype), (-(2**62), 2**62))
-    counted = np.clip(np.nan_to_num(seconds) * SECOND, low, high)
-    whole = np.clip(np.rint(counted).astype(np.int64), low, high)
-    return np.where(np.isnan(seconds), np.iinfo(np.int64).min, whole)
+    unit = getattr(dtype, "unit", None) or _unit(dtype)
+    low, high = LIMITS.get(unit, (-(2**62), 2**62))
+    counted = np.nan_to_num(seconds) * SECOND
+    whole = np.rint(np.clip(counted, low, high)).astype(np.int64)
+    # The limits round to doubles that lie beyond them.
+    whole = np.clip(whole, low, high)
+    is_missing_time = np.isnan(seconds)
+    return np.where(is_missing_time, np.iinfo(np.int64).min, whole)
 
 
-def _unit(dtype: Any) -> str:
-    is_numpy = isinstance(dtype, np.dtype) and dtype.kind in "mM"
-    return np.datetime_data(dtype)[0] if is_numpy else ""
+def _unit(dtype: Dtype) -> str:
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return np.datetime_data(dtype.str)[0]
+    return ""
 
 
-def _is_nat(times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    return times == np.iinfo(np.int64).min
+def _is_nat(times: npt.NDArray[np.int64]) -> Mask:
+    is_missing_time: Mask = times == np.iinfo(np.int64).min
+    return is_missing_time
 
 
 def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
@@ -289,10 +314,14 @@ def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
     return np.where(_is_nat(wall), np.nan, phase)
 
 
-def _learn_elapsed(name: Any, times: pd.Series) -> NumericColumn:
+def _learn_elapsed(name: Name, times: pd.Series) -> NumericColumn:
     seconds = _seconds(times)
     present = seconds[~np.isnan(seconds)]
     return learn_numbers(name, None, present, len(present) < len(seconds))
+
+
+def _by_logarithm(excess: FloatArray) -> FloatArray:
+    return np.sign(excess) * np.log1p(np.abs(excess))
 
 
 def _step_of(times: npt.NDArray[np.int64]) -> int:
@@ -308,9 +337,8 @@ def _rounded(stamps: pd.Series, step: int) -> pd.Series:
     if step == 1:
         return stamps
     wall = _wall_clock(stamps)
-    rounded = pd.Series(
-        np.where(_is_nat(wall), wall, _nearest(wall, step)).astype("datetime64[us]")
-    )
+    counted = np.where(_is_nat(wall), wall, _nearest(wall, step))
+    rounded = pd.Series(counted.astype("datetime64[us]"))
     timezone = getattr(stamps.dtype, "tz", None)
     if timezone is None:
         return rounded

@@ -1,7 +1,7 @@
 """What a table is to a network: numbers, category codes and missing cells, learned once."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,19 @@ import pandas as pd
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn, learn_column
 from sklearn_ssl._table.conform import conform, is_settled
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, standardize
 from sklearn_ssl._table.schema import Schema
+from sklearn_ssl._table.types import (
+    Array,
+    FloatArray,
+    Name,
+    NumberArray,
+    SparseTable,
+    Table,
+    Values,
+    is_sparse,
+)
 from sklearn_ssl._table.validation import as_dense, categorical_positions
 
 EncodedTable = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
@@ -61,7 +72,7 @@ class TableEncoder:
         self.max_categories = max_categories
         self.min_frequency = min_frequency
 
-    def fit(self, X: Any) -> "TableEncoder":
+    def fit(self, X: Table) -> "TableEncoder":
         """Learn kinds, units, categories and missingness of the columns of a checked table."""
         declared = categorical_positions(X, self.categorical_features)
         self.is_frame_ = isinstance(X, pd.DataFrame)
@@ -88,18 +99,24 @@ class TableEncoder:
             if isinstance(column, CategoryColumn)
         )
         widths = [column.n_features for column in numeric.values()]
-        positions = [*np.repeat(list(numeric), widths), *(i for _, i in categorical)]
+        positions = np.repeat(list(numeric), widths).tolist()
+        positions += [i for _, i in categorical]
         self.order_ = np.array(positions, dtype=np.intp)
-        has_dates = len(self.order_) > len(self.columns_)
+        is_binary = [isinstance(column, BinaryColumn) for column in numeric.values()]
+        is_nullable = [column.nullable for column in numeric.values()]
+        leads: list[int] = []
+        # Only dates have several features.
+        if len(self.order_) > len(self.columns_):
+            leads = self._first_features()[self.order_].tolist()
         self.schema_ = Schema(
-            binary=_by_feature(widths, [isinstance(c, BinaryColumn) for c in numeric.values()]),
-            nullable=_by_feature(widths, [c.nullable for c in numeric.values()]),
+            binary=_by_feature(widths, is_binary),
+            nullable=_by_feature(widths, is_nullable),
             cardinalities=tuple(n_codes for n_codes, _ in categorical),
-            leads=tuple(self._first_features()[self.order_].tolist()) if has_dates else (),
+            leads=tuple(leads),
         )
         return self
 
-    def transform(self, X: Any) -> EncodedTable:
+    def transform(self, X: Table) -> EncodedTable:
         """Encode a checked table.
 
         Returns
@@ -110,7 +127,8 @@ class TableEncoder:
         codes : ndarray of shape (n_samples, n_categorical), int32
             Category codes.
         """
-        n_rows, n_numeric = num_samples(X), self.schema_.n_numeric
+        n_rows = num_samples(X)
+        n_numeric = self.schema_.n_numeric
         numeric = np.empty((n_rows, n_numeric), dtype=np.float32)
         codes = np.empty((n_rows, self.schema_.n_categorical), dtype=np.int32)
         written = self._encode_at_once(X, numeric)
@@ -120,10 +138,11 @@ class TableEncoder:
             if feature not in written
         ]
         for rows in _blocks(n_rows if rest else 0, ROWS_PER_BLOCK):
-            block = list(_columns(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]))
+            block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+            columns = [values for _, values in _columns(block)]
             for position, feature in rest:
                 column = self.columns_[position]
-                cells = column.encode(block[position][1])
+                cells = column.encode(columns[position])
                 if isinstance(column, CategoryColumn):
                     codes[rows, feature - n_numeric] = cells
                 else:
@@ -131,11 +150,54 @@ class TableEncoder:
                     numeric[rows, features] = cells.reshape(len(cells), -1)
         return numeric, codes
 
+    def excess(self, X: Table, numeric: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """How far the numbers of a table lie outside the ranges seen while fitting.
+
+        Parameters
+        ----------
+        X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
+            A checked table.
+
+        numeric : ndarray of shape (n_samples, n_numeric), float32
+            What ``transform`` returned for it.
+
+        Returns
+        -------
+        excess : ndarray of shape (n_samples, n_numeric), float32
+            Negative below a range, positive above it, 0 within it and where missing.
+        """
+        low, high = self.ranges()
+        excess = np.nan_to_num(numeric - np.clip(numeric, low, high))
+        first = self._first_features()
+        for position, column in enumerate(self.columns_):
+            # The quantiles of a heavy-tailed column end at its extremes: only its cells can tell.
+            if _is_heavy_tailed(column):
+                values = (
+                    X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
+                )
+                excess[:, first[position]] = column.excess(values)
+        return excess
+
+    def ranges(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Least and largest encoded number seen while fitting, of shape (n_numeric,) each.
+
+        The cyclic parts of a date, and columns of which nothing was learned, have no limits.
+        """
+        low = np.full(self.schema_.n_numeric, -np.inf, dtype=np.float32)
+        high = -low
+        for feature, column in zip(self._first_features(), self.columns_, strict=True):
+            if isinstance(column, BinaryColumn):
+                low[feature], high[feature] = 0, 1
+            elif (numbers := _numbers_of(column)) is not None:
+                ends = np.array([numbers.low, numbers.high])
+                low[feature], high[feature] = numbers.encode(ends)
+        return low, high
+
     def _first_features(self) -> npt.NDArray[np.intp]:
         """First feature of each column of the table."""
         return np.unique(self.order_, return_index=True)[1]
 
-    def _encode_at_once(self, X: Any, numeric: npt.NDArray[np.float32]) -> frozenset[int]:
+    def _encode_at_once(self, X: Table, numeric: npt.NDArray[np.float32]) -> frozenset[int]:
         """Write the numbers of an array that need other units only; return their features.
 
         An array holds rows side by side: read column by column, it takes six times as long.
@@ -157,7 +219,9 @@ class TableEncoder:
             numeric[rows, features] = standardize(cells, mean, scale)
         return frozenset(units)
 
-    def inverse_transform(self, numeric: npt.NDArray, codes: npt.NDArray, index=None) -> Any:
+    def inverse_transform(
+        self, numeric: NumberArray, codes: NumberArray, index: pd.Index | None = None
+    ) -> Table:
         """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
         encoded = [*numeric.T, *codes.T]
         # The first feature of a column says what it holds; others of a date follow from it.
@@ -167,17 +231,19 @@ class TableEncoder:
         ]
         if self.is_frame_:
             names = pd.Index([c.name for c in self.columns_])
-            frame = pd.concat(dict(enumerate(decoded)), axis=1)
+            series = {i: pd.Series(values, copy=False) for i, values in enumerate(decoded)}
+            frame = pd.concat(series, axis=1)
             frame.columns = names
             return frame if index is None else frame.set_axis(index, axis=0)
         if all(isinstance(c, NumericColumn | BinaryColumn | EmptyColumn) for c in self.columns_):
-            return np.column_stack(decoded).astype(np.float64)
+            numbers: FloatArray = np.column_stack(decoded).astype(np.float64)
+            return numbers
         kinds = {np.asarray(values).dtype.kind for values in decoded}
         # NumPy would read dates beside anything else as integers.
         alike = decoded if len(kinds) == 1 else [np.asarray(d, dtype=object) for d in decoded]
         return np.column_stack(alike)
 
-    def conform(self, X: Any) -> Any:
+    def conform(self, X: Table) -> Table:
         """Check that a later table holds what the table of ``fit`` did, column by column.
 
         Returns
@@ -199,7 +265,7 @@ class TableEncoder:
                 converted[position] = conformed
         return _replaced(X, converted) if converted else X
 
-    def _unsettled(self, X: Any) -> list[int]:
+    def _unsettled(self, X: Table) -> list[int]:
         """Positions of the columns of which not the dtype, only the cells can tell."""
         if isinstance(X, pd.DataFrame):
             columns = zip(self.columns_, X.dtypes, strict=True)
@@ -214,6 +280,20 @@ class TableEncoder:
         ]
 
 
+def _numbers_of(column: Column) -> NumericColumn | None:
+    """The numbers that a column is encoded by, unless they are zeros and ones."""
+    if isinstance(column, DatetimeColumn | DurationColumn):
+        return column.elapsed
+    return column if isinstance(column, NumericColumn) else None
+
+
+def _is_heavy_tailed(
+    column: Column,
+) -> TypeGuard[NumericColumn | DatetimeColumn | DurationColumn]:
+    numbers = _numbers_of(column)
+    return numbers is not None and numbers.knots.size > 0
+
+
 def _by_feature(widths: list[int], flags: list[bool]) -> tuple[bool, ...]:
     """What is so of a column is so of its first feature only."""
     return tuple(
@@ -223,28 +303,29 @@ def _by_feature(widths: list[int], flags: list[bool]) -> tuple[bool, ...]:
     )
 
 
-def _outside_zero_one(X: Any, columns: list[Column]) -> set[int]:
+def _outside_zero_one(X: Array | SparseTable, columns: list[Column]) -> set[int]:
     """Positions of columns of 0 and 1 with other cells in a table of numbers."""
     positions = [i for i, column in enumerate(columns) if isinstance(column, BinaryColumn)]
     if not positions:
         return set()
-    if hasattr(X, "indices"):
+    if is_sparse(X):
         return set(positions) & set(X.indices[(X.data < 0) | (X.data > 1)].tolist())
+    numbers: NumberArray = np.asarray(X)
     outside = np.zeros(len(positions), dtype=bool)
-    for rows in _blocks(len(X), ROWS_PER_BLOCK):
-        cells = X[rows] if len(positions) == X.shape[1] else X[rows][:, positions]
+    for rows in _blocks(len(numbers), ROWS_PER_BLOCK):
+        cells = numbers[rows] if len(positions) == X.shape[1] else numbers[rows][:, positions]
         is_outside = (cells < 0) | (cells > 1)
         if is_outside.any():
             outside |= is_outside.any(axis=0)
     return set(np.array(positions)[outside].tolist())
 
 
-def _replaced(X: Any, columns: dict[int, Any]) -> Any:
+def _replaced(X: Table, columns: dict[int, Values]) -> Table:
     """A copy of a table with some of its columns replaced."""
     if isinstance(X, pd.DataFrame):
         X = X.copy(deep=False)
         for position, values in columns.items():
-            X.isetitem(position, values)
+            X.isetitem(position, values.array if isinstance(values, pd.Series) else values)
         return X
     X = as_dense(X).astype(object)
     for position, values in columns.items():
@@ -252,7 +333,7 @@ def _replaced(X: Any, columns: dict[int, Any]) -> Any:
     return X
 
 
-def _column(X: Any, position: int) -> npt.NDArray:
+def _column(X: Array | SparseTable, position: int) -> Array:
     return as_dense(X[:, [position]])[:, 0]
 
 
@@ -261,7 +342,7 @@ def _blocks(n_rows: int, size: int) -> Iterator[slice]:
     yield from (slice(start, start + size) for start in range(0, n_rows, size))
 
 
-def _columns(X: Any) -> Iterator[tuple[Any, Any]]:
+def _columns(X: Table) -> Iterator[tuple[Name, Values]]:
     """Pairs of a column's name and its values."""
     if isinstance(X, pd.DataFrame):
         yield from X.items()

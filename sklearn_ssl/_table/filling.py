@@ -1,13 +1,12 @@
 """Cells of a table replaced by others: which ones, and in which dtype."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from sklearn_ssl._table.types import Mask, Table, TableLike, converts_itself
 
-def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
+
+def check_mask(mask: TableLike, X: Table) -> Mask:
     """Return a mask of the cells of ``X`` as an array.
 
     Parameters
@@ -24,7 +23,7 @@ def check_mask(mask: Any, X: Any) -> npt.NDArray[np.bool_]:
         If the shapes, the columns or the indices differ, or if the mask is not boolean.
     """
     has_index = isinstance(mask, pd.DataFrame)
-    if hasattr(mask, "to_pandas") and not has_index:
+    if converts_itself(mask):
         mask = mask.to_pandas()
     if isinstance(mask, pd.DataFrame) and isinstance(X, pd.DataFrame):
         mask = _aligned(mask, X, has_index)
@@ -57,7 +56,7 @@ def _aligned(mask: pd.DataFrame, X: pd.DataFrame, has_index: bool) -> pd.DataFra
     return mask[X.columns]
 
 
-def fill(values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series) -> pd.Series:
+def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     """Replace masked cells by those of another column, in the dtype of ``values`` if possible.
 
     Parameters
@@ -99,12 +98,12 @@ def fill(values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series) -> p
     return _joined(present, others[mask], values, mask)
 
 
-def _joined(
-    kept: pd.Series, new: pd.Series, values: pd.Series, mask: npt.NDArray[np.bool_]
-) -> pd.Series:
+def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
     """Both parts of a column in their places, as objects."""
-    joined = pd.Series(np.empty(len(values), dtype=object), index=values.index, name=values.name)
-    joined[~mask], joined[mask] = kept.astype(object), new.astype(object)
+    cells = np.empty(len(values), dtype=object)
+    joined = pd.Series(cells, index=values.index, name=values.name)
+    joined[~mask] = kept.astype(object)
+    joined[mask] = new.astype(object)
     return joined
 
 
@@ -116,12 +115,13 @@ def _are_same(converted: pd.Series, original: pd.Series) -> bool:
         return False
 
 
-def _fill_categories(
-    values: pd.Series, mask: npt.NDArray[np.bool_], others: pd.Series
-) -> pd.Series:
+def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     others = others.astype(object)
     known = values.cat.categories
-    new = [c for c in others[mask].dropna().unique() if c not in known]
-    categories = pd.Index([*known, *new], dtype=known.dtype if not new else None)
-    dtype = pd.CategoricalDtype(categories, ordered=values.cat.ordered)
-    return values.astype(object).where(~mask, others).astype(dtype)
+    replacements = others[mask].dropna().unique()
+    new = [category for category in replacements if category not in known]
+    # New categories may be of a type that the dtype of the others does not hold.
+    dtype = None if new else known.dtype
+    categories = pd.Index([*known, *new], dtype=dtype)
+    filled = values.astype(object).where(~mask, others)
+    return filled.astype(pd.CategoricalDtype(categories, ordered=values.cat.ordered))

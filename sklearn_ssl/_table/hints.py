@@ -2,11 +2,11 @@
 
 import re
 import warnings
-from typing import Any
 
 import pandas as pd
 
 from sklearn_ssl._table.kinds import is_missing
+from sklearn_ssl._table.types import Name, Values
 
 MARKERS = frozenset(
     {"", "?", ".", "-", "--", "*", "n/a", "na", "nan", "none", "null", "missing", "unknown"}
@@ -33,7 +33,7 @@ WRITTEN_NUMBER = re.compile(r"\(?[-+]?\s*[$€£¥]?\s*[-+]?(\d{1,3}(,\d{3})+|\d
 DATE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})([T ]\d{1,2}:\d{2}.*)?")
 
 
-def warn_of_text(name: Any, values: Any) -> None:
+def warn_of_text(name: Name, values: Values) -> None:
     """Warn of text that looks like numbers, like dates, or like a name for every row."""
     present = pd.Series(values, copy=False)[~is_missing(values)]
     different = present.unique()
@@ -57,7 +57,7 @@ def warn_of_text(name: Any, values: Any) -> None:
         )
 
 
-def _advice(name: Any, cells: list[str]) -> str | None:
+def _advice(name: Name, cells: list[str]) -> str | None:
     """What a column of text looks like, with an example and the remedy."""
     others = [cell for cell in cells if cell.lower() not in MARKERS]
     if not others:

@@ -4,11 +4,14 @@ import datetime
 import math
 from decimal import Decimal
 from numbers import Number
-from typing import Any, Literal
+from types import UnionType
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+
+from sklearn_ssl._table.types import Dtype, Mask, Values
 
 Kind = Literal[
     "missing", "numbers", "booleans", "text", "names", "dates", "durations", "complex", "mixed"
@@ -46,7 +49,7 @@ INFERRED: dict[str, Kind] = {
 }
 """Kinds of what :func:`pandas.api.types.infer_dtype` finds in objects."""
 
-KIND_OF_TYPE: tuple[tuple[Any, Kind], ...] = (
+KIND_OF_TYPE: tuple[tuple[type | UnionType, Kind], ...] = (
     (str, "text"),
     (bool | np.bool_, "booleans"),
     (datetime.date | np.datetime64 | pd.Period, "dates"),
@@ -61,7 +64,7 @@ LOOKED_AT = 64
 """Cells that are looked at before all others."""
 
 
-def kind_of(values: Any) -> Kind:
+def kind_of(values: Values) -> Kind:
     """Kind of the present cells of a column; ``missing`` if there are none."""
     by_dtype = kind_of_dtype(values.dtype)
     if by_dtype is not None:
@@ -71,7 +74,7 @@ def kind_of(values: Any) -> Kind:
     return _kind_of_objects(values)
 
 
-def kind_of_dtype(dtype: Any) -> Kind | None:
+def kind_of_dtype(dtype: Dtype) -> Kind | None:
     """Kind that a dtype states; None if only the cells can tell."""
     if isinstance(dtype, pd.CategoricalDtype):
         return None
@@ -92,40 +95,43 @@ def kind_of_dtype(dtype: Any) -> Kind | None:
     return "missing" if str(dtype) == "null[pyarrow]" else "names"
 
 
-def holds_names(dtype: Any) -> bool:
+def holds_names(dtype: Dtype) -> bool:
     """Whether a dtype holds categories by design, be there cells or not."""
     return isinstance(dtype, pd.CategoricalDtype) or kind_of_dtype(dtype) in {"text", "names"}
 
 
-def is_missing(values: Any) -> Any:
+def is_missing(values: Values) -> Mask:
     """Which cells are missing; cells that are arrays are not."""
     return np.asarray(pd.isna(pd.Series(values, copy=False)), dtype=bool)
 
 
-def present_cells(values: Any) -> list[Any]:
+def present_cells(values: Values) -> list[object]:
     """The present cells of a column as Python objects."""
     return pd.Series(values, copy=False)[~is_missing(values)].tolist()
 
 
-def types_of(values: Any) -> list[str]:
+def types_of(values: Values) -> list[str]:
     """Names of the types that the present cells have."""
     return sorted({type(cell).__name__ for cell in present_cells(values)})
 
 
-def example_of(values: Any) -> str:
+def example_of(values: Values) -> str:
     """The first present cell, as an error shows it."""
     return shown(pd.Series(values, copy=False)[~is_missing(values)].iloc[0])
 
 
-def shown(cell: Any) -> str:
+def shown(cell: object) -> str:
     """A cell as an error shows it: dates and durations as people write them."""
-    is_time = isinstance(cell, datetime.date | datetime.timedelta | pd.Period)
-    if is_time or isinstance(cell, np.datetime64 | np.timedelta64 | Decimal):
+    if isinstance(cell, datetime.date | datetime.timedelta | pd.Period):
         return str(cell)
-    return repr(cell.item() if isinstance(cell, np.generic) else cell)
+    if isinstance(cell, np.datetime64 | np.timedelta64 | Decimal):
+        return str(cell)
+    if isinstance(cell, np.generic):
+        return repr(cell.item())
+    return repr(cell)
 
 
-def spelled(cell: Any) -> str:
+def spelled(cell: object) -> str:
     """A cell as a file of text would have it.
 
     Whole numbers have no decimal point, midnights no time; the type of a cell does not show.
@@ -141,13 +147,15 @@ def spelled(cell: Any) -> str:
     return str(cell)
 
 
-def _lacks_cells(values: Any) -> bool:
+def _lacks_cells(values: Values) -> bool:
     """Whether no cell is present; the first ones nearly always show that one is."""
     first = values.iloc[:LOOKED_AT] if isinstance(values, pd.Series) else values[:LOOKED_AT]
-    return bool(is_missing(first).all() and is_missing(values).all())
+    if not is_missing(first).all():
+        return False
+    return bool(is_missing(values).all())
 
 
-def _kind_of_objects(values: Any) -> Kind:
+def _kind_of_objects(values: Values) -> Kind:
     inferred = INFERRED.get(types.infer_dtype(values, skipna=True))
     # Missing numbers and missing dates beside each other are inferred as dates.
     if inferred in {"dates", "durations"} and _lacks_cells(values):
@@ -161,5 +169,5 @@ def _kind_of_objects(values: Any) -> Kind:
     return kinds.pop() if len(kinds) == 1 else "mixed"
 
 
-def _kind_of_object(cell: Any) -> Kind:
+def _kind_of_object(cell: object) -> Kind:
     return next((kind for known, kind in KIND_OF_TYPE if isinstance(cell, known)), "mixed")

@@ -1,14 +1,13 @@
 """Columns of numbers: their scale, their quantiles, and the way back."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
 from sklearn_ssl._table.kinds import IN_WORDS, example_of, is_missing, kind_of
+from sklearn_ssl._table.types import Dtype, FloatArray, Name, NumberArray, Values
 
 FARTHEST = 1e3
 """No cell of a table of a million rows is farther from the mean, in standard deviations."""
@@ -17,8 +16,6 @@ HEAVY_TAIL = 10.0
 """Kurtosis from which a column is mapped through its quantiles (3 for a normal distribution)."""
 
 N_KNOTS = 256
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,8 @@ class NumericColumn:
     interpolated between ``knots`` and ``normal_scores``; both are empty for other columns.
     """
 
-    name: Any
-    dtype: Any
+    name: Name
+    dtype: Dtype | None
     mean: float
     scale: float
     low: float
@@ -41,13 +38,13 @@ class NumericColumn:
 
     n_features = 1
 
-    def encode(self, values: Any) -> FloatArray:
+    def encode(self, values: Values) -> FloatArray:
         cells = as_float(values, self.name)
         if self.knots.size:
             cells = np.interp(cells, self.knots, self.normal_scores)
         return standardize(cells, self.mean, self.scale)
 
-    def decode(self, cells: npt.NDArray) -> Any:
+    def decode(self, cells: NumberArray) -> Values:
         with np.errstate(over="ignore"):
             values = cells.astype(np.float64) * self.scale + self.mean
         if self.knots.size:
@@ -55,8 +52,23 @@ class NumericColumn:
         # A decoded value never leaves the range seen while fitting.
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
 
+    def excess(self, values: Values) -> FloatArray:
+        """How far numbers lie outside the range seen while fitting; 0 inside and where missing.
 
-def standardize(cells: FloatArray, mean: Any, scale: Any) -> FloatArray:
+        The unit is the standard deviation. For a heavy-tailed column it is the width of the range:
+        its deviation says little, and a new extreme a little beyond the last one is usual.
+        """
+        cells = as_float(values, self.name)
+        unit = self.high - self.low if self.knots.size else self.scale
+        with np.errstate(over="ignore"):  # infinity is clipped as any far value is
+            nearest = np.clip(cells, self.low, self.high)
+            distance = (cells - nearest) / unit
+        return np.clip(np.nan_to_num(distance), -FARTHEST, FARTHEST)
+
+
+def standardize(
+    cells: FloatArray, mean: float | FloatArray, scale: float | FloatArray
+) -> FloatArray:
     """Cells in standard deviations from the mean, of one column or of the last axis each."""
     with np.errstate(over="ignore"):  # infinity is clipped as any far value is
         return np.clip((cells - mean) / scale, -FARTHEST, FARTHEST)
@@ -66,24 +78,24 @@ def standardize(cells: FloatArray, mean: Any, scale: Any) -> FloatArray:
 class BinaryColumn:
     """Booleans, or numbers that are all 0 or 1; encoded as they are."""
 
-    name: Any
-    dtype: Any
+    name: Name
+    dtype: Dtype | None
     nullable: bool
     holds_booleans: bool
 
     n_features = 1
 
-    def encode(self, values: Any) -> FloatArray:
+    def encode(self, values: Values) -> FloatArray:
         return np.clip(as_float(values, self.name), -FARTHEST, FARTHEST)
 
-    def decode(self, cells: npt.NDArray) -> Any:
+    def decode(self, cells: NumberArray) -> Values:
         truth = cells > 0.5
         if self.holds_booleans:
             return truth if self.dtype is None else pd.Series(truth).astype(self.dtype)
         return _restore_numbers(truth.astype(np.float64), self.dtype)
 
 
-def as_float(values: Any, name: Any) -> FloatArray:
+def as_float(values: Values, name: Name) -> FloatArray:
     """Cells as float64, NaN where missing.
 
     Raises
@@ -111,11 +123,11 @@ def as_float(values: Any, name: Any) -> FloatArray:
     return cells
 
 
-def _may_hold_times(dtype: Any) -> bool:
+def _may_hold_times(dtype: Dtype) -> bool:
     return dtype.kind in "mMc" or isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype)
 
 
-def _to_float(values: Any) -> FloatArray:
+def _to_float(values: Values) -> FloatArray:
     if not types.is_object_dtype(values.dtype):
         if isinstance(values, pd.Series):
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -128,7 +140,7 @@ def _to_float(values: Any) -> FloatArray:
     return numbers
 
 
-def _as_missing(values: Any, name: Any) -> FloatArray:
+def _as_missing(values: Values, name: Name) -> FloatArray:
     """NaN for cells that are no numbers, which is right only if none is present."""
     kind = kind_of(values)
     if kind == "missing":
@@ -139,16 +151,20 @@ def _as_missing(values: Any, name: Any) -> FloatArray:
     )
 
 
-def _out_of_range(name: Any) -> ValueError:
+def _out_of_range(name: Name) -> ValueError:
     return ValueError(
         f"Input X contains infinity or a value too large for dtype('float64') in column "
         f"{name!r}. Replace it by a finite number, or by NaN to mark it as missing."
     )
 
 
-def learn_numbers(name: Any, dtype: Any, present: FloatArray, nullable: bool) -> NumericColumn:
+def learn_numbers(
+    name: Name, dtype: Dtype | None, present: FloatArray, nullable: bool
+) -> NumericColumn:
     no_knots = np.empty(0)
-    low, high = (float(present.min()), float(present.max())) if present.size else (np.nan, np.nan)
+    low = high = np.nan
+    if present.size:
+        low, high = float(present.min()), float(present.max())
     mean, scale, kurtosis = _moments(present)
     if kurtosis <= HEAVY_TAIL:
         return NumericColumn(name, dtype, mean, scale, low, high, nullable, no_knots, no_knots)
@@ -179,15 +195,18 @@ def _normal_quantiles(present: FloatArray) -> tuple[FloatArray, FloatArray]:
     from scipy.special import ndtri
 
     ordered = np.sort(present)
-    ranks = np.unique(np.linspace(0, len(ordered) - 1, min(N_KNOTS, len(ordered))).astype(int))
+    n_knots = min(N_KNOTS, len(ordered))
+    ranks = np.linspace(0, len(ordered) - 1, n_knots).astype(int)
+    ranks = np.unique(ranks)
     knots = np.unique(ordered[ranks])
     # Equal values share the middle of their ranks, so that an inflated zero stays in the middle.
     below = np.searchsorted(ordered, knots, side="left")
     upto = np.searchsorted(ordered, knots, side="right")
-    return knots, ndtri((below + upto) / (2 * len(ordered)))
+    shares = (below + upto) / (2 * len(ordered))
+    return knots, ndtri(shares)
 
 
-def _restore_numbers(values: FloatArray, dtype: Any) -> Any:
+def _restore_numbers(values: FloatArray, dtype: Dtype | None) -> Values:
     """Numbers as a Series of the column's own dtype, or as they are for an array."""
     if dtype is None:
         return values

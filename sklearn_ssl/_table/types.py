@@ -1,24 +1,87 @@
 """What a table may be: at an entrance, and once it is checked."""
 
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Hashable, Sequence
+from typing import Protocol, Self, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
+from pandas.api.extensions import ExtensionDtype
+
+Array: TypeAlias = npt.NDArray[np.generic]
+"""An array whose dtype is the user's."""
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+NumberArray: TypeAlias = npt.NDArray[np.number]
+"""Encoded cells, which are numbers or category codes."""
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 class DataFrameLike(Protocol):
     """A table of Polars or Arrow, which converts itself."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the number of rows and columns."""
+
+    @property
+    def columns(self) -> Sequence[object]:
+        """Names of the columns, or the columns themselves."""
+
+    def slice(self, offset: int, length: int) -> Self:
+        """Return some rows."""
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the table as a DataFrame of pandas."""
+
+
+class SparseTable(Protocol):
+    """What is used of :class:`scipy.sparse.csr_matrix`, since SciPy has no types."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[np.generic]
+    data: FloatArray
+    indices: npt.NDArray[np.int32]
+
+    def __getitem__(self, key: object, /) -> Self:
+        """Return some rows or columns."""
+
+    def multiply(self, other: Self) -> Self:
+        """Return the products of cells."""
+
+    def sum(self) -> float:
+        """Return the sum of all cells."""
+
+    def tocsr(self) -> Self:
+        """Return the matrix with its cells in the order of the rows."""
+
+    def toarray(self) -> Array:
+        """Return the matrix with its zeros written out."""
 
 
 TableLike: TypeAlias = pd.DataFrame | DataFrameLike | npt.ArrayLike | sp.spmatrix | sp.sparray
 """What users pass as ``X``."""
 
-Table: TypeAlias = pd.DataFrame | npt.NDArray[Any] | sp.csr_matrix
+Table: TypeAlias = pd.DataFrame | Array | SparseTable
 """A checked table: it keeps the column types that it came with."""
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+Values: TypeAlias = pd.Series | Array
+"""Cells of one column."""
+
+Name: TypeAlias = Hashable
+"""Name of a column, or its position in a table without names."""
+
+Dtype: TypeAlias = np.dtype[np.generic] | ExtensionDtype
+
+
+def is_sparse(X: object) -> TypeGuard[SparseTable]:
+    """Whether a checked table is a sparse matrix."""
+    return bool(sp.issparse(X))
+
+
+def converts_itself(X: object) -> TypeGuard[DataFrameLike]:
+    """Whether a table is one of Polars or Arrow."""
+    return hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame)

@@ -1,17 +1,40 @@
 """The checks that a table passes at every entrance."""
 
-from typing import Any
+from typing import Protocol, overload
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import check_array
 
 from sklearn_ssl._compat import validate_data
+from sklearn_ssl._table.kinds import kind_of
+from sklearn_ssl._table.types import (
+    Array,
+    SparseTable,
+    Table,
+    TableLike,
+    converts_itself,
+)
+
+
+class Conforming(Protocol):
+    """What a fitted :class:`TableEncoder` knows of the columns."""
+
+    is_frame_: bool
+
+    def conform(self, X: Table) -> Table:
+        """Convert columns of another kind than while fitting."""
 
 
 def check_rows(
-    estimator: Any, X: Any, categorical_features: Any, *, reset: bool, encoder: Any = None
-) -> Any:
+    estimator: object,
+    X: TableLike,
+    categorical_features: npt.ArrayLike | None,
+    *,
+    reset: bool,
+    encoder: Conforming | None = None,
+) -> Table:
     """Check a table, and its columns against those that an estimator was fitted on.
 
     Parameters
@@ -44,7 +67,7 @@ def check_rows(
     return X if encoder is None else encoder.conform(X)
 
 
-def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
+def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Table:
     """Return ``X`` as a DataFrame, a 2-d array or a CSR matrix, checked as scikit-learn does.
 
     A DataFrame keeps its column types, which :func:`sklearn.utils.check_array` would merge.
@@ -55,8 +78,8 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
         The table that the user passed.
 
     has_categories : bool
-        Whether some columns were declared categorical. Arrays of strings or objects are taken as
-        numbers otherwise.
+        Whether some columns were declared categorical. Arrays of strings are taken as numbers
+        otherwise, and so are objects that are neither dates nor durations.
 
     estimator : estimator
         Named in the errors.
@@ -72,7 +95,7 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
         if X.dtype.kind not in "biuf" and not has_categories:
-            X = _check_numbers(X)
+            X = _check_objects(X) if X.dtype.kind == "O" else _check_numbers(X)
         return X
     if X.attrs:  # pandas compares them when it joins columns, and arrays have no one answer
         X = X.copy(deep=False)
@@ -93,30 +116,44 @@ def check_table(X: Any, *, has_categories: bool, estimator: Any) -> Any:
     return X
 
 
-def _to_memory(X: Any) -> Any:
+def _to_memory(X: TableLike) -> TableLike:
     """Tables of other libraries as a DataFrame of pandas; anything else as it is."""
     if isinstance(X, pd.DataFrame):
         return X
-    if hasattr(X, "to_pandas"):
+    if converts_itself(X):
         return X.to_pandas()
-    if hasattr(X, "partitions") and hasattr(X, "compute"):  # Dask, whose arrays lose dtypes
-        return X.compute()
+    compute = getattr(X, "compute", None)
+    if hasattr(X, "partitions") and compute is not None:  # Dask, whose arrays lose dtypes
+        computed: pd.DataFrame = compute()
+        return computed
     if type(X).__name__ == "LazyFrame":
         raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect() instead.")
     return X
 
 
-def _check_numbers(X: Any) -> Any:
+def _check_objects(X: Array) -> Array | SparseTable:
+    """Objects as numbers, but columns of dates and of durations as they are."""
+    is_time = np.array([kind_of(X[:, i]) in {"dates", "durations"} for i in range(X.shape[1])])
+    if not is_time.any():
+        return _check_numbers(X)
+    if not is_time.all():
+        X = X.copy()
+        X[:, ~is_time] = np.asarray(_check_numbers(X[:, ~is_time]))
+    return X
+
+
+def _check_numbers(X: Array | SparseTable) -> Array | SparseTable:
     try:
-        return check_array(X, dtype="numeric", ensure_all_finite=False)
+        numbers: Array | SparseTable = check_array(X, dtype="numeric", ensure_all_finite=False)
     except ValueError as error:
         raise ValueError(
             f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "
             "categorical_features; in a DataFrame they are recognized."
         ) from error
+    return numbers
 
 
-def categorical_positions(X: Any, categorical_features: Any) -> frozenset[int]:
+def categorical_positions(X: Table, categorical_features: npt.ArrayLike | None) -> frozenset[int]:
     """Resolve ``categorical_features`` to the positions of the columns that it declares."""
     if categorical_features is None or isinstance(categorical_features, str):
         return frozenset()
@@ -145,15 +182,25 @@ def categorical_positions(X: Any, categorical_features: Any) -> frozenset[int]:
             )
         return frozenset(requested.tolist())
     names = list(getattr(X, "columns", []))
-    unknown = [name for name in categorical_features if name not in names]
+    # As objects: names beside numbers would all become text.
+    declared = np.asarray(categorical_features, dtype=object).tolist()
+    unknown = [name for name in declared if name not in names]
     if unknown:
         raise ValueError(
             f"categorical_features names columns that X does not have: {unknown}. "
             f"The columns of X are {names}."
         )
-    return frozenset(names.index(name) for name in categorical_features)
+    return frozenset(names.index(name) for name in declared)
 
 
-def as_dense(X: Any) -> Any:
-    """A sparse matrix written out; anything else as it is."""
-    return X.toarray() if hasattr(X, "toarray") else X
+@overload
+def as_dense(X: pd.DataFrame) -> pd.DataFrame: ...
+
+
+@overload
+def as_dense(X: Array | SparseTable) -> Array: ...
+
+
+def as_dense(X: Table) -> pd.DataFrame | Array:
+    """A sparse matrix written out; any other table as it is."""
+    return X if isinstance(X, pd.DataFrame | np.ndarray) else X.toarray()
