@@ -83,7 +83,8 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    # The pictures of the list of examples are read best if they are wide.
+    "secondary_sidebar_items": {"**": ["page-toc"], "gallery/index": []},
     "show_toc_level": 2,
 }
 html_math_renderer = "mathml"
