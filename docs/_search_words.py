@@ -11,7 +11,7 @@ WORDS = {
     "scaling": ["GPU", "CUDA", "cluster", "Dask", "Ray", "resume a fit"],
     "alternatives": ["TabPFN", "AutoGluon", "PyOD", "gradient boosting"],
     "guide/choosing": ["how many labels", "when does it help", "which objective"],
-    "guide/evaluation": ["compare", "label efficiency", "geometry"],
+    "guide/evaluation": ["compare", "geometry"],
     "guide/fine_tuning": ["fine-tune", "few labels", "semi-supervised", "unlabeled rows"],
     "guide/files_and_streams": ["stream", "larger than memory", "Parquet", "partial fit"],
     "guide/glossary": ["glossary", "terms"],
