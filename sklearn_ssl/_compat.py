@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._param_validation import validate_params as _untyped_validate_params
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_output
 from sklearn.utils.metaestimators import available_if as _untyped_available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -44,6 +45,7 @@ __all__ = [
     "validate_params",
     "warn_user",
     "without_compiler",
+    "wrap_output",
 ]
 
 Method = TypeVar("Method", bound=Callable[..., object])

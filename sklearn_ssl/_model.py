@@ -24,6 +24,7 @@ from sklearn_ssl._pretext.distribution import Filling
 from sklearn_ssl._pretext.losses import (
     cell_losses,
     deviance_explained,
+    features_per_cell,
     marginal_output,
     mean_of_present_cells,
 )
@@ -277,6 +278,9 @@ class TableModel:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
         baseline = cell_losses(constant, *table, self.schema)
+        # A date has several features; each counts for a part of its cell.
+        share = 1 / torch.tensor(features_per_cell(self.schema))
+        losses, baseline = losses * share, baseline * share
         if mask is not None:
             losses, baseline = losses[mask], baseline[mask]
         return deviance_explained(losses, baseline)

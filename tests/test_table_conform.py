@@ -18,6 +18,8 @@ from sklearn_ssl import (
     FineTunedClassifier,
     FineTunedRegressor,
     MaskedFeaturePredictor,
+    MaskedImputer,
+    OutlierDetector,
     distributed,
 )
 from sklearn_ssl._table.encoder import TableEncoder
@@ -313,6 +315,18 @@ ENTRANCES = {
         "impute": use("impute"),
         "predict_masked": predict_masked,
     },
+    MaskedImputer: {
+        "transform": use("transform"),
+        "sample": lambda fitted, X: fitted.sample(X, 1, random_state=0),
+        "quantile": lambda fitted, X: fitted.quantile(X, 0.5),
+        "score": use("score"),
+    },
+    OutlierDetector: {
+        "score_samples": use("score_samples"),
+        "predict": use("predict"),
+        "score_cells": use("score_cells"),
+        "explain": use("explain"),
+    },
     FineTunedClassifier: {
         "predict": use("predict"),
         "predict_proba": use("predict_proba"),
@@ -326,6 +340,11 @@ def fitted_on(Estimator, X):
     tiny = {**SMALL, "max_iter": 1}
     if Estimator in {FineTunedClassifier, FineTunedRegressor}:
         return Estimator(DenoisingAutoencoder(**tiny), mode="frozen", random_state=0).fit(X, LABELS)
+    if Estimator is OutlierDetector:
+        transformer = MaskedFeaturePredictor(**tiny)
+        return OutlierDetector(transformer, n_estimators=2, random_state=0).fit(X)
+    if Estimator is MaskedImputer:
+        return MaskedImputer(width=8, max_iter=1, keep_empty_features=True, random_state=0).fit(X)
     return Estimator(**tiny).fit(X)
 
 

@@ -1,11 +1,12 @@
 """Progress of the functions that take more than a few seconds."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
 from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_ssl._progress import is_interactive, progress_bar
 
 Result = TypeVar("Result")
 
@@ -63,17 +64,14 @@ def show(
     """
     if not verbose:
         yield from results
-    elif _is_interactive():
+    elif is_interactive():
         yield from _with_bar(results, names, title)
     else:
         yield from _with_lines(results, names, title)
 
 
 def _with_bar(results: Iterable[Result], names: list[str], title: str) -> Iterator[Result]:
-    # Imported late, as it looks for a notebook.
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(names), desc=title, unit="task") as bar:
+    with progress_bar(title, len(names), "task") as bar:
         for name, result in zip(names, results, strict=True):
             bar.set_postfix_str(name, refresh=False)
             bar.update()
@@ -87,11 +85,3 @@ def _with_lines(results: Iterable[Result], names: list[str], title: str) -> Iter
         seconds = perf_counter() - began
         print(f"{title}: {number} of {len(names)}, {name}, {seconds:.0f} s", flush=True)
         yield result
-
-
-def _is_interactive() -> bool:
-    """Whether somebody watches: a terminal, or the kernel of a notebook."""
-    if sys.stderr.isatty():
-        return True
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
