@@ -19,7 +19,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
-from sklearn_ssl._labels import Labels, labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._labels import labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import FloatArray, TableLike
 
 __all__ = ["LabeledFold", "LabeledRowsOnly"]
@@ -194,7 +195,9 @@ class LabeledFold(BaseCrossValidator):
         if not len(labeled):
             raise ValueError("LabeledFold has no row to test on: all of y is -1, NaN or None.")
         groups = None if groups is None else safe_indexing(groups, labeled)
-        return labeled, plain_labels(safe_indexing(y, labeled)), groups
+        labels = plain_labels(safe_indexing(y, labeled))
+        # Splitters stratify by a row of classes, and not by a column of them.
+        return labeled, labels.ravel() if labels.shape[1:] == (1,) else labels, groups
 
     def _splitter(self, labels: Labels) -> BaseCrossValidator:
         self._check_cv()

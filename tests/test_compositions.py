@@ -160,6 +160,7 @@ if os.environ.get("CHECKED_COMPOSITIONS") != "all":
 
 
 # What scikit-learn's tools say of the checks' data: few rows, all with labels, infinite classes.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:y contains no unlabeled samples:UserWarning")
 @pytest.mark.filterwarnings("ignore:Since Pipeline does not appear to accept:UserWarning")
 @pytest.mark.filterwarnings("ignore:Using the fractional value max_samples:UserWarning")
@@ -209,6 +210,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_numbers_in_another_layout_give_the_same_bits(Embedder, layout):

@@ -1,5 +1,6 @@
-"""The sessions on the pages of the documentation print what they show."""
+"""Pages of the documentation show what their code does: cells run in the build, sessions here."""
 
+import ast
 import doctest
 import re
 from pathlib import Path
@@ -10,16 +11,23 @@ import sklearn_ssl
 from sklearn_ssl import evaluation, model_selection
 
 DOCS = Path(__file__).parent.parent / "docs"
-SESSIONS = {
-    str(page.relative_to(DOCS)): re.findall(
-        r"```pycon\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
-    )
-    for page in sorted(DOCS.glob("**/*.md"))
+CELL = re.compile(r"```\{code-cell\} ipython3\n(?::[^\n]*\n)*(.*?)```", re.DOTALL)
+CELLS = {
+    str(page.relative_to(DOCS)): CELL.findall(page.read_text(encoding="utf-8"))
+    for page in [DOCS / "tutorial.md", *sorted(DOCS.glob("guide/*.md"))]
 }
-PAGES = [page for page, sessions in SESSIONS.items() if sessions]
+PAGES = [page for page, cells in CELLS.items() if cells]
+WITHOUT_FIGURE = {"guide/extending.md", "guide/glossary.md", "guide/index.md"}
+
+SESSION = re.compile(r"```pycon\n(.*?)```", re.DOTALL)
+SESSIONS = {
+    str(page.relative_to(DOCS)): sessions
+    for page in sorted(DOCS.glob("**/*.md"))
+    if (sessions := SESSION.findall(page.read_text(encoding="utf-8")))
+}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SESSIONS)
 @pytest.mark.slow
 def test_sessions_of_a_page_print_what_it_shows(page):
     text = "\n".join(SESSIONS[page])
@@ -28,6 +36,37 @@ def test_sessions_of_a_page_print_what_it_shows(page):
     failed, attempted = doctest.DocTestRunner().run(session, out=report.append)
     assert attempted
     assert not failed, "".join(report)
+
+
+def test_cells_are_found():
+    markers = {
+        page: (DOCS / page).read_text(encoding="utf-8").count("{code-cell}") for page in CELLS
+    }
+    assert {page: len(cells) for page, cells in CELLS.items()} == markers
+
+
+@pytest.mark.parametrize("page", sorted(set(CELLS) - WITHOUT_FIGURE))
+def test_a_page_draws_a_figure(page):
+    assert re.search(r"plt\.subplots\(|Display|\.plot\(", "\n".join(CELLS[page]))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_cell_shows_says_more_than_true_or_2(page):
+    shown = [last for cell in CELLS[page] if isinstance(last := ast.parse(cell).body[-1], ast.Expr)]
+    bare = [
+        ast.unparse(expression)
+        for expression in shown
+        if isinstance(expression.value, ast.Compare)
+        or re.match(r"(bool|len|int|float)\(", ast.unparse(expression))
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_cells_is_run_by_the_build(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert text.startswith("---\nfile_format: mystnb\n")
+    assert "raises-exception" not in text
 
 
 @pytest.mark.parametrize("module", [sklearn_ssl, evaluation, model_selection])
@@ -57,10 +96,7 @@ def test_every_method_has_a_page():
 
 
 @pytest.mark.parametrize(("method", "page"), PAGES_OF_METHODS.items())
-def test_the_page_of_a_method_has_a_session_with_it_and_stands_in_the_guide(method, page):
-    sessions = "\n".join(SESSIONS[page])
-    assert re.search(rf"^(>>>|\.\.\.) .*\b{method}\(", sessions, re.MULTILINE), (
-        f"no session on {page} uses {method}"
-    )
+def test_the_page_of_a_method_has_a_cell_with_it_and_stands_in_the_guide(method, page):
+    assert re.search(rf"\b{method}\(", "\n".join(CELLS[page])), f"no cell on {page} uses {method}"
     listed = (DOCS / "guide/index.md").read_text(encoding="utf-8").split()
     assert Path(page).stem in listed

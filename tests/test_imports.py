@@ -49,3 +49,13 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_classes_are_pickled_by_their_names():
     transformer = sklearn_ssl.DenoisingAutoencoder
     assert pickle.loads(pickle.dumps(transformer)) is transformer
+
+
+def test_a_silent_fit_looks_for_no_bar():
+    # In a notebook without widgets, tqdm.auto warns when it is imported.
+    code = (
+        "import sys, numpy; from sklearn_ssl import DenoisingAutoencoder;"
+        "DenoisingAutoencoder(max_iter=1).fit(numpy.eye(9));"
+        "assert 'tqdm.auto' not in sys.modules"
+    )
+    assert modules_after(code)

@@ -80,6 +80,7 @@ def test_does_not_change_the_table_that_it_fills(mixed):
     pd.testing.assert_frame_equal(X, before)
 
 
+@pytest.mark.slow
 def test_fills_by_what_the_other_cells_say():
     full, X, hidden = mixed_table(n_rows=1000)
     filled = MaskedImputer(**SMALL).fit_transform(X)
@@ -211,6 +212,7 @@ def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
     assert first["size"].isin(X["size"].dropna()).all()
 
 
+@pytest.mark.slow
 def test_samples_of_a_row_fit_together():
     coin = np.random.default_rng(0).integers(2, size=400)
     X = np.column_stack([coin, coin, coin]).astype(float)
@@ -221,6 +223,7 @@ def test_samples_of_a_row_fit_together():
     assert 0.3 < drawn[:, 0].mean() < 0.7
 
 
+@pytest.mark.slow
 def test_quantiles_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 1)) + rng.normal(size=(1500, 4))
@@ -395,6 +398,7 @@ def test_columns_of_missing_cells_alone_are_filled_with_what_was_learned(missing
             assert set(filled) <= set(full[name])
 
 
+@pytest.mark.slow
 def test_dates_follow_the_other_cells():
     day = np.random.default_rng(0).integers(700, size=1000)
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(day, unit="D")
@@ -503,6 +507,7 @@ def test_brier_losses_follow_their_definition():
     assert brier_losses(log_probabilities[:, :, :0], names).sum() == 0
 
 
+@pytest.mark.slow
 def test_intervals_of_an_overtrained_network_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))

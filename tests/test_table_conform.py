@@ -174,6 +174,7 @@ def codes_shared(then, now, values):
     return then != "codes" or now != "numbers" or 20 in pd.Series(values).astype(float).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("then", "values"), flat(DTYPES))
 def test_every_dtype_at_fit_meets_every_dtype_later(then, values):
     encoder = TableEncoder(
@@ -366,6 +367,7 @@ def test_every_entrance_makes_the_same_checks(Estimator, entrance, call):
             assert happened == "works" or "'size'" in told
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_checks(monkeypatch):
     environment = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "MASTER_PORT": 29544}
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")

@@ -1,23 +1,39 @@
 """Labels that pretraining saves: two curves read at the same height."""
 
-from typing import Any
+from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._compat import validate_params
 from sklearn_ssl.evaluation._intervals import CONFIDENCE, corrected_interval
 from sklearn_ssl.evaluation._raw import RAW
+from sklearn_ssl.evaluation._types import Floats
 
 N_STEPS = 400
 """Numbers of labels of the baseline that the ends of an interval are chosen from."""
+
+
+class Saving(NamedTuple):
+    """A row of :func:`labels_saved`."""
+
+    estimator: str
+    n_labels: int
+    score: float
+    baseline_labels: int
+    saved: int
+    bound: str
+    low: float
+    high: float
 
 
 @validate_params(
     {"curve": [pd.DataFrame], "baseline": [str]},
     prefer_skip_nested_validation=False,
 )
-def labels_saved(curve, *, baseline=RAW):
+def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     """Labels that each estimator saves, compared with a baseline at equal mean score.
 
     The baseline's mean score is interpolated between the measured numbers of labels, on their
@@ -95,18 +111,23 @@ def labels_saved(curve, *, baseline=RAW):
     )
 
 
-def describe_saving(row: Any, baseline: str, measured: Any) -> str:
+def savings_of(saved: pd.DataFrame) -> list[Saving]:
+    """The rows of what :func:`labels_saved` returns."""
+    return [Saving(*row) for row in saved[list(Saving._fields)].itertuples(index=False)]
+
+
+def describe_saving(row: Saving, baseline: str, measured: Collection[int]) -> str:
     """Say in a sentence what a row of :func:`labels_saved` holds.
 
     Parameters
     ----------
-    row : namedtuple
+    row : Saving
         The row.
 
     baseline : str
         Name of the baseline.
 
-    measured : array-like
+    measured : collection of int
         Numbers of labels that the baseline was measured with.
     """
     fewest, most = min(measured), max(measured)
@@ -136,7 +157,7 @@ def _is_or_are(name: str) -> str:
     return "are" if name.endswith("features") else "is"
 
 
-def _in_words(row: Any, fewest: int, most: int) -> str:
+def _in_words(row: Saving, fewest: int, most: int) -> str:
     """The interval in parentheses; nothing if it says no more than the bound."""
     starts, ends = row.low > 0, np.isfinite(row.high)
     if row.bound == "at least" and not row.low < most:
@@ -178,12 +199,12 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
     return float(np.round(low)), float(np.round(high))
 
 
-def _last_of_run(flags: np.ndarray) -> int:
+def _last_of_run(flags: npt.NDArray[np.bool_]) -> int:
     """Place of the last flag in the run that the first one begins."""
     return len(flags) - 1 if flags.all() else int(np.argmin(flags)) - 1
 
 
-def _steps(reached: np.ndarray, log_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _steps(reached: Floats, log_labels: Floats) -> tuple[Floats, Floats]:
     """Drop the later of equal scores: the fewest labels that reach a score are what it takes."""
     reached, first = np.unique(reached, return_index=True)
     return reached, log_labels[first]

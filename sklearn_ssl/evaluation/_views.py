@@ -1,12 +1,13 @@
 """Disturbed copies of rows, made in the table itself so that any transformer can be asked."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from sklearn_ssl._table.types import TableLike
+from sklearn_ssl.evaluation._types import is_polars
 
-def swap_cells(X: Any, rate: float, rng: np.random.RandomState) -> Any:
+
+def swap_cells(X: TableLike, rate: float, rng: np.random.RandomState) -> TableLike:
     """Replace a share of the cells by those of the same column in other rows.
 
     Columns keep their type, and each its distribution but for chance.
@@ -14,11 +15,12 @@ def swap_cells(X: Any, rate: float, rng: np.random.RandomState) -> Any:
     donors = np.argsort(rng.random_sample(np.shape(X)), axis=0)
     own = np.arange(len(donors))[:, None]
     source = np.where(rng.random_sample(donors.shape) < rate, donors, own)
-    if hasattr(X, "iloc"):
+    if isinstance(X, pd.DataFrame):
         columns = [
             X.iloc[:, j].take(source[:, j]).set_axis(X.index) for j in range(source.shape[1])
         ]
         return pd.concat(columns, axis=1)
-    if hasattr(X, "with_columns"):
-        return X.with_columns(*(X[:, j].gather(source[:, j]) for j in range(source.shape[1])))
+    if is_polars(X):
+        swapped = [X[:, j].gather(source[:, j]) for j in range(source.shape[1])]
+        return X.with_columns(*swapped)
     return np.take_along_axis(np.asarray(X), source, axis=0)
