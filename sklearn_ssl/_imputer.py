@@ -678,10 +678,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         with self.model_.task_on(device) as task, torch.no_grad():
             numeric, codes = (part.to(device) for part in table)
             groups = _task_of(task).log_probabilities((numeric, codes), calibrated=calibrated)
-            features = [part.exp().cpu().numpy() for group in groups for part in group.unbind(1)]
-        # Columns with fewer bins than others have none of the rest.
-        numbers = [part[:, : bins.n_bins] for part, bins in zip(features, self._bins, strict=False)]
-        return numbers + features[len(numbers) :]
+            features = []
+            for group in groups:
+                features += [part.exp().cpu().numpy() for part in group.unbind(1)]
+        # The numeric features come first; with fewer bins than others they have none of the rest.
+        for feature, bins in enumerate(self._bins):
+            features[feature] = features[feature][:, : bins.n_bins]
+        return features
 
     def _losses(self, view: Batch, table: Batch) -> torch.Tensor:
         """Loss of every cell of a table, predicted from a view of it."""
@@ -789,8 +792,12 @@ def _draw_category(
 ) -> npt.NDArray[np.intp]:
     """The position of a category for each distribution, drawn from it."""
     upto = probabilities.cumsum(axis=1, dtype=np.float64)
-    level = rng.uniform(size=(len(upto), 1)) * upto[:, -1:]
-    return np.asarray(np.minimum((upto <= level).sum(axis=1), upto.shape[1] - 1))
+    n_rows, n_classes = upto.shape
+    # Single-precision probabilities do not add up to 1 exactly.
+    total = upto[:, -1:]
+    level = rng.uniform(size=(n_rows, 1)) * total
+    n_below = (upto <= level).sum(axis=1)
+    return np.asarray(np.minimum(n_below, n_classes - 1))
 
 
 def _groups(

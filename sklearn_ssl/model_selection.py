@@ -490,6 +490,8 @@ def _alternating(labels: Labels) -> Positions:
     """Order rows so that each beginning holds the classes in about their proportions."""
     codes = np.unique(labels, return_inverse=True)[1]
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    progress = (place + 0.5) / np.bincount(codes)[codes]
+    size_of_class = np.bincount(codes)[codes]
+    progress = (place + 0.5) / size_of_class
     # One row of each class comes first.
-    return np.lexsort((progress, place > 0))
+    is_later = place > 0
+    return np.lexsort((progress, is_later))

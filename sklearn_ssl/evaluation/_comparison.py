@@ -149,8 +149,10 @@ class ObjectiveComparison:
     def verdict(self) -> str:
         """One sentence per estimator: ahead of the best baseline, behind, or undecided."""
         n_labels = int(self.runs["n_labels"].iloc[0])
-        rows = self.differences().iterrows()
-        return "\n".join(describe_difference(str(name), row, n_labels) for name, row in rows)
+        sentences = []
+        for name, row in self.differences().iterrows():
+            sentences.append(describe_difference(str(name), row, n_labels))
+        return "\n".join(sentences)
 
     def __repr__(self) -> str:
         n_estimators, n_splits = (self.runs[key].nunique() for key in ("estimator", "split"))

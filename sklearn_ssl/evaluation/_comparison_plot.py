@@ -75,7 +75,10 @@ def _looks(runs: pd.DataFrame) -> dict[str, Look]:
     names = list(dict.fromkeys(runs["estimator"]))
     looks = named_styles(names)
     baselines = runs.loc[runs["is_baseline"], "estimator"].unique()
-    return {name: (GREY, looks[name][1]) if name in baselines else looks[name] for name in names}
+    for name in baselines:
+        _, marker = looks[name]
+        looks[name] = GREY, marker
+    return looks
 
 
 def _draw_differences(ax: Axes, comparison: "ObjectiveComparison", looks: dict[str, Look]) -> None:
@@ -107,7 +110,8 @@ def _draw_measure(
     measure: str,
     looks: dict[str, Look],
 ) -> None:
-    for place, (name, (color, marker)) in enumerate(looks.items()):
+    for place, (name, look) in enumerate(looks.items()):
+        color, marker = look
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)

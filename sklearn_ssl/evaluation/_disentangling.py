@@ -252,16 +252,16 @@ def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 
     codes = [_bin(feature, n_bins) for feature in Z.T]
     values = [_codes(target, n_bins) for target in targets]
     known = [target.is_labeled for target in targets]
-    information = np.array(
-        [
-            [mutual_info_score(z[rows], v) for rows, v in zip(known, values, strict=True)]
-            for z in codes
-        ]
-    )
+    information = np.empty((len(codes), len(values)))
+    for row, feature in enumerate(codes):
+        for column, (rows, factor) in enumerate(zip(known, values, strict=True)):
+            information[row, column] = mutual_info_score(feature[rows], factor)
     # A factor's information about itself is its entropy.
-    entropy = np.array([mutual_info_score(v, v) for v in values])
-    best = np.sort(np.vstack([np.zeros(len(values)), information]), axis=0)
-    gaps = np.divide(best[-1] - best[-2], entropy, out=np.zeros(len(values)), where=entropy > 0)
+    entropy = np.array([mutual_info_score(factor, factor) for factor in values])
+    # With a single feature, the second one knows nothing.
+    nothing = np.zeros(len(values))
+    ordered = np.sort(np.vstack([nothing, information]), axis=0)
+    gaps = np.divide(ordered[-1] - ordered[-2], entropy, out=nothing.copy(), where=entropy > 0)
     return Bunch(
         gap=float(gaps.mean()),
         gaps=pd.Series(gaps, index=names),

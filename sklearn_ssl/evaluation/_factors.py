@@ -127,9 +127,8 @@ def make_factors_table(
     signals = factors @ _mixing(owner, n_factors, entanglement, rng).T
     if nonlinear:
         for column in range(n_caused):
-            signals[:, column] = CURVES[column % columns_per_factor % len(CURVES)](
-                signals[:, column]
-            )
+            curve = CURVES[column % columns_per_factor % len(CURVES)]
+            signals[:, column] = curve(signals[:, column])
     signals += noise * rng.normal(size=signals.shape)
     data = pd.DataFrame(signals).rename(columns="x{}".format)
     for column in np.linspace(0, n_caused - 1, n_categorical).round().astype(int):

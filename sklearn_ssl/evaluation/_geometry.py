@@ -206,10 +206,15 @@ def linear_cka(Z1: npt.ArrayLike, Z2: npt.ArrayLike) -> float:
 
 def _product_norm(Z1: Floats, Z2: Floats) -> float:
     """Frobenius norm of ``Z1.T @ Z2``."""
-    if max(Z1.shape[1], Z2.shape[1]) <= len(Z1):
+    widest = max(Z1.shape[1], Z2.shape[1])
+    if widest <= len(Z1):
         return float(np.linalg.norm(Z1.T @ Z2))
     # Products of rows say the same and are smaller if features are more than rows.
-    return float(np.sqrt(max(np.sum((Z1 @ Z1.T) * (Z2 @ Z2.T)), 0.0)))
+    first = Z1 @ Z1.T
+    second = Z2 @ Z2.T
+    squared_norm = np.sum(first * second)
+    # Rounding may leave a sum of zero below it.
+    return float(np.sqrt(max(squared_norm, 0.0)))
 
 
 @validate_params(

@@ -392,17 +392,24 @@ or None, default=None
 
     def _draw_arrow(self, row: Saving, baseline: str) -> None:
         """The arrow, where it starts and ends, and the interval of its end."""
-        ax, end = self.ax_, row.baseline_labels
+        ax = self.ax_
+        end = row.baseline_labels
         measured = self._measured(baseline)
-        bottom = ax.get_ylim()[0]
+        bottom, _ = ax.get_ylim()
         for labels in {row.n_labels, end}:
             ax.plot([labels, labels], [bottom, row.score], color=GREY, linestyle=":", linewidth=1)
         ax.set_ylim(bottom=bottom)
         if not np.isnan(row.low):
             ends = np.clip([row.low, row.high], measured[0], measured[-1])
             ax.plot(ends, [row.score] * 2, color=GREY, linewidth=7, alpha=0.45, zorder=2)
-        style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.6, "shrinkA": 0}
-        style |= {"shrinkB": 0, "linestyle": "-" if row.bound == "equal" else ":"}
+        style = {
+            "arrowstyle": "-|>",
+            "color": "black",
+            "linewidth": 1.6,
+            "linestyle": "-" if row.bound == "equal" else ":",
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         start = (row.n_labels, row.score)
         self.arrow_ = ax.annotate("", (end, row.score), start, arrowprops=style, zorder=4)
         sentence = describe_saving(row, baseline, measured)

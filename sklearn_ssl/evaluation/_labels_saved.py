@@ -95,9 +95,12 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     if baseline not in names:
         raise ValueError(f"baseline must be one of {names}; got {baseline!r}.")
     reference = means[baseline].sort_index()
-    measured, reached = reference.index.to_numpy(float), np.maximum.accumulate(reference.to_numpy())
+    measured = reference.index.to_numpy(float)
+    # What the baseline reached with fewer labels, it keeps.
+    reached = np.maximum.accumulate(reference.to_numpy())
     saved = means.drop(index=baseline, level="estimator").reset_index()
-    needed = np.exp(np.interp(saved["score"], *_steps(reached, np.log(measured))))
+    scores, log_labels = _steps(reached, np.log(measured))
+    needed = np.exp(np.interp(saved["score"], scores, log_labels))
     saved["baseline_labels"] = needed.round().astype(int)
     saved["saved"] = saved["baseline_labels"] - saved["n_labels"]
     bounds = [saved["score"] > reached[-1], saved["score"] < reached[0]]
@@ -106,9 +109,8 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
         _interval(curve, baseline, name, size)
         for name, size in zip(saved["estimator"], saved["n_labels"], strict=True)
     ]
-    return saved.assign(
-        **dict(zip(("low", "high"), np.array(intervals).reshape(-1, 2).T, strict=True))
-    )
+    low, high = np.array(intervals).reshape(-1, 2).T
+    return saved.assign(low=low, high=high)
 
 
 def savings_of(saved: pd.DataFrame) -> list[Saving]:
@@ -183,19 +185,21 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
     reference = by_split[baseline].unstack("n_labels").loc[own.index]
     test_ratio = curve["test_ratio"].mean() if "test_ratio" in curve else 1 / (len(own) - 1)
     labels = np.geomspace(reference.columns.min(), reference.columns.max(), N_STEPS)
+    log_labels = np.log(labels)
     log_measured = np.log(reference.columns.to_numpy(float))
-    scores = np.array(
-        [np.interp(np.log(labels), log_measured, row) for row in reference.to_numpy()]
-    )
-    ends = [
-        corrected_interval(differences, test_ratio)
-        for differences in (own.to_numpy()[:, None] - scores).T
-    ]
+    # Scores of the baseline, of shape (n_splits, N_STEPS).
+    scores = np.array([np.interp(log_labels, log_measured, row) for row in reference.to_numpy()])
+    differences = own.to_numpy()[:, None] - scores
+    ends = [corrected_interval(each, test_ratio) for each in differences.T]
     too_few = np.array([end.low > 0 for end in ends])
     too_many = np.array([end.high < 0 for end in ends])
     # A rejected number within the interval is a dip of the curve: the ends alone count.
-    low = 0.0 if not too_few[0] else labels[_last_of_run(too_few)]
-    high = np.inf if not too_many[-1] else labels[len(labels) - 1 - _last_of_run(too_many[::-1])]
+    low, high = 0.0, np.inf
+    if too_few[0]:
+        low = labels[_last_of_run(too_few)]
+    if too_many[-1]:
+        from_the_end = _last_of_run(too_many[::-1])
+        high = labels[len(labels) - 1 - from_the_end]
     return float(np.round(low)), float(np.round(high))
 
 

@@ -55,4 +55,5 @@ def log_loss_of(y: Labels, probabilities: Floats, classes: Labels) -> float:
     is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]
     probability = (probabilities * is_true).sum(axis=1)
     smallest = np.finfo(np.float64).eps
-    return float(-np.log(np.clip(probability, smallest, 1.0)).mean())
+    losses = -np.log(np.clip(probability, smallest, 1.0))
+    return float(losses.mean())

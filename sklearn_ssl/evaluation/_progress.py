@@ -47,9 +47,10 @@ def run_tasks(
     results : list
         In the order of the tasks.
     """
-    # A generator hands over each result as soon as it is there, and all of them in their order.
     calls = (delayed(run)(*task) for task in tasks)
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+    # A generator hands over each result as soon as it is there, and all of them in their order.
+    in_parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    results = in_parallel(calls)
     return list(show(results, names, title=title, verbose=verbose))
 
 

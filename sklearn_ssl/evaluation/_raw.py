@@ -123,8 +123,9 @@ def as_texts(X: Frame) -> npt.NDArray[np.object_]:
     texts = np.full(X.shape, None, dtype=object)
     for place, column in enumerate(_columns(X)):
         codes, categories = pd.factorize(column)
+        names = np.array([str(category) for category in categories], dtype=object)
         is_known = codes >= 0
-        texts[is_known, place] = np.array(list(map(str, categories)), dtype=object)[codes[is_known]]
+        texts[is_known, place] = names[codes[is_known]]
     return texts
 
 
@@ -140,10 +141,11 @@ def _columns(X: Frame) -> list[pd.Series]:
 
 
 def _floats(column: pd.Series) -> Floats:
-    if getattr(column.dtype, "kind", "") in "biuf" and isinstance(column.dtype, np.dtype):
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return column.to_numpy(dtype=np.float64)
     if not _is_time(column.dtype):
-        return column.astype(object).where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+        cells = column.astype(object).where(column.notna(), np.nan)
+        return cells.to_numpy(dtype=np.float64)
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     elif isinstance(column.dtype, pd.ArrowDtype):
@@ -151,7 +153,8 @@ def _floats(column: pd.Series) -> Floats:
     if getattr(column.dtype, "tz", None) is not None:
         column = column.dt.tz_convert(None)
     times = column.to_numpy()
-    return np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
+    counted = times.astype(np.int64).astype(np.float64)
+    return np.where(np.isnat(times), np.nan, counted)
 
 
 def _positions(X: Frame, *, of_numbers: bool) -> list[int]:

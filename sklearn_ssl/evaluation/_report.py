@@ -298,10 +298,10 @@ def _neighbors(rows: dict[str, Floats], reference: str) -> pd.DataFrame:
     sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= len(rows[reference])]
     # The largest neighborhood holds the others, so that distances are measured once.
     nearest = {name: nearest_rows(Z, sizes[-1]) for name, Z in rows.items()}
-    kept = {
-        name: [share_kept(nearest[reference][:, :k], places[:, :k]) for k in sizes]
-        for name, places in nearest.items()
-    }
+    before = nearest[reference]
+    kept = {}
+    for name, after in nearest.items():
+        kept[name] = [share_kept(before[:, :k], after[:, :k]) for k in sizes]
     return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))
 
 

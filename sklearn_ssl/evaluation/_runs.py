@@ -97,7 +97,8 @@ def make_reader(judged: Judged, table: LabeledTable, split: Split, seed: int) ->
         return Reader(
             judged.model, lambda rows: safe_indexing(table.X, rows), judged.sees_unlabeled
         )
-    frozen = pretrain(judged.probe.prepare(judged.transformer), table.X, split.pretrain, seed)
+    transformer = judged.probe.prepare(judged.transformer)
+    frozen = pretrain(transformer, table.X, split.pretrain, seed)
     return reader_of(frozen, table, judged.probe)
 
 
@@ -111,22 +112,27 @@ def fit_reader(
 ) -> Model:
     """Fit a clone of the model on labeled rows, and on unlabeled ones if it is to see them."""
     if reader.sees_unlabeled:
-        rows, y = split.pretrain, hide_labels(table.target, split.pretrain, labeled)
+        rows = split.pretrain
+        y = hide_labels(table.target, rows, labeled)
     else:
-        rows, y = labeled, table.target.of(labeled)
-    return seeded_clone(reader.model, seed).fit(reader.see(rows), y)
+        rows = labeled
+        y = table.target.of(labeled)
+    model = seeded_clone(reader.model, seed)
+    return model.fit(reader.see(rows), y)
 
 
 def score_of(fitted: Model, rows: TableLike, y: Labels, scoring: Scoring) -> float:
     """Score of a fitted model on test rows."""
-    return float(check_scoring(fitted, scoring=scoring)(fitted, rows, y))
+    scorer = check_scoring(fitted, scoring=scoring)
+    return float(scorer(fitted, rows, y))
 
 
 def score_on_split(
     judged: Judged, table: LabeledTable, split: Split, scoring: Scoring, seed: int
 ) -> float:
     """Pretrain, fit the probe on the labeled training rows, and score it on the test rows."""
-    return score_reader(make_reader(judged, table, split, seed), table, split, scoring, seed)
+    reader = make_reader(judged, table, split, seed)
+    return score_reader(reader, table, split, scoring, seed)
 
 
 def score_reader(

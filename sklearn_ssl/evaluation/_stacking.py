@@ -79,7 +79,8 @@ def row_keys(X: TableLike) -> npt.NDArray[np.integer]:
     if is_sparse(X):
         rows = sparse.csr_array(X)
         rows.sum_duplicates()
-        return np.array([hash(_bytes_of_row(rows, i)) for i in range(rows.shape[0])])
+        n_rows = rows.shape[0]
+        return np.array([hash(_bytes_of_row(rows, row)) for row in range(n_rows)])
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     keys: npt.NDArray[np.integer] = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return keys
@@ -99,10 +100,11 @@ def _kind(table: TableLike) -> str:
 
 
 def _stack_pandas(X: pd.DataFrame, X_unlabeled: pd.DataFrame) -> pd.DataFrame:
-    others = dict(zip(map(str, X_unlabeled.columns), X_unlabeled.columns, strict=True))
-    columns = {
-        name: _stack_column(X[name], X_unlabeled[others[str(name)]], name) for name in X.columns
-    }
+    # Names are compared as text, so that 1 and "1" are the same column.
+    others = {str(name): X_unlabeled[name] for name in X_unlabeled.columns}
+    columns = {}
+    for name in X.columns:
+        columns[name] = _stack_column(X[name], others[str(name)], name)
     return pd.DataFrame(columns)
 
 
@@ -113,9 +115,9 @@ def _stack_column(first: pd.Series, second: pd.Series, name: Hashable) -> pd.Ser
         second = pd.Series([None] * len(second)).astype(_with_gaps(dtypes[0]))
     elif isinstance(dtypes[0], pd.CategoricalDtype):
         second = second.astype(object)
-        unseen = [
-            value for value in pd.unique(second.dropna()) if value not in first.cat.categories
-        ]
+        known = first.cat.categories
+        values = pd.unique(second.dropna())
+        unseen = [value for value in values if value not in known]
         first = first.cat.add_categories(unseen)
         second = second.astype(first.dtype)
     elif is_string_dtype(dtypes[0]) and isinstance(dtypes[1], pd.CategoricalDtype):

@@ -1,9 +1,9 @@
 """Targets: what ``y`` holds, and which rows have a label."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
@@ -65,7 +65,7 @@ class Target:
         )
 
 
-def read_target(y: Any, *, name: str = "y", minus_one_marks: bool = True) -> Target:
+def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = True) -> Target:
     """Read a target that may have rows without a label.
 
     NaN, None, NaT and ``pd.NA`` mark such rows, and -1 does among classes, as for

@@ -12,15 +12,18 @@ def swap_cells(X: TableLike, rate: float, rng: np.random.RandomState) -> TableLi
 
     Columns keep their type, and each its distribution but for chance.
     """
+    # Sorted random numbers are a permutation of the rows for each column.
     donors = np.argsort(rng.random_sample(np.shape(X)), axis=0)
     own = np.arange(len(donors))[:, None]
-    source = np.where(rng.random_sample(donors.shape) < rate, donors, own)
+    is_swapped = rng.random_sample(donors.shape) < rate
+    source = np.where(is_swapped, donors, own)
     if isinstance(X, pd.DataFrame):
-        columns = [
-            X.iloc[:, j].take(source[:, j]).set_axis(X.index) for j in range(source.shape[1])
-        ]
+        columns = []
+        for place, rows in enumerate(source.T):
+            taken = X.iloc[:, place].take(rows)
+            columns.append(taken.set_axis(X.index))
         return pd.concat(columns, axis=1)
     if is_polars(X):
-        swapped = [X[:, j].gather(source[:, j]) for j in range(source.shape[1])]
+        swapped = [X[:, place].gather(rows) for place, rows in enumerate(source.T)]
         return X.with_columns(*swapped)
     return np.take_along_axis(np.asarray(X), source, axis=0)
