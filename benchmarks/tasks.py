@@ -3,8 +3,8 @@
     python benchmarks/tasks.py run outliers --data FOLDER --results results/outliers
     python benchmarks/tasks.py report outliers --results results/outliers
 
-The tasks are ``downstream`` (of imputing), ``impute``, ``outliers`` and ``similar``; each is a module ``_task_NAME.py``, whose
-docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and
+The tasks are ``downstream``, ``impute``, ``outliers`` and ``similar``; each is a module
+``_task_NAME.py``, whose docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and
 ``NAME.parquet`` with a column ``target``; for ``outliers`` it may hold tables ``NAME.npz`` of
 ADBench instead. A run continues where an earlier one ended.
 """
