@@ -4,9 +4,9 @@
     python benchmarks/tasks.py report outliers --results results/outliers
 
 The tasks are ``downstream``, ``impute``, ``outliers`` and ``similar``; each is a module
-``_task_NAME.py``, whose docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and
-``NAME.parquet`` with a column ``target``; for ``outliers`` it may hold tables ``NAME.npz`` of
-ADBench instead. A run continues where an earlier one ended.
+``_task_NAME.py``, whose docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns
+``name`` and ``task``) and ``NAME.parquet`` with a column ``target``; for ``outliers`` it may hold
+tables ``NAME.npz`` of ADBench instead. A run continues where an earlier one ended.
 """
 
 import argparse
