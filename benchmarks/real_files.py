@@ -27,6 +27,8 @@ from sklearn_ssl import (
     DenoisingAutoencoder,
     FineTunedClassifier,
     MaskedFeaturePredictor,
+    MaskedImputer,
+    OutlierDetector,
 )
 from sklearn_ssl.persistence import load, save
 
@@ -35,6 +37,8 @@ ESTIMATORS = (
     DenoisingAutoencoder(**SMALL),
     ContrastiveEmbedder(**SMALL),
     MaskedFeaturePredictor(**SMALL),
+    MaskedImputer(width=16, n_blocks=1, max_iter=1, random_state=0),
+    OutlierDetector(MaskedFeaturePredictor(**SMALL), n_estimators=5, random_state=0),
 )
 
 Reader = Callable[[Path], Any]
@@ -104,10 +108,21 @@ def calls(estimator: Any, table: Any) -> Iterator[tuple[str, Call]]:
         later = first
     single, holes = taken(later, slice(1)), with_holes(later)
     yield "fit", lambda: estimator.fit(first)
+    if isinstance(estimator, OutlierDetector):
+        yield "predict", lambda: estimator.predict(later)
+        yield "score_samples with holes", lambda: estimator.score_samples(holes)
+        yield "explain", lambda: estimator.explain(taken(holes, slice(5)))
+        yield "save and load", lambda: saved_and_loaded(estimator).predict(later)
+        return
     yield "transform", lambda: estimator.transform(later)
     yield "transform of one row", lambda: estimator.transform(single)
     yield "transform with holes", lambda: estimator.transform(holes)
     yield "score", lambda: estimator.score(later)
+    if isinstance(estimator, MaskedImputer):
+        yield "sample", lambda: estimator.sample(holes, 1, random_state=0)
+        yield "quantile", lambda: estimator.quantile(holes, 0.9)
+        yield "save and load", lambda: saved_and_loaded(estimator).transform(holes)
+        return
     if hasattr(estimator, "reconstruct"):
         yield "reconstruct", lambda: estimator.reconstruct(later)
         yield "reconstruction_error", lambda: estimator.reconstruction_error(holes)

@@ -152,7 +152,7 @@ def report(results: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser, runner = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=3)
+    parser, runner, _ = run_and_report(__doc__, run, lambda a: report(a.results), n_seeds=3)
     runner.add_argument("--transformer", default="MaskedFeaturePredictor")
     runner.add_argument("--labels", nargs="+", type=int, default=LABELS)
     runner.add_argument("--rows", type=int, default=5_000, help="most rows to choose from")

@@ -2,8 +2,9 @@
 
     python benchmarks/threads.py --threads 2 --load 0 2
 
-``--load`` is how many other processes compute meanwhile; 0 needs a machine that is idle. Sides take
-turns, and what counts is the ratio to the better of one thread and all.
+``--load`` is how many other processes compute meanwhile. Sides take turns, and what counts is the
+ratio to the better of one thread and all. The processors have to be idle otherwise: how busy they
+were before is printed, and from 10 % on the figures say nothing of an idle machine.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import torch
 from _speed_timing import numbers, show, take_turns
 
@@ -78,6 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     for n_processes in options.load:
         rows = []
+        busy = psutil.cpu_percent(interval=3.0)
         for width, batch_size in SIZES:
             with load(n_processes):
                 seconds = take_turns(
@@ -93,7 +96,7 @@ def main() -> None:
                 }
             )
         print(f"\nFits of {STEPS} steps beside {n_processes} other processes, ", end="")
-        print(f"{options.threads} threads at most\n")
+        print(f"{options.threads} threads at most; processors {busy:.0f} % busy before\n")
         show(rows)
 
 

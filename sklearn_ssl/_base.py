@@ -458,7 +458,8 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             the default penalties of linear models.
         """
         check_is_fitted(self)
-        return self.model_.embed(self._check_table(X, self.model_), resolve_device(self.device))
+        checked = self._check_table(X, self.model_)
+        return self.model_.embed(checked, resolve_device(self.device))
 
     def get_feature_names_out(
         self, input_features: npt.ArrayLike | None = None

@@ -5,7 +5,7 @@ Each has the version at which it goes. The functions that are typed here have no
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature, unwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as _untyped_fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import validate_params as _untyped_validate_params
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_output
 from sklearn.utils.metaestimators import available_if as _untyped_available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -43,6 +45,7 @@ __all__ = [
     "validate_params",
     "warn_user",
     "without_compiler",
+    "wrap_output",
 ]
 
 Method = TypeVar("Method", bound=Callable[..., object])
@@ -70,6 +73,20 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
 def available_if(check: Callable[[Estimator], bool]) -> Callable[[Method], Method]:
     """Let an estimator have a method only if ``check`` of it is true."""
     decorate: Callable[[Method], Method] = _untyped_available_if(check)
+    return decorate
+
+
+def validate_params(
+    constraints: Mapping[str, Sequence[object]], *, prefer_skip_nested_validation: bool
+) -> Callable[[Method], Method]:
+    """Check the arguments of a function, in the terms of an estimator's parameters.
+
+    It is the decorator of scikit-learn's own functions, and goes once there is a public one
+    (https://github.com/scikit-learn/scikit-learn/blob/1.6.X/sklearn/utils/_param_validation.py).
+    """
+    decorate: Callable[[Method], Method] = _untyped_validate_params(
+        constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
     return decorate
 
 

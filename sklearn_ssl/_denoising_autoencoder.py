@@ -319,7 +319,8 @@ class DenoisingAutoencoder(BaseEmbedder):
         """
         check_is_fitted(self)
         Z = check_embedding(X, self)
-        return self.model_.decode(self.model_.write_out(self.model_.bottleneck_of(Z)))
+        output = self.model_.write_out(self.model_.bottleneck_of(Z))
+        return self.model_.decode(output)
 
     def reconstruct(self, X: TableLike) -> Table:
         """Rebuild rows, as a denoised version of them.

@@ -82,8 +82,9 @@ def _curves(estimator: object) -> list[Curve]:
 
 
 def _points(losses: list[float], first: int) -> list[tuple[int, float]]:
-    finite = [(number, loss) for number, loss in enumerate(losses, first) if math.isfinite(loss)]
-    every = -(-len(finite) // MOST_POINTS) or 1
+    numbered = enumerate(losses, first)
+    finite = [(number, loss) for number, loss in numbered if math.isfinite(loss)]
+    every = math.ceil(len(finite) / MOST_POINTS) or 1
     # Counted from the end, which is the point that readers look for.
     return finite[::-every][::-1]
 
@@ -94,13 +95,12 @@ def _lines(curves: list[Curve], last: int) -> str:
     low, high = min(losses), max(losses)
     lines = []
     for curve in curves:
-        places = [
-            (
-                MARGIN + (WIDTH - 2 * MARGIN) * number / last,
-                MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / ((high - low) or 1.0),
-            )
-            for number, loss in curve.points
-        ]
+        places = []
+        for number, loss in curve.points:
+            x = MARGIN + (WIDTH - 2 * MARGIN) * number / last
+            # A curve without height lies at the top.
+            y = MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / ((high - low) or 1.0)
+            places.append((x, y))
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places[:1] + places)
         lines.append(
             f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="2" '

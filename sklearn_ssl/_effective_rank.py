@@ -17,7 +17,10 @@ def effective_rank_of_spectrum(singular_values: np.ndarray) -> float:
     Returns
     -------
     rank : float
-        Between 1 and the number of values; 0 where all are zero.
+        Between 1 and the number of values; 0 if all are zero.
     """
     total = singular_values.sum()
-    return float(np.exp(entr(singular_values / total).sum())) if total > 0 else 0.0
+    if not total > 0:
+        return 0.0
+    entropy = entr(singular_values / total).sum()
+    return float(np.exp(entropy))

@@ -23,6 +23,7 @@ from sklearn_ssl._compat import (
     fit_context,
     num_samples,
     warn_user,
+    wrap_output,
 )
 from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.layers import Batch
@@ -34,6 +35,7 @@ from sklearn_ssl._pretext.distribution import (
     class_log_probabilities,
     class_losses_of_cells,
 )
+from sklearn_ssl._pretext.losses import features_per_cell
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import Store, decode, encode
 from sklearn_ssl._serialization.types import Arrays
@@ -41,6 +43,8 @@ from sklearn_ssl._table.bins import BinnedColumn, learn_bins
 from sklearn_ssl._table.column import CategoryColumn, Column
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
+from sklearn_ssl._table.filling import fill
+from sklearn_ssl._table.kinds import kind_of_dtype
 from sklearn_ssl._table.numeric import BinaryColumn
 from sklearn_ssl._table.schema import N_RESERVED
 from sklearn_ssl._table.types import Array, Dtype, NumberArray, TableLike, Values
@@ -410,7 +414,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         def steps(missing: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.bool_]]:
             return _groups(missing, n_steps, rng)
 
-        return [self._fill(X, draw, steps) for _ in range(n_samples)]
+        tables = (self._fill(X, draw, steps) for _ in range(n_samples))
+        return [wrap_output("transform", table, X, self) for table in tables]
 
     def quantile(self, X: TableLike, q: float) -> Table:
         """Fill in missing numbers with a quantile of their distributions.
@@ -440,7 +445,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                 return probabilities.argmax(axis=1)
             return column.quantile(probabilities, q)
 
-        return self._fill(X, choose)
+        return cast(Table, wrap_output("transform", self._fill(X, choose), X, self))
 
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the predicted distributions explain (D2).
@@ -464,11 +469,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         table = model.encode(self._check_table(X, model))
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
-        losses = self._losses(mark_missing(table, mask), table)[mask]
+        # A date has several features; each counts for a part of its cell.
+        share = mask / torch.tensor(features_per_cell(model.schema))
+        losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
         )
-        baseline = class_losses_of_cells(frequencies, task.classes(table))[mask]
+        baseline = class_losses_of_cells(frequencies, task.classes(table)) * share
         total = float(baseline.double().sum())
         return 1.0 - float(losses.double().sum()) / total if total else 0.0
 
@@ -609,10 +616,15 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         checked = self._check_table(X, self.model_)
         missing = _missing(checked)
         chosen: list[Cells] = [[] for _ in range(checked.shape[1])]
-        incomplete = np.flatnonzero(missing.any(axis=1))
-        for start in range(0, len(incomplete), ROWS_PER_BLOCK):
-            rows = incomplete[start : start + ROWS_PER_BLOCK]
-            table = self.model_.encode(_rows(checked, rows))
+        for start in range(0, len(missing), ROWS_PER_BLOCK):
+            block = slice(start, start + ROWS_PER_BLOCK)
+            # Complete rows are encoded, too: that is where cells of another kind are reported.
+            numeric, codes = self.model_.encode(_rows(checked, block))
+            incomplete = np.flatnonzero(missing[block].any(axis=1))
+            if not incomplete.size:
+                continue
+            table = numeric[incomplete], codes[incomplete]
+            rows = start + incomplete
             for group in steps(missing[rows]) if steps else (missing[rows],):
                 distributions = self._distributions(table, calibrated=calibrated)
                 found = self._choose_cells(table, group, choose, distributions)
@@ -666,10 +678,13 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         with self.model_.task_on(device) as task, torch.no_grad():
             numeric, codes = (part.to(device) for part in table)
             groups = _task_of(task).log_probabilities((numeric, codes), calibrated=calibrated)
-            features = [part.exp().cpu().numpy() for group in groups for part in group.unbind(1)]
-        # Columns with fewer bins than others have none of the rest.
-        numbers = [part[:, : bins.n_bins] for part, bins in zip(features, self._bins, strict=False)]
-        return numbers + features[len(numbers) :]
+            features = []
+            for group in groups:
+                features += [part.exp().cpu().numpy() for part in group.unbind(1)]
+        # The numeric features come first; with fewer bins than others they have none of the rest.
+        for feature, bins in enumerate(self._bins):
+            features[feature] = features[feature][:, : bins.n_bins]
+        return features
 
     def _losses(self, view: Batch, table: Batch) -> torch.Tensor:
         """Loss of every cell of a table, predicted from a view of it."""
@@ -695,7 +710,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             chosen[position] = [(rows, np.full(len(rows), _empty_value(columns[position])))]
         indicators = missing[:, self.indicator_features_ if self.add_indicator else []]
         if not isinstance(X, pd.DataFrame):
-            array = X.copy()
+            array = X.copy() if _can_hold(X, chosen) else X.astype(object)
             for position, cells in enumerate(chosen):
                 for rows, values in cells:
                     array[rows, position] = values
@@ -764,7 +779,7 @@ def _missing(X: Table) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.isna(X))
 
 
-def _rows(X: Table, rows: npt.NDArray[np.intp]) -> Table:
+def _rows(X: Table, rows: slice) -> Table:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
@@ -777,8 +792,12 @@ def _draw_category(
 ) -> npt.NDArray[np.intp]:
     """The position of a category for each distribution, drawn from it."""
     upto = probabilities.cumsum(axis=1, dtype=np.float64)
-    level = rng.uniform(size=(len(upto), 1)) * upto[:, -1:]
-    return np.asarray(np.minimum((upto <= level).sum(axis=1), upto.shape[1] - 1))
+    n_rows, n_classes = upto.shape
+    # Single-precision probabilities do not add up to 1 exactly.
+    total = upto[:, -1:]
+    level = rng.uniform(size=(n_rows, 1)) * total
+    n_below = (upto <= level).sum(axis=1)
+    return np.asarray(np.minimum(n_below, n_classes - 1))
 
 
 def _groups(
@@ -788,6 +807,17 @@ def _groups(
     group_of = rng.randint(n_groups, size=missing.shape)
     for group in range(n_groups):
         yield missing & (group_of == group)
+
+
+def _can_hold(X: Array, chosen: list[Cells]) -> bool:
+    """Whether an array has a dtype for cells; one of missing cells alone can lack it."""
+    values = [values for cells in chosen for _, values in cells]
+    try:
+        for part in values:
+            part.astype(X.dtype)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _empty_value(column: Column) -> object:
@@ -802,11 +832,16 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
     if not cells:
         return column.copy()
     rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
-    dtype = column.dtype
-    is_time = isinstance(learned, DatetimeColumn | DurationColumn)
-    if is_time and dtype != learned.dtype and len(rows) == len(column):
+    if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):
         # A column of missing cells alone can be of any dtype.
         column = pd.Series(index=column.index, dtype=learned.dtype or object)
+    if isinstance(learned, CategoryColumn):
+        mask = np.zeros(len(column), dtype=bool)
+        mask[rows] = True
+        names = pd.Series(index=column.index, dtype=object)
+        names.iloc[rows] = values
+        return fill(column, mask, names)
+    dtype = column.dtype
     filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])
@@ -822,10 +857,20 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
     return filled
 
 
+def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
+    """Whether a dtype can hold cells of the kind that a column had while fitting."""
+    if types.is_object_dtype(dtype):
+        return True
+    if isinstance(learned, DatetimeColumn | DurationColumn):
+        return bool(dtype == learned.dtype)
+    kind = kind_of_dtype(dtype)
+    if isinstance(learned, CategoryColumn):
+        return kind in {"text", "names", None}
+    return kind == "numbers" or (kind == "booleans" and isinstance(learned, BinaryColumn))
+
+
 def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> Array | ExtensionArray:
     """Values of the kind that a column holds."""
-    if isinstance(learned, CategoryColumn):
-        return values
     if isinstance(learned, BinaryColumn) and learned.holds_booleans:
         values = values.astype(np.float64) > 0.5
     elif types.is_integer_dtype(dtype):

@@ -1,34 +1,37 @@
 """Targets: labels as the user has them, and what a head has to predict."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import scipy.sparse as sp
 import torch
-from scipy.sparse import issparse
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_array, column_or_1d, indexable
+from sklearn.utils import assert_all_finite, check_array, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
 
 from sklearn_ssl._compat import num_samples, safe_indexing, warn_user
+from sklearn_ssl._marks import (
+    UNLABELED,
+    Labels,
+    Mask,
+    is_minus_one,
+    marked_classes,
+    missing_cells,
+    narrow,
+    read_cells,
+    refuse_texts_that_mean_nothing,
+)
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
-from sklearn_ssl._table.types import TableLike
+from sklearn_ssl._table.types import TableLike, is_sparse
 from sklearn_ssl._table.validation import as_dense
-
-UNLABELED = -1
-"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
 
 MOST_LOPSIDED = 20
 """Rows for each row of class 1 from which the classes -1 and 1 look like marks."""
 
-
-Labels: TypeAlias = npt.NDArray[np.generic]
-"""Labels of any dtype, of shape (n_rows,) or (n_rows, n_labels)."""
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -69,10 +72,11 @@ class Target:
         return self.values, torch.from_numpy(self.weight / mean).float()
 
 
-def require_target(y: npt.ArrayLike | None, name: str) -> None:
-    """Raise if ``fit`` was called without a target."""
+def require_target(y: npt.ArrayLike | None, name: str) -> npt.ArrayLike:
+    """The target, or an error if ``fit`` was called without one."""
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    return y
 
 
 def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> Target:
@@ -82,102 +86,88 @@ def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> T
     """
     weight = transformer.supervision_weight
     name = f"{type(transformer).__name__} with supervision_weight={weight:g}"
-    require_target(y, name)
-    options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "accept_sparse": "csr"}
-    values = as_dense(check_array(y, dtype=None, input_name="y", **options))
+    y = require_target(y, name)
+    cells, declares_kind = _cells(y)
+    known = narrow(cells[~missing_cells(cells)])
     # Floats can be classes or numbers.
-    if values.dtype.kind == "f":
-        known = values[~np.isnan(values)]
+    if known.dtype.kind == "f":
+        assert_all_finite(known, input_name="y")
         if not len(known) or type_of_target(known) == "continuous":
-            values, is_labeled = check_numbers(values, name)
+            values, is_labeled = check_numbers(y, name)
             return scale_numbers(values, is_labeled.astype(np.float64), name)[0]
         # NaN among classes is ambiguous: it could as well be a class of its own.
-        if len(known) < values.size:
+        if known.size < cells.size and not declares_kind:
             raise ValueError(
                 f"{name} takes whole numbers for classes, and y holds NaN beside them. Mark "
                 "unlabeled rows of classes by y=-1."
             )
-    values, is_labeled = check_classes(values, name)
-    return index_classes(values, is_labeled.astype(np.float64), name)[0]
+    classes, is_labeled = check_classes(y, name)
+    return index_classes(classes, is_labeled.astype(np.float64), name)[0]
 
 
-def check_classes(y: npt.ArrayLike, name: str) -> tuple[Labels, Mask]:
+def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
     """Classes as an array, and which rows have one; -1, NaN, None and NA mark the others."""
-    require_target(y, name)
-    is_missing = missing_targets(y)
-    if not is_missing.any():
-        return _check_marked_classes(y, name)
-    rows = np.flatnonzero(~is_missing)
-    if not len(rows):
+    cells, _ = _cells(require_target(y, name))
+    is_missing = ~_all_of_row(~missing_cells(cells))
+    values = cells[~is_missing]
+    if len(cells) and not len(values):
         raise ValueError(f"{name} needs labeled rows, but y is missing in all of them.")
-    known, is_labeled = _check_marked_classes(plain_labels(safe_indexing(y, rows)), name)
-    if not is_labeled.all():
-        raise ValueError(
-            f"y marks rows without a class in two ways, by {UNLABELED} and as missing. Use one of "
-            f"them: y.fillna({UNLABELED})."
-        )
-    # The value of an unlabeled row is never read; any one of the right dtype will do.
-    classes = np.full((len(is_missing), *known.shape[1:]), known[0], dtype=known.dtype)
-    classes[rows] = known
-    return classes, ~is_missing
-
-
-def missing_targets(y: npt.ArrayLike) -> Mask:
-    """Which rows have NaN, None or NA as their class, or among their labels."""
-    if issparse(y):
-        return np.zeros(num_samples(y), dtype=bool)
-    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-    is_missing = np.asarray(pd.isna(values)).reshape(len(values), -1)
-    is_unlabeled: Mask = np.any(is_missing, axis=1)
-    return is_unlabeled
-
-
-def _check_marked_classes(y: npt.ArrayLike, name: str) -> tuple[Labels, Mask]:
-    """Classes of which none is missing, and which of them are not -1."""
-    options = {"ensure_2d": False, "accept_sparse": "csr", "input_name": "y"}
-    classes: Labels = as_dense(check_array(y, dtype=None, **options))
-    if classes.ndim == 2 and classes.shape[1] == 1:
-        classes = column_or_1d(classes, warn=True)
-    if classes.dtype.kind not in "biuf" and np.any(classes == str(UNLABELED)):
-        raise ValueError(
-            f"y holds the string '{UNLABELED}', which {name} would treat as a class. Mark rows "
-            f"without a class by the integer: np.where(y == '{UNLABELED}', {UNLABELED}, "
-            "y.astype(object))."
-        )
-    is_labeled = _are_not_marked(classes, name)
-    if not is_labeled.any():
+    refuse_texts_that_mean_nothing(values, "y")
+    is_mark = _marked_rows(values, has_gaps=bool(is_missing.any()))
+    if values.ndim == 1:
+        _warn_if_lopsided(is_minus_one(values) & ~is_mark, name)
+    if len(cells) and is_mark.all():
         raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
-    check_classification_targets(classes[is_labeled])
-    if classes.ndim == 2 and type_of_target(classes[is_labeled]) != "multilabel-indicator":
-        raise ValueError(
-            f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
-            f"indicates labels; got y of shape {classes.shape} with other values."
-        )
+    known = _check_known_classes(narrow(values[~is_mark]), name)
+    is_labeled = ~is_missing
+    is_labeled[is_labeled] = ~is_mark
+    # The value of an unlabeled row is never read; any one of the right dtype will do.
+    classes = np.full((len(cells), *known.shape[1:]), known[0], dtype=known.dtype)
+    classes[is_labeled] = known
     return classes, is_labeled
 
 
-def _are_not_marked(classes: Labels, name: str) -> Mask:
-    """Which rows have another class than the one that marks unlabeled rows."""
-    if classes.dtype.kind not in "biufO":
-        # An array of strings holds no -1.
-        return np.ones(len(classes), dtype=bool)
-    is_labeled: Mask = np.any((classes != UNLABELED).reshape(len(classes), -1), axis=1)
-    is_plain = classes.ndim == 1 and classes.dtype.kind != "O"
-    if is_plain and set(np.unique(classes)) == {UNLABELED, 1}:
-        # By convention these are two classes, and every row has one.
-        _warn_if_lopsided(is_labeled, name)
-        is_labeled[:] = True
-    return is_labeled
+def _cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
+    """Cells of a target, which may be a sparse matrix; a column becomes a row of cells."""
+    cells, declares_kind = (as_dense(y), True) if is_sparse(y) else read_cells(y)
+    if cells.ndim == 2 and cells.shape[1] == 1:
+        cells = column_or_1d(cells, warn=True)
+    return cells, declares_kind
 
 
-def _warn_if_lopsided(is_one: Mask, name: str) -> None:
+def _marked_rows(values: Labels, *, has_gaps: bool) -> Mask:
+    """Which rows have -1 as their class, or as all of their labels."""
+    if values.ndim == 1:
+        return marked_classes(values, "y", has_gaps=has_gaps)
+    return _all_of_row(is_minus_one(values))
+
+
+def _all_of_row(is_so: Mask) -> Mask:
+    """Which rows have all of their cells in a mask."""
+    return is_so if is_so.ndim == 1 else np.all(is_so, axis=1)
+
+
+def _check_known_classes(classes: Labels, name: str) -> Labels:
+    """Classes of labeled rows, or an error if they are none."""
+    known: Labels = check_array(classes, dtype=None, ensure_2d=False, input_name="y")
+    check_classification_targets(known)
+    if known.ndim == 2 and type_of_target(known) != "multilabel-indicator":
+        raise ValueError(
+            f"{name} takes classes of shape (n_samples,), or a matrix of zeros and ones that "
+            f"indicates labels; got y of shape {known.shape} with other values."
+        )
+    return known
+
+
+def _warn_if_lopsided(is_minus_one_class: Mask, name: str) -> None:
     """Warn if -1 and 1 are taken for two classes although -1 probably marks unlabeled rows."""
-    n_ones = int(is_one.sum())
-    if len(is_one) > MOST_LOPSIDED * n_ones:
+    n_minus_ones = int(is_minus_one_class.sum())
+    n_ones = len(is_minus_one_class) - n_minus_ones
+    if n_minus_ones and len(is_minus_one_class) > MOST_LOPSIDED * n_ones:
         warn_user(
             f"y holds nothing but -1 and 1, which {name} treats as two classes: {n_ones} rows of "
-            f"class 1 against {len(is_one) - n_ones} of class -1. If -1 marks rows without a "
-            "class, all labels are of one class, and a classifier needs two.",
+            f"class 1 against {n_minus_ones} of class -1. If -1 marks rows without a class, all "
+            "labels are of one class, and a classifier needs two.",
             UserWarning,
         )
 
@@ -204,15 +194,33 @@ def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Lab
     return Target(indices[:, None].float(), weight, label_losses, 1), classes
 
 
-def check_numbers(y: npt.ArrayLike, name: str) -> tuple[FloatArray, Mask]:
+def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]:
     """Numbers as an array, and which rows have one."""
-    require_target(y, name)
+    cells, _ = _cells(require_target(y, name))
+    if cells.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} predicts numbers, and y holds dates or durations. Pass numbers, such as days: "
+            "(y - y.min()) / np.timedelta64(1, 'D')."
+        )
+    refuse_texts_that_mean_nothing(cells, "y")
+    if cells.dtype.kind == "O":
+        cells = np.where(missing_cells(cells), np.nan, cells)
     options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
-    numbers: FloatArray = check_array(y, dtype=np.float64, **options)
-    if numbers.ndim == 2 and numbers.shape[1] == 1:
-        numbers = column_or_1d(numbers, warn=True)
-    is_labeled: Mask = np.logical_not(np.isnan(numbers.reshape(len(numbers), -1)).all(axis=1))
-    return numbers, is_labeled
+    numbers: FloatArray = check_array(cells, dtype=np.float64, **options)
+    _warn_if_mostly_minus_one(numbers, name)
+    return numbers, ~_all_of_row(np.isnan(numbers))
+
+
+def _warn_if_mostly_minus_one(numbers: FloatArray, name: str) -> None:
+    """Warn if -1 is learned as a number although it probably marks unlabeled rows."""
+    n_marks = int(np.sum(numbers == UNLABELED))
+    if 2 * n_marks > numbers.size and n_marks == np.sum(numbers < 0):
+        warn_user(
+            f"{n_marks} of {numbers.size} targets are -1, the only negative value, and {name} "
+            "learns it as a number. If it marks unlabeled rows, write NaN instead: "
+            "np.where(y == -1, np.nan, y).",
+            UserWarning,
+        )
 
 
 def scale_numbers(
@@ -250,25 +258,23 @@ def labeled_rows(y: npt.ArrayLike, *, is_mark: bool | None = None) -> Mask:
     is_labeled : ndarray of shape (n_rows,)
         A row is unlabeled if all of its outputs are.
     """
-    if issparse(y):
+    if is_sparse(y):
         return np.ones(num_samples(y), dtype=bool)
-    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-    is_missing = np.asarray(pd.isna(values))
+    cells, _ = read_cells(y)
+    is_missing = missing_cells(cells)
+    refuse_texts_that_mean_nothing(cells[~is_missing], "y")
     if is_mark is None:
-        is_mark = not is_missing.any() and _can_mark(values)
-    is_unlabeled = is_missing | (values == UNLABELED) if is_mark else is_missing
-    has_label: Mask = np.any(~is_unlabeled.reshape(len(values), -1), axis=1)
-    return has_label
+        is_mark = not is_missing.any() and _can_mark(cells)
+    is_unlabeled = is_missing | is_minus_one(cells) if is_mark else is_missing
+    return ~_all_of_row(is_unlabeled)
 
 
 def _can_mark(values: Labels) -> bool:
     """Whether -1 can be a mark among values of which none is missing."""
-    if values.dtype.kind not in "ifO":
-        return False
     distinct = set(values.ravel().tolist())
-    numbers = [float(value) for value in distinct if isinstance(value, (int, float))]
+    numbers = {float(value) for value in distinct if isinstance(value, Real)}
     is_whole = all(number.is_integer() for number in numbers)
-    return is_whole and min(numbers, default=0) >= UNLABELED and set(numbers) != {-1, 1}
+    return is_whole and min(numbers, default=0) >= UNLABELED and distinct != {UNLABELED, 1}
 
 
 def rows_to_score(
@@ -288,7 +294,7 @@ def rows_to_score(
     is_labeled = labeled_rows(y, is_mark=UNLABELED not in known)
     rows = np.flatnonzero(is_labeled)
     if is_labeled.all():
-        return X, y, sample_weight
+        return X, y if sp.issparse(y) else plain_labels(y), sample_weight
     if not len(rows):
         raise ValueError(
             f"{name} cannot be scored without labels, and all {len(is_labeled)} rows are marked "
@@ -301,5 +307,4 @@ def rows_to_score(
 
 def plain_labels(labels: npt.ArrayLike) -> Labels:
     """Labels of labeled rows, without the dtype that only marks of other rows had required."""
-    values = labels.to_numpy() if hasattr(labels, "to_numpy") else np.asarray(labels)
-    return values if values.ndim > 1 else pd.Series(values).infer_objects().to_numpy()
+    return narrow(as_dense(labels) if is_sparse(labels) else read_cells(labels)[0])

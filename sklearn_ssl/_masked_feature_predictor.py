@@ -339,10 +339,14 @@ class MaskedFeaturePredictor(BaseEmbedder):
     def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
         """Replace the cells in a mask by what the model expects there."""
         model = self.model_
-        hidden = mark_missing(table, torch.from_numpy(mask[:, model.table_encoder.order_]))
+        of_features = mask[:, model.table_encoder.order_]
+        hidden = mark_missing(table, torch.from_numpy(of_features))
         output = model.cell_output(hidden, resolve_device(self.device))
         filled = model.decode(output, index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
-            columns = [fill(X.iloc[:, i], mask[:, i], filled.iloc[:, i]) for i in range(X.shape[1])]
+            columns = []
+            for place in range(X.shape[1]):
+                values, expected = X.iloc[:, place], filled.iloc[:, place]
+                columns.append(fill(values, mask[:, place], expected))
             return pd.concat(columns, axis=1)
         return np.where(mask, np.asarray(filled), as_dense(X))

@@ -24,6 +24,7 @@ from sklearn_ssl._pretext.distribution import Filling
 from sklearn_ssl._pretext.losses import (
     cell_losses,
     deviance_explained,
+    features_per_cell,
     marginal_output,
     mean_of_present_cells,
 )
@@ -117,14 +118,16 @@ class TableModel:
         """
         numeric, codes = table
         low, high = (torch.from_numpy(limits) for limits in self.table_encoder.ranges())
-        excess = torch.from_numpy(self.table_encoder.excess(X, numeric.numpy()))
-        return (numeric.clamp(low, high), codes), excess
+        excess = self.table_encoder.excess(X, numeric.numpy())
+        inside = numeric.clamp(low, high)
+        return (inside, codes), torch.from_numpy(excess)
 
     def encoded_blocks(self, X: Table) -> Iterator[tuple[slice, Batch]]:
         """Encoded rows of a checked table, a block at a time, and where they stand in it."""
         for start in range(0, num_samples(X), ROWS_PER_BLOCK):
             rows = slice(start, start + ROWS_PER_BLOCK)
-            yield rows, self.encode(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+            block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+            yield rows, self.encode(block)
 
     @contextmanager
     def task_on(self, device: str) -> Iterator[PretextTask]:
@@ -275,6 +278,9 @@ class TableModel:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
         baseline = cell_losses(constant, *table, self.schema)
+        # A date has several features; each counts for a part of its cell.
+        share = 1 / torch.tensor(features_per_cell(self.schema))
+        losses, baseline = losses * share, baseline * share
         if mask is not None:
             losses, baseline = losses[mask], baseline[mask]
         return deviance_explained(losses, baseline)
@@ -314,8 +320,10 @@ class TableModel:
         found = principal_directions(columns, options.n_components)
         directions = found @ rotation(found.shape[1], options.n_components)
         # The rotation has more columns than directions if the rows vary in fewer.
-        squared_norm = float(((columns @ directions) ** 2).sum(axis=1).mean())
-        return directions.astype(np.float32), gain_of(squared_norm)
+        components = columns @ directions
+        squared_norms = (components**2).sum(axis=1)
+        gain = gain_of(float(squared_norms.mean()))
+        return directions.astype(np.float32), gain
 
 
 def cell_task(task: PretextTask) -> CellTask:

@@ -293,8 +293,12 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             higher than one row in so many, and the higher, the farther it is from them.
         """
         X = self._checked(X)
-        parts = [np.maximum(*self._cell_scores(block)) for _, block in _blocks(X)]
-        return pd.DataFrame(np.concatenate(parts), index=_index_of(X), columns=self._names())
+        parts = []
+        for _, block in _blocks(X):
+            misfit, rarity = self._cell_scores(block)
+            parts.append(np.maximum(misfit, rarity))
+        scores = np.concatenate(parts)
+        return pd.DataFrame(scores, index=_index_of(X), columns=self._names())
 
     def explain(self, X: TableLike, n_cells: int = 3) -> pd.DataFrame:
         """Name the most unusual cells of each row, and what was expected there.
@@ -333,7 +337,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         misfit, rarity = self._cell_scores(X)
         scores = np.maximum(misfit, rarity)
         chosen = np.argsort(-scores, axis=1, kind="stable")[:, :n_cells]
-        row, column = np.repeat(np.arange(len(scores)), chosen.shape[1]), chosen.ravel()
+        row = np.repeat(np.arange(len(scores)), chosen.shape[1])
+        column = chosen.ravel()
         # One after the other: the more cells are hidden, the less there is to expect from.
         expected = [self._expected(X, cell) for cell in chosen.T]
         reason = np.where(misfit[row, column] >= rarity[row, column], MISFIT, RARE)
@@ -448,8 +453,10 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         cells = np.nan_to_num(self._cells(table))
         for feature, column, values in _number_columns(model, X):
             numbers = as_float(values, column.name)
-            cells[:, feature] = np.where(np.isnan(numbers), self._median[feature], numbers)
-        return np.clip(cells, -LARGEST, LARGEST).astype(np.float32)
+            is_missing = np.isnan(numbers)
+            cells[:, feature] = np.where(is_missing, self._median[feature], numbers)
+        in_range = np.clip(cells, -LARGEST, LARGEST)
+        return in_range.astype(np.float32)
 
     def _choose_offset(self, scores: FloatArray) -> float:
         if not isinstance(self.contamination, str):
@@ -468,7 +475,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 def _blocks(X: Table) -> Iterator[tuple[slice, Table]]:
     for start in range(0, num_samples(X), ROWS_PER_BLOCK):
         rows = slice(start, start + ROWS_PER_BLOCK)
-        yield rows, X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+        block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+        yield rows, block
 
 
 def _some_rows(X: Table, rng: np.random.RandomState) -> Table:
@@ -493,7 +501,8 @@ def _by_column(scores: FloatArray, model: CellModel) -> FloatArray:
     """The largest score of the features of each column, in the order of the table."""
     highest = np.full((len(scores), len(model.columns)), -np.inf)
     for feature, position in enumerate(model.order):
-        highest[:, position] = np.maximum(highest[:, position], scores[:, feature])
+        of_column = highest[:, position]
+        np.maximum(of_column, scores[:, feature], out=of_column)
     return highest
 
 
@@ -524,5 +533,5 @@ def _cells_at(X: Table, row: npt.NDArray[np.intp], column: npt.NDArray[np.intp])
     if isinstance(X, pd.DataFrame):
         columns = [X.iloc[:, position] for position in range(X.shape[1])]
         return [columns[j].iloc[i] for i, j in zip(row, column, strict=True)]
-    X = as_dense(X)
-    return [X[i, j] for i, j in zip(row, column, strict=True)]
+    cells = as_dense(X)
+    return [cells[i, j] for i, j in zip(row, column, strict=True)]

@@ -112,47 +112,57 @@ def _depths(tree: BinaryTree) -> FloatArray:
 def average_path_length(n_rows: npt.NDArray[np.intp]) -> FloatArray:
     """Mean depth at which a random binary tree isolates one of so many rows (Liu et al., 2008)."""
     n = np.asarray(n_rows, dtype=np.float64)
+    # The formula needs at least three rows; fewer have a length of their own below.
     several = np.maximum(n, 3)
-    length = 2 * (np.log(several - 1) + np.euler_gamma) - 2 * (several - 1) / several
+    harmonic = np.log(several - 1) + np.euler_gamma
+    length = 2 * harmonic - 2 * (several - 1) / several
     return np.select([n <= 1, n == 2], [0.0, 1.0], default=length)
 
 
 def forest_scores(X: npt.NDArray[np.float32], forest: Forest) -> FloatArray:
     """Anomaly scores between 0 and 1; the easier a row is to isolate, the higher."""
-    columns, rows = np.ascontiguousarray(X.T), np.arange(len(X))
+    columns = np.ascontiguousarray(X.T)
+    rows = np.arange(len(X))
     total = np.zeros(len(X))
     for root in forest["root"]:
         node = np.full(len(X), root, dtype=np.int32)
         for _ in range(forest["depth"]):
-            goes_left = columns[forest["feature"][node], rows] <= forest["threshold"][node]
+            cells = columns[forest["feature"][node], rows]
+            goes_left = cells <= forest["threshold"][node]
             node = np.where(goes_left, forest["left"][node], forest["right"][node])
         total += forest["length"][node]
+    mean = total / len(forest["root"])
     # A forest that has seen one row has no lengths to compare with.
-    mean = total / len(forest["root"]) / (forest["typical_length"] or 1.0)
-    return np.exp2(-mean)
+    typical = forest["typical_length"] or 1.0
+    return np.exp2(-(mean / typical))
 
 
 def learn_ellipsoid(X: FloatArray) -> Ellipsoid:
     """Learn the covariance of rows, shrunk so that it can be inverted (Ledoit and Wolf, 2004)."""
-    center, scale = X.mean(axis=0), X.std(axis=0)
+    center = X.mean(axis=0)
+    scale = X.std(axis=0)
+    # Deviations of constant columns are rounding errors, which grow with the numbers.
     varies = scale > 1e-6 * np.maximum(1.0, np.abs(center))
-    unit = np.where(varies, 1 / np.where(varies, scale, 1.0), 0.0)
+    factor = 1 / np.where(varies, scale, 1.0)
+    unit = np.where(varies, factor, 0.0)
     rows = (X - center) * unit
     covariance = rows.T @ rows / len(rows)
     shrinkage = ledoit_wolf_shrinkage(rows, assume_centered=True) if len(rows) > 1 else 1.0
     variances, axes = eigh(covariance)
-    variances = (1 - shrinkage) * variances + shrinkage * max(variances.mean(), 1e-12)
+    typical = max(variances.mean(), 1e-12)
+    variances = (1 - shrinkage) * variances + shrinkage * typical
     kept = variances > 1e-6 * variances.max()
-    return Ellipsoid(
-        center=center, directions=unit[:, None] * axes[:, kept] / np.sqrt(variances[kept])
-    )
+    directions = unit[:, None] * axes[:, kept] / np.sqrt(variances[kept])
+    return Ellipsoid(center=center, directions=directions)
 
 
 def ellipsoid_distances(X: FloatArray, ellipsoid: Ellipsoid) -> FloatArray:
     """Squared Mahalanobis distances from the center, per direction."""
-    squares = ((X - ellipsoid["center"]) @ ellipsoid["directions"]) ** 2
+    centered = X - ellipsoid["center"]
+    squares = (centered @ ellipsoid["directions"]) ** 2
     # A table of constant columns has no directions, and no row of it is far away.
-    distances: FloatArray = squares.sum(axis=1) / max(squares.shape[1], 1)
+    n_directions = max(squares.shape[1], 1)
+    distances: FloatArray = squares.sum(axis=1) / n_directions
     return distances
 
 
@@ -189,7 +199,8 @@ def surprises(columns: FloatArray, tails: list[Tail]) -> FloatArray:
     for position, (knots, log_share, n_rows) in enumerate(tails):
         values = columns[:, position]
         width = (knots[-1] - knots[0]) or 1.0
-        beyond = np.maximum(np.nan_to_num(values) - knots[-1], 0.0) / width
+        distance = np.nan_to_num(values) - knots[-1]
+        beyond = np.maximum(distance, 0.0) / width
         inside = -np.interp(values, knots, log_share)
         # The largest value may differ by rounding from itself.
         surprise = np.where(beyond > ROUNDING, np.log(n_rows) + np.log1p(beyond), inside)
@@ -201,10 +212,13 @@ def learn_spread(scores: FloatArray) -> Spread:
     """Learn median and interquartile range of each column of scores."""
     low, median, high = np.quantile(scores, [0.25, 0.5, 0.75], axis=0)
     rounding = 1e-6 * np.maximum(np.abs(median), 1e-6)
-    # If most rows are alike, the others set the scale; if all are, their scores are rounding.
-    others = NORMAL_IQR * scores.std(axis=0)
-    iqr = np.where(high - low > rounding, high - low, others)
-    return Spread(median=median, iqr=np.where(iqr > rounding, iqr, np.inf))
+    iqr = high - low
+    # If most rows are alike, the others set the scale.
+    iqr_by_deviation = NORMAL_IQR * scores.std(axis=0)
+    iqr = np.where(iqr > rounding, iqr, iqr_by_deviation)
+    # If all are alike, their scores are rounding and count as 0.
+    iqr = np.where(iqr > rounding, iqr, np.inf)
+    return Spread(median=median, iqr=iqr)
 
 
 def combine(scores: FloatArray, spread: Spread) -> FloatArray:

@@ -1,8 +1,10 @@
 """Progress of what takes more than a few seconds: a bar for who watches, lines for a log."""
 
 import sys
+import warnings
 from time import perf_counter
-from typing import Any
+
+from tqdm import TqdmWarning, tqdm
 
 
 def is_interactive() -> bool:
@@ -11,6 +13,16 @@ def is_interactive() -> bool:
         return True
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def progress_bar(stage: str, total: int, unit: str) -> tqdm:
+    """A bar of tqdm: widgets in a notebook that has ipywidgets, text anywhere else."""
+    with warnings.catch_warnings():
+        # tqdm warns of a notebook without ipywidgets, where the bar of text does as well.
+        warnings.simplefilter("ignore", TqdmWarning)
+        # Imported late, as it looks for a notebook.
+        from tqdm.auto import tqdm as bar_of_surroundings
+    return bar_of_surroundings(total=total, desc=stage, unit=unit)
 
 
 class ProgressReport:
@@ -33,7 +45,7 @@ class ProgressReport:
         self.total = total
         self.unit = unit
         self.began = perf_counter()
-        self.bar = _start_bar(stage, total, unit) if is_interactive() else None
+        self.bar = progress_bar(stage, total, unit) if is_interactive() else None
 
     def show(self, done: int, note: str) -> None:
         """State how many steps are done, and a word about them."""
@@ -50,10 +62,3 @@ class ProgressReport:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-
-
-def _start_bar(stage: str, total: int, unit: str) -> Any:
-    # Imported late, as it warns in a notebook without widgets, also if no bar is shown.
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, desc=stage, unit=unit)

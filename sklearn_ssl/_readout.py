@@ -81,8 +81,9 @@ class Readout:
         that the regression of a column on them is the column's share in each direction.
         """
         first = slice(size)
-        standardized = Z[:, first] if self.directions is None else Z @ self.directions[first].T
-        return standardized / self.gain * self.scale[first] + self.center[first]
+        columns = Z[:, first] if self.directions is None else Z @ self.directions[first].T
+        standardized = columns / self.gain
+        return standardized * self.scale[first] + self.center[first]
 
 
 def principal_directions(columns: Floats, n_directions: int) -> Doubles:
@@ -130,7 +131,9 @@ def rotation(n_directions: int, n_components: int) -> Doubles:
     normal = np.random.RandomState(ROTATION_SEED).normal(size=(n_components, n_components))
     # With these signs the rotation is drawn evenly from all of them (Mezzadri, 2007).
     orthonormal, triangle = np.linalg.qr(normal)
-    return (orthonormal * np.sign(np.diag(triangle)))[:n_directions]
+    signs = np.sign(np.diag(triangle))
+    evenly_drawn: Doubles = orthonormal * signs
+    return evenly_drawn[:n_directions]
 
 
 def gain_of(squared_norm: float) -> float:

@@ -9,6 +9,7 @@ import torch
 from sklearn_ssl._version import __version__
 
 PACKAGES = (
+    "joblib",
     "numpy",
     "pandas",
     "scikit-learn",

@@ -19,7 +19,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
-from sklearn_ssl._labels import Labels, labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._labels import labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import FloatArray, TableLike
 
 __all__ = ["LabeledFold", "LabeledRowsOnly"]
@@ -194,7 +195,9 @@ class LabeledFold(BaseCrossValidator):
         if not len(labeled):
             raise ValueError("LabeledFold has no row to test on: all of y is -1, NaN or None.")
         groups = None if groups is None else safe_indexing(groups, labeled)
-        return labeled, plain_labels(safe_indexing(y, labeled)), groups
+        labels = plain_labels(safe_indexing(y, labeled))
+        # Splitters stratify by a row of classes, and not by a column of them.
+        return labeled, labels.ravel() if labels.shape[1:] == (1,) else labels, groups
 
     def _splitter(self, labels: Labels) -> BaseCrossValidator:
         self._check_cv()
@@ -487,6 +490,8 @@ def _alternating(labels: Labels) -> Positions:
     """Order rows so that each beginning holds the classes in about their proportions."""
     codes = np.unique(labels, return_inverse=True)[1]
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    progress = (place + 0.5) / np.bincount(codes)[codes]
+    size_of_class = np.bincount(codes)[codes]
+    progress = (place + 0.5) / size_of_class
     # One row of each class comes first.
-    return np.lexsort((progress, place > 0))
+    is_later = place > 0
+    return np.lexsort((progress, is_later))

@@ -7,6 +7,15 @@ import torch
 from sklearn.datasets import load_iris
 from threadpoolctl import threadpool_limits
 
+SLOW_EXAMPLES = {"LabelEfficiencyDisplay", "compare_objectives", "label_efficiency_curve"}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow examples of docstrings, which have no decorators."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.name.split(".")[-1] in SLOW_EXAMPLES:
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="module")
 def one_thread():

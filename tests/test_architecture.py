@@ -19,6 +19,7 @@ DESIGN = {
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
+    "_marks": (set(), {"numpy", "pandas"}),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table"}, {"numpy", "torch"}),
     "_pretext": ({"_network", "_table"}, {"torch"}),
@@ -36,8 +37,8 @@ DESIGN = {
         {"numpy", "sklearn", "skorch", "torch"},
     ),
     "_labels": (
-        {"_compat", "_pretext", "_table"},
-        {"numpy", "pandas", "scipy", "sklearn", "torch"},
+        {"_compat", "_marks", "_pretext", "_table"},
+        {"numpy", "scipy", "sklearn", "torch"},
     ),
     "_parameters": ({"_compat", "_training"}, {"joblib", "numpy"}),
     "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
@@ -99,7 +100,7 @@ DESIGN = {
         },
         {"numpy", "pandas", "sklearn", "torch"},
     ),
-    "model_selection": ({"_compat", "_labels", "_table"}, {"numpy", "pandas", "sklearn"}),
+    "model_selection": ({"_compat", "_labels", "_marks", "_table"}, {"numpy", "pandas", "sklearn"}),
     "distributed": ({"_base", "_table", "_training"}, set()),
     "__main__": ({"_show_versions", "_version"}, set()),
     "_outlier_scores": (set(), {"numpy", "scipy", "sklearn"}),
@@ -146,8 +147,9 @@ DESIGN = {
         set(),
     ),
     "evaluation": (
-        {"__init__", "_compat", "_effective_rank"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "tqdm", "umap"},
+        # Of the room of tables the evaluation knows the types alone.
+        {"__init__", "_compat", "_effective_rank", "_marks", "_progress", "_table"},
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
     ),
 }
 

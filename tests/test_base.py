@@ -312,6 +312,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedder", OPTIONS, ids=str)
 def test_a_step_is_made_where_the_batch_is(embedder, mixed):
     """Torch's device without data refuses tensors of another one, as a GPU does."""

@@ -67,6 +67,7 @@ def check_order(scores, tolerance=0.0):
     assert (scores[1:] > scores[0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [-1, 1], ids=["below", "above"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.filterwarnings("ignore:Column 'zero or one' held only 0 and 1")
@@ -78,6 +79,7 @@ def test_reconstruction_error_grows_with_the_distance(kind, sign, autoencoder):
     assert (errors[-1] > other_end).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [-1, 1], ids=["below", "above"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.filterwarnings("ignore:Column 'zero or one' held only 0 and 1")

@@ -11,11 +11,18 @@ import pandas as pd
 import polars as pl
 import pytest
 from embedders import BRIEF, every
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
-from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import HalvingGridSearchCV, cross_val_score, learning_curve
@@ -29,6 +36,7 @@ from sklearn_ssl import (
     FineTunedClassifier,
     MaskedFeaturePredictor,
 )
+from sklearn_ssl.model_selection import LabeledFold, LabeledRowsOnly
 
 X, y = load_iris(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(X))
@@ -103,6 +111,20 @@ def test_classifiers_on_embeddings_can_be_composed(Embedder, build, compose):
     assert compose(build(Embedder)).fit(X, y).score(X, y) > 0.8
 
 
+def test_the_mean_with_a_random_forest_learns_from_labeled_rows_alone():
+    pretrained = FrozenEstimator(DenoisingAutoencoder(**BRIEF).fit(X))
+    network = FineTunedClassifier(pretrained, max_iter=2, random_state=0)
+    forest = RandomForestClassifier(n_estimators=10, random_state=0)
+    vote = VotingClassifier([("network", network), ("forest", forest)], voting="soft")
+    both = LabeledRowsOnly(vote).fit(X, few_labels)
+    assert both.classes_.tolist() == [0, 1, 2]
+    is_labeled = few_labels != -1
+    parts = [clone(part).fit(X[is_labeled], y[is_labeled]) for part in (network, forest)]
+    expected = np.mean([part.predict_proba(X) for part in parts], axis=0)
+    np.testing.assert_allclose(both.predict_proba(X), expected)
+    assert cross_val_score(both, X, few_labels, cv=LabeledFold(2)).mean() > 0.8
+
+
 @every
 def test_self_training_learns_from_few_labels(Embedder):
     classifier = SelfTrainingClassifier(model(Embedder), max_iter=2).fit(X, few_labels)
@@ -160,6 +182,7 @@ if os.environ.get("CHECKED_COMPOSITIONS") != "all":
 
 
 # What scikit-learn's tools say of the checks' data: few rows, all with labels, infinite classes.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:y contains no unlabeled samples:UserWarning")
 @pytest.mark.filterwarnings("ignore:Since Pipeline does not appear to accept:UserWarning")
 @pytest.mark.filterwarnings("ignore:Using the fractional value max_samples:UserWarning")
@@ -209,6 +232,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_numbers_in_another_layout_give_the_same_bits(Embedder, layout):

@@ -399,10 +399,15 @@ MARKED = {
     "objects that are booleans": pd.Series([False, True, None] * 50),
     "strings": pd.Series(["a", "b", None] * 50),
     "objects": np.array(["a", "b", None] * 50, dtype=object),
+    "booleans and -1": np.array([False, True, -1] * 50, dtype=object),
+    "nullable integer and -1": pd.Series([0, 1, -1] * 50, dtype="Int64"),
+    "a list of strings and -1": ["a", "b", -1] * 50,
+    "masked": np.ma.masked_equal([0, 1, 9] * 50, 9),
     "objects and -1": np.array(["a", "b", -1] * 50, dtype=object),
     "categories": pd.Series(["a", "b", None] * 50, dtype="category"),
     "categories of integers": pd.Series([3, 7, None] * 50).astype("Int64").astype("category"),
     "-1 and 1 as classes": pd.Series([-1, 1, None] * 50),
+    "-2 and 0 as classes": np.array([-2, 0, -1] * 50, dtype=object),
 }
 
 
@@ -420,8 +425,11 @@ def test_missing_classes_mark_unlabeled_rows_in_any_dtype(y):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.array(["a", "b", "-1"] * 50), "holds the string '-1'.*by the integer"),
-        (pd.Series([0, 1, -1, None, 2, 1] * 25), "in two ways, by -1 and as missing"),
+        (np.array(["a", "b", "-1"] * 50), "the text '-1' in 50 rows.*write None instead"),
+        (["a", "b", ""] * 50, "the text '' in 50 rows.*write None instead"),
+        (np.array(["a", "b", np.nan] * 50), "the text 'nan' in 50 rows.*write None instead"),
+        (pd.Series([0, 1, -1, None, 2, 1] * 25), "both -1 and missing values"),
+        ("abc", "a label for each row; got 'abc'"),
         (np.full(150, np.nan), "y is missing in all of them"),
         (np.full(150, -1), "y=-1 in all of them"),
         (pd.Series([4, 4, 4] + [None] * 147), "at least 2 classes, but y has 1 class"),
@@ -438,6 +446,47 @@ def test_three_labels_of_class_1_are_reported():
     X, _ = load_iris(return_X_y=True)
     with pytest.warns(UserWarning, match="3 rows of class 1 against 147 of class -1"):
         FineTunedClassifier(TINY, mode="frozen").fit(X, np.array([1] * 3 + [-1] * 147))
+
+
+def test_minus_one_in_most_targets_of_a_regressor_is_reported():
+    X, _ = load_iris(return_X_y=True)
+    y = np.array([0.5, 1.5, 2.5] + [-1.0] * 147)
+    with pytest.warns(UserWarning, match=r"147 of 150 targets are -1.*np\.where\(y == -1"):
+        FineTunedRegressor(TINY, mode="frozen").fit(X, y)
+
+
+NO_NUMBERS = {
+    "empty texts": (["1.5", ""] * 75, "the text '' in 75 rows.*write None instead"),
+    "dates": (np.array(["2020-01-01", "NaT"] * 75, "datetime64[D]"), "y holds dates.*such as days"),
+    "NaN": (np.full(150, np.nan), "y has targets of NaN only"),
+    "none": ([None] * 150, "y has targets of NaN only"),
+    "a number": (3.5, "a label for each row; got 3.5"),
+}
+
+
+@pytest.mark.parametrize(("y", "message"), NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_targets_that_are_no_numbers_raise(y, message):
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=message):
+        FineTunedRegressor(TINY).fit(X, y)
+
+
+KNOWN = np.linspace(0.5, 9.5, 150)
+IS_HIDDEN = np.arange(150) % 3 > 0
+MISSING_NUMBERS = {
+    "objects": np.where(IS_HIDDEN, None, KNOWN.astype(object)),
+    "a list": [None if hidden else y for hidden, y in zip(IS_HIDDEN, KNOWN, strict=True)],
+    "nullable": pd.Series(KNOWN, dtype="Float64").mask(IS_HIDDEN),
+    "masked": np.ma.masked_where(IS_HIDDEN, KNOWN),
+}
+
+
+@pytest.mark.parametrize("y", MISSING_NUMBERS.values(), ids=MISSING_NUMBERS)
+def test_missing_numbers_mark_unlabeled_rows_in_any_dtype(y):
+    X, _ = load_iris(return_X_y=True)
+    regressor = FineTunedRegressor(TINY, mode="frozen", random_state=0)
+    expected = clone(regressor).fit(X, np.where(IS_HIDDEN, np.nan, KNOWN)).predict(X)
+    np.testing.assert_array_equal(regressor.fit(X, y).predict(X), expected)
 
 
 class _Interrupt(Callback):
@@ -474,6 +523,7 @@ def test_same_seed_same_bits():
     assert first.predict_proba(X).tobytes() == again.predict_proba(X).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 @pytest.mark.parametrize("how", ["set_config", "set_output"])
 def test_what_transform_returns_does_not_matter(container, how):

@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import MissingIndicator
@@ -78,6 +80,7 @@ def test_does_not_change_the_table_that_it_fills(mixed):
     pd.testing.assert_frame_equal(X, before)
 
 
+@pytest.mark.slow
 def test_fills_by_what_the_other_cells_say():
     full, X, hidden = mixed_table(n_rows=1000)
     filled = MaskedImputer(**SMALL).fit_transform(X)
@@ -163,13 +166,40 @@ def test_indicators_are_those_of_scikit_learn(as_frame):
     assert filled.shape[1] == len(imputer.get_feature_names_out())
 
 
-@pytest.mark.parametrize("container", ["pandas", "polars"])
-def test_set_output(mixed, container):
-    pytest.importorskip(container)
+def as_is(X):
+    return X
+
+
+CONTAINERS = {"pandas": as_is, "numpy": pd.DataFrame.to_numpy, "polars": pl.from_pandas}
+
+
+@pytest.mark.parametrize("is_global", [False, True], ids=["set_output", "set_config"])
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize("given", CONTAINERS)
+def test_tables_are_of_the_class_that_set_output_asks_for(mixed, given, output, is_global):
+    X = CONTAINERS[given](mixed[1][["size", "double"]])
+    imputer = MaskedImputer(**SMALL, max_iter=1)
+    if not is_global:
+        imputer.set_output(transform=output)
+    with config_context(transform_output=output if is_global else "default"):
+        tables = [imputer.fit_transform(X), imputer.transform(X), imputer.quantile(X, 0.5)]
+        tables += imputer.sample(X, 2, random_state=0)
+    # By default a DataFrame of any library becomes one of pandas, and an array remains one.
+    expected = {"default": "numpy" if given == "numpy" else "pandas"}.get(output, output)
+    for filled in tables:
+        assert type(filled).__module__.split(".")[0] == expected
+        assert list(getattr(filled, "columns", [])) == (
+            [] if expected == "numpy" else list(imputer.get_feature_names_out())
+        )
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_set_output_of_a_mixed_table(mixed, output):
     _, X, _, imputer = mixed
-    filled = clone(imputer).set_params(max_iter=1).set_output(transform=container).fit_transform(X)
-    assert type(filled).__module__.startswith(container)
-    assert list(filled.columns) == list(X.columns)
+    imputer = clone(imputer).set_params(max_iter=1, add_indicator=True)
+    filled = imputer.set_output(transform=output).fit_transform(X)
+    assert type(filled).__module__.startswith(output)
+    assert list(filled.columns) == [*X.columns, *(f"missingindicator_{name}" for name in X)]
 
 
 def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
@@ -182,6 +212,7 @@ def test_samples_are_seeded_differ_and_hold_values_of_the_column(mixed):
     assert first["size"].isin(X["size"].dropna()).all()
 
 
+@pytest.mark.slow
 def test_samples_of_a_row_fit_together():
     coin = np.random.default_rng(0).integers(2, size=400)
     X = np.column_stack([coin, coin, coin]).astype(float)
@@ -192,6 +223,7 @@ def test_samples_of_a_row_fit_together():
     assert 0.3 < drawn[:, 0].mean() < 0.7
 
 
+@pytest.mark.slow
 def test_quantiles_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 1)) + rng.normal(size=(1500, 4))
@@ -252,6 +284,14 @@ def test_copies_fill_alike(mixed, way, tmp_path):
     pd.testing.assert_frame_equal(
         copied.sample(X, 1, random_state=0)[0], imputer.sample(X, 1, random_state=0)[0]
     )
+
+
+def test_complete_rows_pass_the_same_checks(mixed):
+    _, X, _, imputer = mixed
+    complete = X.dropna()
+    assert len(complete)
+    with pytest.raises(ValueError, match=r"infinity.* in column 'size'"):
+        imputer.transform(complete.assign(size=np.inf))
 
 
 def test_error_names_the_column_and_leaves_the_imputer_as_it_was(mixed):
@@ -318,6 +358,47 @@ def test_times_keep_their_dtype_and_their_range(times):
         assert not imputer.transform(X.head(3).assign(time=missing)).isna().any(axis=None)
 
 
+@pytest.mark.parametrize(
+    "X",
+    [np.full((2, 2), np.nan), np.array([[1.0, None], [2.0, pd.NaT]], dtype=object)],
+    ids=["numbers", "objects"],
+)
+@pytest.mark.parametrize("kind", ["dates", "text"])
+def test_arrays_of_missing_cells_alone_are_filled_with_any_kind(kind, X):
+    values = STAMPS if kind == "dates" else pd.Series(["a", "b"] * 100)
+    frame = pd.DataFrame({"day": np.arange(200.0) % 90, "other": values})
+    imputer = MaskedImputer(**SMALL, max_iter=1).fit(frame)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        tables = [imputer.transform(X), *imputer.sample(X, 2, random_state=0)]
+    for filled in tables:
+        assert not pd.isna(filled).any()
+        assert set(filled[:, 1]) <= set(values) or kind == "dates"
+
+
+NOTHING = {
+    "float64": pd.Series([np.nan] * 4),
+    "objects": pd.Series([None] * 4, dtype=object),
+    "string": pd.Series([None] * 4, dtype="string"),
+    "category": pd.Series([None] * 4, dtype="category"),
+    "dates": pd.Series([pd.NaT] * 4, dtype="datetime64[ns]"),
+    "durations": pd.Series([pd.NaT] * 4, dtype="timedelta64[ns]"),
+    "Int64": pd.Series([None] * 4, dtype="Int64"),
+    "boolean": pd.Series([None] * 4, dtype="boolean"),
+}
+
+
+@pytest.mark.parametrize("missing", NOTHING.values(), ids=NOTHING)
+def test_columns_of_missing_cells_alone_are_filled_with_what_was_learned(missing, mixed):
+    full, X, _, imputer = mixed
+    for name in X:
+        filled = imputer.transform(X.head(4).assign(**{name: missing}))[name]
+        assert not filled.isna().any()
+        assert filled.map(float).between(-100, 100).all() if name == "size" else True
+        if name in {"text", "category", "nullable", "object"} and missing.dtype == object:
+            assert set(filled) <= set(full[name])
+
+
+@pytest.mark.slow
 def test_dates_follow_the_other_cells():
     day = np.random.default_rng(0).integers(700, size=1000)
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(day, unit="D")
@@ -426,6 +507,7 @@ def test_brier_losses_follow_their_definition():
     assert brier_losses(log_probabilities[:, :, :0], names).sum() == 0
 
 
+@pytest.mark.slow
 def test_intervals_of_an_overtrained_network_cover_as_many_cells_as_they_say():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))

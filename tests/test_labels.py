@@ -37,6 +37,8 @@ few_labels = np.where(np.arange(len(y)) % 3, -1, y)
         (["a", "b", "a", "c"], class_losses, 3, 4),
         (np.array(["a", "b", -1, -1], dtype=object), label_losses, 1, 2),
         (pd.Series([True, False, True, True]), label_losses, 1, 4),
+        (pd.Series([0, 1, 2, None], dtype="Int64"), class_losses, 3, 3),
+        (["a", "b", None, "a"], label_losses, 1, 3),
         ([-1, 1, 1, -1], label_losses, 1, 4),
         ([[0, 1], [1, 1], [-1, -1], [0, 0]], label_losses, 2, 3),
         (sp.csr_array([[0, 1], [1, 1], [0, 0], [0, 1]]), label_losses, 2, 4),

@@ -120,6 +120,7 @@ BAD_ROWS = {
 }
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("method", ["transform", "partial_fit", "score"])
 @pytest.mark.parametrize(("change", "error", "message"), BAD_ROWS.values(), ids=BAD_ROWS)

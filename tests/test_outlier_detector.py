@@ -71,6 +71,7 @@ def test_attributes_agree_with_methods(detector, table):
     np.testing.assert_array_equal(detector.decision_function(table), scores - detector.offset_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_contamination_is_the_share_of_outliers(table, contamination):
     detector = OutlierDetector(SMALL, contamination=contamination, random_state=0)
@@ -131,6 +132,7 @@ def test_statistics_are_learned_from_some_rows_of_a_long_table(table, monkeypatc
     assert set(np.flatnonzero(detector.labels_)) >= {7, 9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, csr_matrix, list])
 def test_containers_of_numbers_give_the_same_scores(container):
     X = np.random.default_rng(0).normal(size=(60, 3)).round(2)
@@ -140,6 +142,7 @@ def test_containers_of_numbers_give_the_same_scores(container):
     assert detector.explain(container(X)[:2]).shape == (6, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["Int64", "Float32", "boolean", "category", "string"])
 def test_extension_dtypes_with_missing_cells(dtype):
     kinds = pd.Series([0, 1, None] * 30, dtype="Int64").astype(dtype)

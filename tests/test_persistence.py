@@ -152,6 +152,7 @@ def test_regressor_frozen_and_unfitted_ones(tmp_path):
     assert there_and_back(unfitted, tmp_path).get_params() == unfitted.get_params()
 
 
+@pytest.mark.slow
 def test_saving_a_pipeline_states_the_lines_that_do(tmp_path, monkeypatch):
     skops = pytest.importorskip("skops")
     importlib.import_module("skops.io")

@@ -18,6 +18,8 @@ from sklearn_ssl import (
     FineTunedClassifier,
     FineTunedRegressor,
     MaskedFeaturePredictor,
+    MaskedImputer,
+    OutlierDetector,
     distributed,
 )
 from sklearn_ssl._table.encoder import TableEncoder
@@ -172,6 +174,7 @@ def codes_shared(then, now, values):
     return then != "codes" or now != "numbers" or 20 in pd.Series(values).astype(float).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("then", "values"), flat(DTYPES))
 def test_every_dtype_at_fit_meets_every_dtype_later(then, values):
     encoder = TableEncoder(
@@ -312,6 +315,18 @@ ENTRANCES = {
         "impute": use("impute"),
         "predict_masked": predict_masked,
     },
+    MaskedImputer: {
+        "transform": use("transform"),
+        "sample": lambda fitted, X: fitted.sample(X, 1, random_state=0),
+        "quantile": lambda fitted, X: fitted.quantile(X, 0.5),
+        "score": use("score"),
+    },
+    OutlierDetector: {
+        "score_samples": use("score_samples"),
+        "predict": use("predict"),
+        "score_cells": use("score_cells"),
+        "explain": use("explain"),
+    },
     FineTunedClassifier: {
         "predict": use("predict"),
         "predict_proba": use("predict_proba"),
@@ -325,6 +340,11 @@ def fitted_on(Estimator, X):
     tiny = {**SMALL, "max_iter": 1}
     if Estimator in {FineTunedClassifier, FineTunedRegressor}:
         return Estimator(DenoisingAutoencoder(**tiny), mode="frozen", random_state=0).fit(X, LABELS)
+    if Estimator is OutlierDetector:
+        transformer = MaskedFeaturePredictor(**tiny)
+        return OutlierDetector(transformer, n_estimators=2, random_state=0).fit(X)
+    if Estimator is MaskedImputer:
+        return MaskedImputer(width=8, max_iter=1, keep_empty_features=True, random_state=0).fit(X)
     return Estimator(**tiny).fit(X)
 
 
@@ -347,6 +367,7 @@ def test_every_entrance_makes_the_same_checks(Estimator, entrance, call):
             assert happened == "works" or "'size'" in told
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_checks(monkeypatch):
     environment = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "MASTER_PORT": 29544}
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")

@@ -9,9 +9,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
-from embedders import SMALL, every
+from embedders import ESTIMATORS, SMALL, every
 
-from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import (
+    DenoisingAutoencoder,
+    MaskedFeaturePredictor,
+    MaskedImputer,
+    OutlierDetector,
+)
 from sklearn_ssl._pretext.corruptions import draw_mask, hide, set_to_mean, swap
 from sklearn_ssl._pretext.tasks import Mix
 from sklearn_ssl._table.column import learn_column
@@ -299,3 +304,92 @@ def test_weekdays_are_learned_from_dates():
     predictor = MaskedFeaturePredictor(**options).fit(X)
     predicted = predictor.predict_masked(X, np.tile([False, True], (700, 1)))
     assert (predicted["open"] == X["open"]).mean() > 0.95
+
+
+def test_a_date_has_one_vote_in_the_score():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"seen": TIMES, "a": rng.normal(size=N)})
+    autoencoder = DenoisingAutoencoder(**{**SMALL, "max_iter": 20}).fit(X)
+    model, table = autoencoder.model_, autoencoder.model_.encode(X)
+    losses = model.cell_losses(table, table, "cpu").numpy()
+    constant = np.concatenate([table[0].numpy(), table[1].numpy()], axis=1)
+    baseline = (constant - constant.mean(axis=0)) ** 2
+    order = model.table_encoder.order_
+    rebuilt, worst = (
+        sum(part[:, order == position].mean(axis=1).sum() for position in (0, 1))
+        for part in (losses, baseline)
+    )
+    assert autoencoder.score(X) == pytest.approx(1 - rebuilt / worst, rel=1e-4)
+
+
+# Arrays of objects
+
+PYTHON_DATES = [stamp.to_pydatetime() for stamp in TIMES]
+OBJECTS = {
+    "datetime": PYTHON_DATES,
+    "datetime with a zone": [d.replace(tzinfo=datetime.UTC) for d in PYTHON_DATES],
+    "date": [d.date() for d in PYTHON_DATES],
+    "Timestamp": list(TIMES),
+    "Timestamp with a zone": list(BERLIN),
+    "datetime64": [np.datetime64(d) for d in PYTHON_DATES],
+    "datetime and Timestamp": [t if i % 2 else TIMES[i] for i, t in enumerate(PYTHON_DATES)],
+    "Period": list(TIMES.dt.to_period("D")),
+    "timedelta": [e.to_pytimedelta() for e in ELAPSED],
+    "Timedelta": list(ELAPSED),
+    "timedelta64": [np.timedelta64(e) for e in ELAPSED],
+}
+
+
+def small_detector():
+    return OutlierDetector(MaskedFeaturePredictor(**SMALL), n_estimators=5, random_state=0)
+
+
+READERS = {
+    **{Embedder.__name__: (lambda E=Embedder: E(**SMALL), "transform") for Embedder in ESTIMATORS},
+    "MaskedImputer": (lambda: MaskedImputer(width=8, max_iter=1, random_state=0), "transform"),
+    "OutlierDetector": (small_detector, "score_samples"),
+}
+
+
+def array_of(cells):
+    """Numbers and times side by side, a few of them missing in several ways."""
+    X = np.empty((N, 2), dtype=object)
+    X[:, 0], X[:, 1] = np.linspace(0, 1, N), cells
+    X[3, 1], X[7, 1], X[11, 1], X[5, 0] = None, pd.NaT, np.nan, np.nan
+    return X
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("cells", OBJECTS.values(), ids=OBJECTS)
+def test_arrays_of_objects_hold_times_as_frames_do(cells, reader):
+    make, method = READERS[reader]
+    X = array_of(cells)
+    frame = pd.DataFrame({"a": X[:, 0].astype(float), "b": pd.Series(X[:, 1], dtype=object)})
+    of_array = getattr(make().fit(X), method)(X)
+    of_frame = getattr(make().fit(frame), method)(frame)
+    if reader == "MaskedImputer":
+        assert (of_array == of_frame.to_numpy()).all()
+    else:
+        np.testing.assert_allclose(of_array, of_frame, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cells", OBJECTS.values(), ids=OBJECTS)
+def test_every_entrance_of_the_imputer_fills_times_in_arrays_of_objects(cells):
+    X = array_of(cells)
+    imputer = MaskedImputer(width=8, max_iter=1, add_indicator=True, random_state=0)
+    tables = [imputer.fit_transform(X), imputer.transform(X[:5]), imputer.transform(X[3:4])]
+    tables += [*imputer.sample(X, 2, random_state=0), imputer.quantile(X, 0.1)]
+    present = ~pd.isna(X)
+    for filled in tables:
+        assert not pd.isna(filled).any()
+        assert filled.shape[1] == 4
+    assert (tables[0][:, :2][present] == X[present]).all()
+    assert np.isfinite(imputer.score(X))
+
+
+def test_text_beside_dates_in_an_array_is_still_to_be_declared():
+    X = np.array([["a", TIMES[0]], ["b", TIMES[1]]] * 10, dtype=object)
+    with pytest.raises(ValueError, match="In an array, columns of strings are to be named"):
+        MaskedFeaturePredictor(**SMALL).fit(X)
+    filled = MaskedImputer(width=8, max_iter=1, categorical_features=[0]).fit_transform(X)
+    assert (filled == X).all()

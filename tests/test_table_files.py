@@ -64,6 +64,7 @@ COLUMNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", COLUMNS.values(), ids=COLUMNS)
 @pytest.mark.filterwarnings("ignore:Column 'cell' becomes categories")
 def test_every_dtype_survives(values, tmp_path):

@@ -179,10 +179,13 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         best = int(mean.argmin())
         gains = losses[:, 0] - losses[:, best]
         # The lowest of many losses is low by chance, too; the gain must exceed its standard error.
-        by_chance = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+        by_chance = 0.0
+        if len(gains) > 1:
+            by_chance = gains.std(ddof=1) / len(gains) ** 0.5
         if not gains.mean() > max(self.tol, by_chance):
             return 0, 1.0
-        return best, float(np.mean([fold.temperatures_[best] for fold in measured]))
+        temperatures = [fold.temperatures_[best] for fold in measured]
+        return best, float(np.mean(temperatures))
 
     def _make_task(self, problem: Problem, rows: torch.Tensor) -> Supervise:
         """A head on a copy of the encoder, at the probe of ``rows`` or, in mode full, at zero."""

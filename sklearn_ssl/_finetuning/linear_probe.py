@@ -86,9 +86,11 @@ class LinearHead:
         with torch.enable_grad():
             weights, intercepts = self._unflatten(variables)
             output = self.embedding @ weights.T + intercepts
-            loss = (self.weight * self.losses(output, self.target)).mean()
+            losses = self.losses(output, self.target)
             # In the basis the weights have the same norm, since its rows are orthonormal.
-            loss = loss + weights.square().sum() / (2 * variance * len(self.embedding))
+            squared_norm = weights.square().sum()
+            penalty = squared_norm / (2 * variance * len(self.embedding))
+            loss = (self.weight * losses).mean() + penalty
         (gradient,) = torch.autograd.grad(loss, variables)
         return loss.item(), gradient.numpy()
 

@@ -162,7 +162,9 @@ def draw_folds(target: Target, fraction: float, rng: np.random.RandomState) -> l
     fold[order] = dealt.ravel()[:n_rows]
     # With many rows, one fold is enough to choose by, and each fold costs a fit.
     used = n_folds if n_rows <= N_ROWS_OF_FOLDS else 1
-    return [
-        (torch.from_numpy(np.flatnonzero(fold != k)), torch.from_numpy(np.flatnonzero(fold == k)))
-        for k in range(used)
-    ]
+    folds = []
+    for k in range(used):
+        kept = torch.from_numpy(np.flatnonzero(fold != k))
+        held_out = torch.from_numpy(np.flatnonzero(fold == k))
+        folds.append((kept, held_out))
+    return folds

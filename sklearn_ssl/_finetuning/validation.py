@@ -82,8 +82,11 @@ def best_temperature(outputs: Tensor, target: Tensor, weight: Tensor, losses: Lo
     """
 
     def loss(sharpness: float) -> float:
-        return float((weight * losses(outputs * sharpness, target)).mean())
+        of_rows = losses(outputs * sharpness, target)
+        return float((weight * of_rows).mean())
 
     # In terms of the inverse, the loss of a softmax is convex.
     found = minimize_scalar(loss, bounds=(1 / HIGHEST_TEMPERATURE, 1.0), method="bounded")
-    return float(1 / found.x) if found.fun < loss(1.0) else 1.0
+    if not found.fun < loss(1.0):
+        return 1.0
+    return float(1 / found.x)

@@ -70,7 +70,8 @@ class RowInput(nn.Module):
         hidden: Tensor = self.dense(write_numbers(numeric, self.nullable))  # (n_rows, width)
         if self.schema.n_categorical:
             # Each feature has a slice of the codes of its own, so one bag looks all of them up.
-            hidden = hidden + F.embedding_bag(codes + self.offsets, self.code_weight, mode="sum")
+            places = codes + self.offsets
+            hidden = hidden + F.embedding_bag(places, self.code_weight, mode="sum")
         return hidden
 
 
@@ -84,7 +85,8 @@ def write_numbers(numeric: Tensor, nullable: Tensor) -> Tensor:
     values = numeric.nan_to_num(0.0)
     if not len(nullable):
         return values
-    missing = numeric.index_select(1, nullable).isnan().to(numeric.dtype)  # (n_rows, n_nullable)
+    is_missing = numeric.index_select(1, nullable).isnan()
+    missing = is_missing.to(numeric.dtype)  # (n_rows, n_nullable)
     return torch.cat([values, missing], dim=1)
 
 
@@ -102,8 +104,8 @@ def write_row(numeric: Tensor, codes: Tensor, schema: Schema, nullable: Tensor) 
     numbers = write_numbers(numeric, nullable)
     # Cardinalities ascend, so the features that are written out are the first ones.
     small = [size for size in schema.cardinalities if size <= MAX_ONE_HOT]
-    one_hot = [
-        F.one_hot(codes[:, feature].long(), size).to(numeric.dtype)
-        for feature, size in enumerate(small)
-    ]
+    one_hot = []
+    for feature, size in enumerate(small):
+        is_code = F.one_hot(codes[:, feature].long(), size)
+        one_hot.append(is_code.to(numeric.dtype))
     return torch.cat([numbers, *one_hot], dim=1)

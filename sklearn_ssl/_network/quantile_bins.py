@@ -65,7 +65,10 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
         is_bin &= _stay_near(edges, _cells_at(shares * n_present, ordered))
         parts.append((edges, is_bin))
     edges, is_bin = (torch.cat(part) for part in zip(*parts, strict=True))
-    return QuantileBins(is_bin.nonzero()[:, 0], edges[:, :-1][is_bin], edges.diff(dim=1)[is_bin])
+    feature = is_bin.nonzero()[:, 0]
+    start = edges[:, :-1][is_bin]
+    width = edges.diff(dim=1)[is_bin]
+    return QuantileBins(feature, start, width)
 
 
 def _cells_at(ranks: Tensor, ordered: Tensor) -> Tensor:
@@ -77,9 +80,12 @@ def _stay_near(edges: Tensor, cells: Tensor) -> Tensor:
     """Whether the column of each bin stays near its mean over the cells of its feature."""
     # The columns of the encoding at these cells, of shape (n_columns, n_cells, n_bins). What
     # comes out for bins without a width does not matter, since they are dropped anyway.
-    encoded = (cells[:, :, None] - edges[:, None, :-1]) / edges.diff(dim=1)[:, None]
-    encoded = encoded.clamp(0, 1)
-    mean, mean_square = encoded.mean(dim=1), encoded.square().mean(dim=1)
+    start = edges[:, None, :-1]
+    width = edges.diff(dim=1)[:, None]
+    encoded = ((cells[:, :, None] - start) / width).clamp(0, 1)
+    mean = encoded.mean(dim=1)
+    variance = encoded.square().mean(dim=1) - mean.square()
+    deviation = variance.clamp_min(0).sqrt()
     # The farthest values of a column are 0 and 1.
-    deviation = (mean_square - mean.square()).clamp_min(0).sqrt()
-    return torch.maximum(mean, 1 - mean) <= FARTHEST * deviation
+    farthest = torch.maximum(mean, 1 - mean)
+    return farthest <= FARTHEST * deviation

@@ -26,7 +26,8 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.outer.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        change: Tensor = self.outer(F.silu(self.inner(self.norm(hidden))))  # (n_rows, width)
+        inner = self.inner(self.norm(hidden))
+        change: Tensor = self.outer(F.silu(inner))  # (n_rows, width)
         return hidden + change
 
 
@@ -41,8 +42,10 @@ class ResidualEncoder(nn.Module):
     def __init__(self, schema: Schema, width: int, n_blocks: int, generator: Generator):
         super().__init__()
         self.rows = RowInput(schema, width, generator)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, generator) for _ in range(n_blocks)))
+        blocks = [ResidualBlock(width, generator) for _ in range(n_blocks)]
+        self.blocks = nn.Sequential(*blocks)
         self.norm = nn.LayerNorm(width) if width > 1 else nn.Identity()
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
-        return F.silu(self.norm(self.blocks(self.rows(numeric, codes))))
+        hidden = self.rows(numeric, codes)
+        return F.silu(self.norm(self.blocks(hidden)))

@@ -77,7 +77,9 @@ class RowEmbedder:
     @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
         """Embed encoded rows into ``out``, of shape (n_rows, width)."""
-        start, n_rows, written = 0, len(batch[0]), torch.from_numpy(out)
+        start = 0
+        n_rows = len(batch[0])
+        written = torch.from_numpy(out)
         while start < n_rows:
             # The largest block that the remaining rows fill, or the smallest one.
             size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
@@ -214,9 +216,11 @@ def embedding_moments(
 
     first : ndarray of shape (n_rows, n_first)
     """
-    n_rows, width = len(batch[0]), embed.embedding.width
+    n_rows = len(batch[0])
+    width = embed.embedding.width
     first = np.empty((n_rows, n_first), dtype=np.float32)
-    mean, squares = np.zeros(width), np.zeros(width)
+    mean = np.zeros(width)
+    squares = np.zeros(width)
     held = np.empty((min(n_rows, embed.most_rows), width), dtype=np.float32)
     for start in range(0, n_rows, embed.most_rows):
         stop = min(start + embed.most_rows, n_rows)
@@ -226,10 +230,13 @@ def embedding_moments(
         first[start:stop] = block[:, :n_first]
         mean_of_block = block.mean(axis=0, dtype=np.float64)
         # Squares are taken about the mean of their block, so that they cannot cancel.
+        centered = block - mean_of_block
+        squares += (centered**2).sum(axis=0)
+        # The distance of the two means adds to the variance of both together.
         shift = mean_of_block - mean
-        squares += ((block - mean_of_block) ** 2).sum(axis=0)
-        squares += shift**2 * (start * (stop - start) / stop)
-        mean += shift * ((stop - start) / stop)
+        n_new = stop - start
+        squares += shift**2 * (start * n_new / stop)
+        mean += shift * (n_new / stop)
     return mean, np.sqrt(squares / n_rows), first
 
 
@@ -242,8 +249,12 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
         for shape in ((n_in,), (n_out, n_in), (n_out,))
     )
     # Equal rows in blocks of every size: whatever order of adding they get, it is the same one.
-    outputs = [_silu(torch.addmm(bias, row.repeat(n_rows, 1), weight.T)) for n_rows in BLOCKS]
-    return all(bool((output == outputs[0][0]).all()) for output in outputs)
+    outputs = []
+    for n_rows in BLOCKS:
+        equal_rows = row.repeat(n_rows, 1)
+        outputs.append(_silu(torch.addmm(bias, equal_rows, weight.T)))
+    first = outputs[0][0]
+    return all(bool((output == first).all()) for output in outputs)
 
 
 def _padded_shape(n_in: int, n_out: int) -> tuple[int, int]:

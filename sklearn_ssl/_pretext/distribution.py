@@ -100,9 +100,13 @@ def ranked_losses(log_probabilities: Tensor, bins: Tensor, is_bin: Tensor) -> Te
     """
     below = log_probabilities.exp().cumsum(2)[:, :, :-1]
     edges = torch.arange(below.shape[2], device=bins.device)
-    errors = (below - (edges >= bins.unsqueeze(2)).to(below.dtype)).square() * is_bin[:, 1:]
-    n_edges = is_bin[:, 1:].sum(dim=1).clamp_min(1)
-    return errors.sum(dim=2) / n_edges * (bins != UNKNOWN)
+    lies_below = (edges >= bins.unsqueeze(2)).to(below.dtype)
+    # A feature has an edge before each of its bins but the first.
+    is_edge = is_bin[:, 1:]
+    errors = (below - lies_below).square() * is_edge
+    n_edges = is_edge.sum(dim=1).clamp_min(1)
+    mean = errors.sum(dim=2) / n_edges
+    return mean * (bins != UNKNOWN)
 
 
 def brier_losses(log_probabilities: Tensor, names: Tensor) -> Tensor:
@@ -110,8 +114,11 @@ def brier_losses(log_probabilities: Tensor, names: Tensor) -> Tensor:
     if not log_probabilities.shape[2]:
         return log_probabilities.new_zeros(names.shape)
     probabilities = log_probabilities.exp()
-    right = probabilities.gather(2, names.clamp_min(0).unsqueeze(2)).squeeze(2)
-    return (probabilities.square().sum(dim=2) - 2 * right + 1) * (names != UNKNOWN)
+    named = names.clamp_min(0).unsqueeze(2)
+    right = probabilities.gather(2, named).squeeze(2)
+    # The sum of (p - 1)^2 for the true name and p^2 for the others.
+    scores = probabilities.square().sum(dim=2) - 2 * right + 1
+    return scores * (names != UNKNOWN)
 
 
 def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -207,7 +214,8 @@ class PredictDistributions(PretextTask):
     def classes(self, batch: Batch) -> Tensor:
         """Class of every cell, of shape (n_rows, n_features), int64."""
         numeric, codes = batch
-        bins = torch.searchsorted(self.edges, numeric.T.contiguous(), right=True).T
+        columns = numeric.T.contiguous()
+        bins = torch.searchsorted(self.edges, columns, right=True).T
         bins = bins.masked_fill(numeric.isnan(), UNKNOWN)
         names = (codes.long() - N_RESERVED).clamp_min(UNKNOWN)
         return torch.cat([bins, names], dim=1)
@@ -244,7 +252,9 @@ class PredictDistributions(PretextTask):
             logits = self.start + sharpness * change
             groups = class_log_probabilities(logits, self.schema, self.is_bin)
             cells = self.bounded_losses(groups, classes) * mask
-            losses.append(torch.stack([cells[:, :n_numeric].sum(), cells[:, n_numeric:].sum()]))
+            of_numbers = cells[:, :n_numeric].sum()
+            of_names = cells[:, n_numeric:].sum()
+            losses.append(torch.stack([of_numbers, of_names]))
         numbers, names = torch.stack(losses).argmin(dim=0).tolist()
         self.sharpness[:n_bin_logits] = SHARPNESSES[numbers]
         self.sharpness[n_bin_logits:] = SHARPNESSES[names]
@@ -282,8 +292,10 @@ class PredictDistributions(PretextTask):
         groups = self.log_probabilities(mark_missing(batch, mask))
         losses_of = self.cell_losses if self.training else self.bounded_losses
         losses = losses_of(groups, self.classes(batch))
+        hidden_losses = losses * mask
         # The expected number of hidden cells, not this batch's: parts of a batch then add up.
-        return (losses * mask).mean() / (sum(self.mask_rate) / 2)
+        expected_rate = sum(self.mask_rate) / 2
+        return hidden_losses.mean() / expected_rate
 
 
 @dataclass(frozen=True)

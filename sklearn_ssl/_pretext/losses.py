@@ -50,8 +50,10 @@ def cell_losses(output: Tensor, numeric: Tensor, codes: Tensor, schema: Schema) 
         stop = start + size * count
         logits = output[:, start:stop].reshape(-1, count, size)
         truth = codes[:, first : first + count].long()  # (n_rows, count)
-        losses.append(-logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1)).squeeze(-1))
-        start, first = stop, first + count
+        log_probability = logits.log_softmax(-1).gather(-1, truth.unsqueeze(-1))
+        losses.append(-log_probability.squeeze(-1))
+        start = stop
+        first += count
     return torch.cat(losses, dim=1) if len(losses) > 1 else losses[0]
 
 
@@ -123,8 +125,10 @@ def mean_of_present_cells(output: Tensor, batch: Batch, excess: Tensor, schema: 
     losses = losses_beyond_range(output, batch, excess, schema)
     present = torch.cat([~numeric.isnan(), codes != MISSING], dim=1)
     # A date has several features; each counts for a part of its cell.
-    weight = present / torch.tensor(features_per_cell(schema), device=losses.device)
-    return (losses * weight).sum(dim=1) / weight.sum(dim=1)
+    n_features = torch.tensor(features_per_cell(schema), device=losses.device)
+    weight = present / n_features
+    total = (losses * weight).sum(dim=1)
+    return total / weight.sum(dim=1)
 
 
 def losses_beyond_range(output: Tensor, batch: Batch, excess: Tensor, schema: Schema) -> Tensor:
@@ -175,18 +179,20 @@ def features_per_cell(schema: Schema) -> list[int]:
 def marginal_output(numeric: Tensor, codes: Tensor, schema: Schema) -> Tensor:
     """Output of the best decoder that ignores its input, of shape (1, schema.width)."""
     smallest = torch.finfo(numeric.dtype).eps
+    device = numeric.device
     mean = numeric.nanmean(dim=0).nan_to_num(0.0)
-    binary = torch.tensor(schema.binary, dtype=torch.bool, device=numeric.device)
+    binary = torch.tensor(schema.binary, dtype=torch.bool, device=device)
     # The mean minimizes the squared error, and the logit of the share the cross-entropy.
     values = torch.where(binary, mean.logit(smallest), mean)
-    nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=numeric.device)
-    missing = numeric.isnan().to(numeric.dtype).mean(dim=0)[nullable].logit(smallest)
-    # A category that does not occur needs a finite logit, hence the smallest share.
-    frequencies = [
-        torch.bincount(column.long(), minlength=size).to(numeric.dtype) / len(column)
-        for column, size in zip(codes.T, schema.cardinalities, strict=True)
-    ]
-    logits = [share.clamp_min(smallest).log() for share in frequencies]
+    nullable = torch.tensor(schema.nullable, dtype=torch.bool, device=device)
+    share_missing = numeric.isnan().to(numeric.dtype).mean(dim=0)
+    missing = share_missing[nullable].logit(smallest)
+    logits = []
+    for column, size in zip(codes.T, schema.cardinalities, strict=True):
+        counts = torch.bincount(column.long(), minlength=size)
+        share = counts.to(numeric.dtype) / len(column)
+        # A category that does not occur needs a finite logit, hence the smallest share.
+        logits.append(share.clamp_min(smallest).log())
     return torch.cat([values, missing, *logits]).unsqueeze(0)
 
 
@@ -223,9 +229,12 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     loss : Tensor of shape ()
         Mean cross-entropy in nats.
     """
-    logits = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature  # (n, n)
+    cosines = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T  # (n, n)
+    logits = cosines / temperature
     partner = torch.arange(len(a), device=a.device)
-    return (F.cross_entropy(logits, partner) + F.cross_entropy(logits.T, partner)) / 2
+    first_picks = F.cross_entropy(logits, partner)
+    second_picks = F.cross_entropy(logits.T, partner)
+    return (first_picks + second_picks) / 2
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
@@ -234,16 +243,20 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     logits = z @ z.T / temperature  # (2 n, 2 n)
     # A row must not pick itself, which is always the most similar.
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-    partner = torch.arange(len(z), device=z.device).roll(len(a))
-    return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
+    logits = logits.masked_fill(itself, -torch.inf)
+    # Row i of one view and row i of the other are partners.
+    position = torch.arange(len(z), device=z.device)
+    partner = position.roll(len(a))
+    return F.cross_entropy(logits, partner)
 
 
 def barlow_twins(a: Tensor, b: Tensor, redundancy_weight: float = 0.005) -> Tensor:
     """Make the views' cross-correlation the identity matrix (Zbontar et al., 2021)."""
     correlation = _standardize(a).T @ _standardize(b) / len(a)  # (width, width)
     diagonal = correlation.diagonal()
-    off_diagonal = correlation.square().sum() - diagonal.square().sum()
-    return (diagonal - 1).square().sum() + redundancy_weight * off_diagonal
+    invariance = (diagonal - 1).square().sum()
+    redundancy = correlation.square().sum() - diagonal.square().sum()
+    return invariance + redundancy_weight * redundancy
 
 
 def _standardize(z: Tensor) -> Tensor:
@@ -271,15 +284,21 @@ def vicreg(
 
 def _missing_variance(z: Tensor) -> Tensor:
     """Mean shortfall of the columns' standard deviations from 1."""
-    deviation = ((z - z.mean(dim=0)).square().sum(dim=0) / max(len(z) - 1, 1) + 1e-4).sqrt()
+    squares = (z - z.mean(dim=0)).square().sum(dim=0)
+    variance = squares / max(len(z) - 1, 1)
+    # The small addend keeps the gradient of the root finite.
+    deviation = (variance + 1e-4).sqrt()
     return F.relu(1 - deviation).mean()
 
 
 def _redundancy(z: Tensor) -> Tensor:
     """Sum of the squared covariances between columns, divided by their number."""
     centered = z - z.mean(dim=0)
-    covariance = centered.T @ centered / max(len(z) - 1, 1)  # (width, width)
-    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+    n_rows, width = z.shape
+    covariance = centered.T @ centered / max(n_rows - 1, 1)  # (width, width)
+    variances = covariance.diagonal()
+    between_columns = covariance.square().sum() - variances.square().sum()
+    return between_columns / width
 
 
 def class_losses(output: Tensor, target: Tensor) -> Tensor:

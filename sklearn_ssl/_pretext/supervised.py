@@ -147,8 +147,8 @@ class Supervise(nn.Module):
         # DIFFERS FROM VIME: the encoder trains along; there, it is fixed by then.
         copies = [corrupt(batch, generator, self.leads) for _ in range(N_CONSISTENT_COPIES)]
         outputs = torch.stack([self.outputs(*copy) for copy in copies])
-        # The outputs have shape (n_copies, n_rows, n_outputs).
-        return outputs.var(dim=0, correction=0).mean()
+        variance = outputs.var(dim=0, correction=0)  # (n_rows, n_outputs)
+        return variance.mean()
 
 
 def corrupt(batch: Batch, generator: torch.Generator, leads: Sequence[int]) -> Batch:

@@ -197,8 +197,10 @@ class Contrast(PretextTask):
         anchor = self.corrupt(batch, generator) if self.n_corrupted_views == 2 else batch
         positive = self.corrupt(batch, generator)
         # Both views as one batch take fewer and larger products than one after the other.
-        both = torch.cat([anchor[0], positive[0]]), torch.cat([anchor[1], positive[1]])
-        return self.objective(*self.project(both).chunk(2))  # two of (n_rows, projection_size)
+        numeric = torch.cat([anchor[0], positive[0]])
+        codes = torch.cat([anchor[1], positive[1]])
+        first, second = self.project((numeric, codes)).chunk(2)  # (n_rows, projection_size)
+        return self.objective(first, second)
 
     def corrupt(self, batch: Batch, generator: torch.Generator, rate: float | None = None) -> Batch:
         """A view of rows in which a share of the cells is swapped."""

@@ -76,7 +76,8 @@ def _write_timestamp(cell: pd.Timestamp | datetime.datetime) -> JSON:
     zone = None if stamp.tz is None else str(stamp.tz)
     # A count in UTC has no hour that occurs twice, as local time has when clocks are set back.
     naive = stamp if zone is None else stamp.tz_convert("UTC").tz_localize(None)
-    return [int(naive.to_datetime64().view(np.int64)), stamp.unit, zone]
+    count = naive.to_datetime64().view(np.int64)
+    return [int(count), stamp.unit, zone]
 
 
 def _read_timestamp(content: tuple[int, TimeUnit, str | None]) -> pd.Timestamp:
@@ -88,7 +89,8 @@ def _read_timestamp(content: tuple[int, TimeUnit, str | None]) -> pd.Timestamp:
 def _write_timedelta(cell: pd.Timedelta | datetime.timedelta) -> JSON:
     # The unit is kept: it decides the dtype of a column of such cells.
     elapsed = pd.Timedelta(cell)
-    return [int(elapsed.to_timedelta64().view(np.int64)), elapsed.unit]
+    count = elapsed.to_timedelta64().view(np.int64)
+    return [int(count), elapsed.unit]
 
 
 def _read_timedelta(content: tuple[int, TimeUnit]) -> pd.Timedelta:

@@ -143,7 +143,8 @@ def _encode_scalar(value: np.generic, store: Store, path: str) -> JSON:
     # Items of times lose their unit, so their counts are written.
     is_time = value.dtype.kind in "mM"
     item = int(value.view(np.int64)) if is_time else value.item()
-    return {"scalar": [value.dtype.str, encode(item, store, path)]}
+    encoded = encode(item, store, path)
+    return {"scalar": [value.dtype.str, encoded]}
 
 
 def _decode_scalar(content: tuple[str, JSON], store: Store) -> np.generic:
@@ -157,12 +158,13 @@ def _decode_scalar(content: tuple[str, JSON], store: Store) -> np.generic:
 
 def _encode_array(value: Array, store: Store, path: str) -> JSON:
     # Files hold numbers in the machine's order of bytes and in rows, whatever the memory has.
-    if value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
-        store.arrays[path] = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
+    dtype = value.dtype
+    if dtype.kind in "biuf" and dtype.itemsize <= 8:
+        store.arrays[path] = np.array(value, dtype=dtype.newbyteorder("="), order="C")
         return {"array": path}
     # Text, objects, times and long doubles are written cell by cell.
     cells = encode(value.ravel().tolist(), store, path)
-    return {"cells": [value.dtype.str, list(value.shape), cells]}
+    return {"cells": [dtype.str, list(value.shape), cells]}
 
 
 def _decode_array(content: tuple[str, list[int], list[JSON]], store: Store) -> Array:
@@ -216,8 +218,11 @@ def _decode_string(content: tuple[Storage, bool], store: Store) -> Dtype:
 def _encode_index(value: pd.Index, store: Store, path: str) -> JSON:
     cells = encode(list(value), store, path)
     if isinstance(value, pd.MultiIndex):
-        return {"multi_index": [cells, encode(list(value.names), store, path)]}
-    return {"index": [cells, encode(value.dtype, store, path), encode(value.name, store, path)]}
+        names = encode(list(value.names), store, path)
+        return {"multi_index": [cells, names]}
+    dtype = encode(value.dtype, store, path)
+    name = encode(value.name, store, path)
+    return {"index": [cells, dtype, name]}
 
 
 def _decode_index(content: tuple[JSON, JSON, JSON], store: Store) -> pd.Index:
@@ -283,8 +288,10 @@ def _decode_random_state(content: JSON, store: Store) -> np.random.RandomState:
 
 
 def _encode_requests(value: MetadataRequest, store: Store, path: str) -> JSON:
-    methods = {name: dict(part.requests) for name, part in vars(value).items() if name != "owner"}
-    asked = {name: requests for name, requests in methods.items() if requests}
+    asked = {}
+    for name, part in vars(value).items():
+        if name != "owner" and part.requests:
+            asked[name] = dict(part.requests)
     # Newer versions of scikit-learn keep the owner itself, older ones its name.
     owner = value.owner if isinstance(value.owner, str) else type(value.owner).__name__
     return {"metadata_request": [owner, encode(asked, store, path)]}
@@ -327,12 +334,12 @@ def _encode_list(value: Sequence[object], store: Store, path: str) -> list[JSON]
 
 def _encode_dict(value: Mapping[object, object], store: Store, path: str) -> JSON:
     # Pairs, since the keys of JSON's own objects are strings.
-    return {
-        "dict": [
-            [encode(key, store, f"{path}.key"), encode(item, store, f"{path}.{key}")]
-            for key, item in value.items()
-        ]
-    }
+    pairs: list[JSON] = []
+    for key, item in value.items():
+        encoded_key = encode(key, store, f"{path}.key")
+        encoded_item = encode(item, store, f"{path}.{key}")
+        pairs.append([encoded_key, encoded_item])
+    return {"dict": pairs}
 
 
 def _decode_dict(content: list[tuple[JSON, JSON]], store: Store) -> dict[object, object]:

@@ -50,8 +50,10 @@ class BinnedColumn:
         """Mean of the cells of each bin; zero for a column without any."""
         if not len(self.cells):
             return np.zeros(1)
-        # Means of extreme numbers must not overflow on the way.
-        return np.add.reduceat(self.cells / np.repeat(self.counts, self.counts), self.starts[:-1])
+        # Means of extreme numbers must not overflow on the way: each cell is divided first.
+        counts = self.counts
+        parts = self.cells / np.repeat(counts, counts)
+        return np.add.reduceat(parts, self.starts[:-1])
 
     def mean(self, probabilities: NumberArray) -> FloatArray:
         """Mean of each distribution over the bins, of shape (n_rows,)."""
@@ -62,11 +64,15 @@ class BinnedColumn:
         if not len(self.cells):
             return np.zeros(len(probabilities))
         upto = np.cumsum(probabilities, axis=1, dtype=np.float64)
-        target = np.broadcast_to(level, len(upto)) * upto[:, -1]
-        position = np.minimum((upto < target[:, None]).sum(axis=1), self.n_bins - 1)
+        total = upto[:, -1]
+        target = np.broadcast_to(level, len(upto)) * total
+        n_below = (upto < target[:, None]).sum(axis=1)
+        position = np.minimum(n_below, self.n_bins - 1)
         rows = np.arange(len(upto))
-        share = probabilities[rows, position]
-        within = 1 - (upto[rows, position] - target) / np.maximum(share, np.finfo(np.float64).tiny)
+        # A bin without probability has no inside to go through.
+        share = np.maximum(probabilities[rows, position], np.finfo(np.float64).tiny)
+        remaining = upto[rows, position] - target
+        within = 1 - remaining / share
         return self._cell(position, np.clip(within, 0, 1))
 
     def draw(self, probabilities: NumberArray, rng: np.random.RandomState) -> FloatArray:
@@ -75,8 +81,11 @@ class BinnedColumn:
 
     def _cell(self, position: npt.NDArray[np.intp], within: FloatArray) -> FloatArray:
         """The cell at a share of the way through a bin."""
-        offset = np.floor(within * self.counts[position]).astype(np.int64)
-        return self.cells[self.starts[position] + np.minimum(offset, self.counts[position] - 1)]
+        counts = self.counts[position]
+        offset = np.floor(within * counts).astype(np.int64)
+        offset = np.minimum(offset, counts - 1)
+        chosen: FloatArray = self.cells[self.starts[position] + offset]
+        return chosen
 
     def _allowed(self, values: FloatArray) -> FloatArray:
         return np.rint(values) if self.is_integer else values
@@ -109,17 +118,22 @@ def learn_bins(
     cells = as_float(values, name)
     present = ~np.isnan(encoded)
     # The encoding is monotonic, but several numbers can share an encoded value.
-    order = np.lexsort((cells[present], encoded[present]))
-    cells, encoded = cells[present][order], encoded[present][order]
+    cells = cells[present]
+    encoded = encoded[present]
+    order = np.lexsort((cells, encoded))
     if len(cells) > MOST_CELLS:
         kept = np.linspace(0, len(cells) - 1, MOST_CELLS).astype(int)
-        cells, encoded = cells[kept], encoded[kept]
+        order = order[kept]
+    cells = cells[order]
+    encoded = encoded[order]
     distinct = np.unique(encoded)
     if len(distinct) <= n_bins:
         edges = (distinct[1:] + distinct[:-1]) / 2
     else:
-        edges = np.unique(encoded[np.arange(1, n_bins) * len(encoded) // n_bins])
+        ranks = np.arange(1, n_bins) * len(encoded) // n_bins
+        edges = np.unique(encoded[ranks])
+        # An edge at the lowest number would leave the first bin empty.
         edges = edges[edges > encoded[0]]
-    starts = np.searchsorted(encoded, edges, side="left")
-    starts = np.concatenate([[0], starts, [len(cells)]]).astype(np.int64)
+    inner = np.searchsorted(encoded, edges, side="left")
+    starts = np.concatenate([[0], inner, [len(cells)]]).astype(np.int64)
     return BinnedColumn(cells, edges.astype(np.float32), starts, is_integer)

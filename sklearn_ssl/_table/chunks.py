@@ -53,14 +53,17 @@ def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
         names = _columns_of(table)
         first = names if first is None else first
         _check_same(first, names, number)
-        start, n_rows = 0, num_samples(table)
+        start = 0
+        n_rows = num_samples(table)
         while start < n_rows:
-            part = _slice(table, start, min(size - n_held, n_rows - start))
-            held.append(part)
-            start, n_held = start + num_samples(part), n_held + num_samples(part)
+            n_new = min(size - n_held, n_rows - start)
+            held.append(_slice(table, start, n_new))
+            start += n_new
+            n_held += n_new
             if n_held == size:
                 yield _concatenate(held)
-                held, n_held = [], 0
+                held = []
+                n_held = 0
     if held:
         yield _concatenate(held)
 

@@ -59,7 +59,9 @@ class CategoryColumn:
         if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
             known = self._lookup(values.cat.categories)
             # Code -1, a missing cell, picks the last entry.
-            return np.append(known, np.int32(MISSING))[values.cat.codes.to_numpy()]
+            known = np.append(known, np.int32(MISSING))
+            own_codes = values.cat.codes.to_numpy()
+            return known[own_codes]
         return self._lookup(pd.Series(values, copy=False))
 
     def _lookup(self, values: pd.Series | pd.Index) -> npt.NDArray[np.int32]:
@@ -160,8 +162,8 @@ def _frequent(
         ) from error
     frequent = [(cell, count) for cell, count in counts if count >= max(min_frequency, 1)]
     # Ties are broken by name: the result must not depend on the order of rows.
-    names = [cell for cell, _ in sorted(frequent, key=lambda item: (-item[1], str(item[0])))]
-    names = names[:max_categories]
+    frequent.sort(key=lambda item: (-item[1], str(item[0])))
+    names = [cell for cell, _ in frequent[:max_categories]]
     # One by one: a list of tuples or of arrays would become another dimension.
     cells = np.empty(len(names), dtype=object)
     for position, category in enumerate(names):
@@ -175,7 +177,9 @@ def _counts(values: pd.Series) -> list[tuple[Hashable, int]]:
         return list(values.value_counts().items())
     # value_counts makes dates of objects, in some versions of pandas.
     codes, cells = pd.factorize(values.to_numpy())
-    return list(zip(cells, np.bincount(codes[codes >= 0], minlength=len(cells)), strict=True))
+    present = codes[codes >= 0]
+    counts = np.bincount(present, minlength=len(cells))
+    return list(zip(cells, counts, strict=True))
 
 
 def _is_zero_one(present: FloatArray) -> bool:

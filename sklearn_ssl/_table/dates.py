@@ -56,10 +56,14 @@ class DatetimeColumn:
     def encode(self, values: Values) -> FloatArray:
         """Return an array of shape (n_rows, n_features), NaN where missing."""
         stamps = read_stamps(values, self.name, self.stamp_dtype)
-        angles = [2 * np.pi * _phase(cycle, _wall_clock(stamps)) for cycle in self.cycles]
-        # The factor gives a variance of 1 over a whole cycle, as other numbers have.
-        parts = [np.sqrt(2) * part(angle) for angle in angles for part in (np.sin, np.cos)]
-        return np.column_stack([self._encode_elapsed(_seconds(stamps)), *parts])
+        wall = _wall_clock(stamps)
+        features = [self._encode_elapsed(_seconds(stamps))]
+        for cycle in self.cycles:
+            angle = 2 * np.pi * _phase(cycle, wall)
+            # The factor gives a variance of 1 over a whole cycle, as other numbers have.
+            features.append(np.sqrt(2) * np.sin(angle))
+            features.append(np.sqrt(2) * np.cos(angle))
+        return np.column_stack(features)
 
     def _encode_elapsed(self, seconds: FloatArray) -> FloatArray:
         """Elapsed time, whose distance from the range of ``fit`` counts by its logarithm.
@@ -121,9 +125,11 @@ class DurationColumn:
         return self.elapsed.excess(_seconds(read_durations(values, self.name)))
 
     def decode(self, cells: NumberArray) -> pd.Series:
-        times = _microseconds(np.asarray(self.elapsed.decode(cells)), self.dtype)
+        seconds = np.asarray(self.elapsed.decode(cells))
+        times = _microseconds(seconds, self.dtype)
         rounded = np.where(_is_nat(times), times, _nearest(times, self.step))
-        return pd.Series(rounded.astype("timedelta64[us]")).astype(self.dtype)
+        durations = pd.Series(rounded.astype("timedelta64[us]"))
+        return durations.astype(self.dtype)
 
 
 def learn_dates(name: Name, values: Values) -> DatetimeColumn:
@@ -254,9 +260,11 @@ def _wall_clock(stamps: pd.Series) -> npt.NDArray[np.int64]:
 
 def _seconds(times: pd.Series) -> FloatArray:
     """Seconds of durations, or of dates since the epoch; NaN where missing."""
-    is_aware = getattr(times.dtype, "tz", None) is not None
-    counted = _counted(times.dt.tz_convert(None) if is_aware else times)
-    return np.where(_is_nat(counted), np.nan, counted / SECOND)
+    if getattr(times.dtype, "tz", None) is not None:
+        times = times.dt.tz_convert(None)
+    counted = _counted(times)
+    seconds = counted / SECOND
+    return np.where(_is_nat(counted), np.nan, seconds)
 
 
 def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
@@ -271,10 +279,14 @@ def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
 
 def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
     """Integers of microseconds that a dtype can hold; NaT, the least integer, where missing."""
-    low, high = LIMITS.get(getattr(dtype, "unit", None) or _unit(dtype), (-(2**62), 2**62))
-    counted = np.clip(np.nan_to_num(seconds) * SECOND, low, high)
-    whole = np.clip(np.rint(counted).astype(np.int64), low, high)
-    return np.where(np.isnan(seconds), np.iinfo(np.int64).min, whole)
+    unit = getattr(dtype, "unit", None) or _unit(dtype)
+    low, high = LIMITS.get(unit, (-(2**62), 2**62))
+    counted = np.nan_to_num(seconds) * SECOND
+    whole = np.rint(np.clip(counted, low, high)).astype(np.int64)
+    # The limits round to doubles that lie beyond them.
+    whole = np.clip(whole, low, high)
+    is_missing_time = np.isnan(seconds)
+    return np.where(is_missing_time, np.iinfo(np.int64).min, whole)
 
 
 def _unit(dtype: Dtype) -> str:
@@ -325,9 +337,8 @@ def _rounded(stamps: pd.Series, step: int) -> pd.Series:
     if step == 1:
         return stamps
     wall = _wall_clock(stamps)
-    rounded = pd.Series(
-        np.where(_is_nat(wall), wall, _nearest(wall, step)).astype("datetime64[us]")
-    )
+    counted = np.where(_is_nat(wall), wall, _nearest(wall, step))
+    rounded = pd.Series(counted.astype("datetime64[us]"))
     timezone = getattr(stamps.dtype, "tz", None)
     if timezone is None:
         return rounded

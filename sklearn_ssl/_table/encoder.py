@@ -99,14 +99,20 @@ class TableEncoder:
             if isinstance(column, CategoryColumn)
         )
         widths = [column.n_features for column in numeric.values()]
-        positions = [*np.repeat(list(numeric), widths), *(i for _, i in categorical)]
+        positions = np.repeat(list(numeric), widths).tolist()
+        positions += [i for _, i in categorical]
         self.order_ = np.array(positions, dtype=np.intp)
-        has_dates = len(self.order_) > len(self.columns_)
+        is_binary = [isinstance(column, BinaryColumn) for column in numeric.values()]
+        is_nullable = [column.nullable for column in numeric.values()]
+        leads: list[int] = []
+        # Only dates have several features.
+        if len(self.order_) > len(self.columns_):
+            leads = self._first_features()[self.order_].tolist()
         self.schema_ = Schema(
-            binary=_by_feature(widths, [isinstance(c, BinaryColumn) for c in numeric.values()]),
-            nullable=_by_feature(widths, [c.nullable for c in numeric.values()]),
+            binary=_by_feature(widths, is_binary),
+            nullable=_by_feature(widths, is_nullable),
             cardinalities=tuple(n_codes for n_codes, _ in categorical),
-            leads=tuple(self._first_features()[self.order_].tolist()) if has_dates else (),
+            leads=tuple(leads),
         )
         return self
 
@@ -121,7 +127,8 @@ class TableEncoder:
         codes : ndarray of shape (n_samples, n_categorical), int32
             Category codes.
         """
-        n_rows, n_numeric = num_samples(X), self.schema_.n_numeric
+        n_rows = num_samples(X)
+        n_numeric = self.schema_.n_numeric
         numeric = np.empty((n_rows, n_numeric), dtype=np.float32)
         codes = np.empty((n_rows, self.schema_.n_categorical), dtype=np.int32)
         written = self._encode_at_once(X, numeric)
@@ -131,10 +138,11 @@ class TableEncoder:
             if feature not in written
         ]
         for rows in _blocks(n_rows if rest else 0, ROWS_PER_BLOCK):
-            block = list(_columns(X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]))
+            block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+            columns = [values for _, values in _columns(block)]
             for position, feature in rest:
                 column = self.columns_[position]
-                cells = column.encode(block[position][1])
+                cells = column.encode(columns[position])
                 if isinstance(column, CategoryColumn):
                     codes[rows, feature - n_numeric] = cells
                 else:

@@ -100,8 +100,10 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
 
 def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
     """Both parts of a column in their places, as objects."""
-    joined = pd.Series(np.empty(len(values), dtype=object), index=values.index, name=values.name)
-    joined[~mask], joined[mask] = kept.astype(object), new.astype(object)
+    cells = np.empty(len(values), dtype=object)
+    joined = pd.Series(cells, index=values.index, name=values.name)
+    joined[~mask] = kept.astype(object)
+    joined[mask] = new.astype(object)
     return joined
 
 
@@ -116,7 +118,10 @@ def _are_same(converted: pd.Series, original: pd.Series) -> bool:
 def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     others = others.astype(object)
     known = values.cat.categories
-    new = [c for c in others[mask].dropna().unique() if c not in known]
-    categories = pd.Index([*known, *new], dtype=known.dtype if not new else None)
-    dtype = pd.CategoricalDtype(categories, ordered=values.cat.ordered)
-    return values.astype(object).where(~mask, others).astype(dtype)
+    replacements = others[mask].dropna().unique()
+    new = [category for category in replacements if category not in known]
+    # New categories may be of a type that the dtype of the others does not hold.
+    dtype = None if new else known.dtype
+    categories = pd.Index([*known, *new], dtype=dtype)
+    filled = values.astype(object).where(~mask, others)
+    return filled.astype(pd.CategoricalDtype(categories, ordered=values.cat.ordered))

@@ -122,10 +122,13 @@ def example_of(values: Values) -> str:
 
 def shown(cell: object) -> str:
     """A cell as an error shows it: dates and durations as people write them."""
-    is_time = isinstance(cell, datetime.date | datetime.timedelta | pd.Period)
-    if is_time or isinstance(cell, np.datetime64 | np.timedelta64 | Decimal):
+    if isinstance(cell, datetime.date | datetime.timedelta | pd.Period):
         return str(cell)
-    return repr(cell.item() if isinstance(cell, np.generic) else cell)
+    if isinstance(cell, np.datetime64 | np.timedelta64 | Decimal):
+        return str(cell)
+    if isinstance(cell, np.generic):
+        return repr(cell.item())
+    return repr(cell)
 
 
 def spelled(cell: object) -> str:
@@ -147,7 +150,9 @@ def spelled(cell: object) -> str:
 def _lacks_cells(values: Values) -> bool:
     """Whether no cell is present; the first ones nearly always show that one is."""
     first = values.iloc[:LOOKED_AT] if isinstance(values, pd.Series) else values[:LOOKED_AT]
-    return bool(is_missing(first).all() and is_missing(values).all())
+    if not is_missing(first).all():
+        return False
+    return bool(is_missing(values).all())
 
 
 def _kind_of_objects(values: Values) -> Kind:

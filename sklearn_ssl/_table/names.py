@@ -33,13 +33,11 @@ def written_names(encoder: TableEncoder, most_codes: int) -> list[str]:
         for name, nullable in zip(numbers, schema.nullable, strict=True)
         if nullable
     ]
-    one_hot = [
-        f"{name}{code}"
-        for name, position in zip(names, encoder.order_, strict=True)
-        if isinstance(column := encoder.columns_[position], CategoryColumn)
-        if column.n_codes <= most_codes
-        for code in _code_names(column)
-    ]
+    one_hot = []
+    for name, position in zip(names, encoder.order_, strict=True):
+        column = encoder.columns_[position]
+        if isinstance(column, CategoryColumn) and column.n_codes <= most_codes:
+            one_hot += [f"{name}{code}" for code in _code_names(column)]
     return [*numbers, *missing, *one_hot]
 
 
@@ -62,8 +60,11 @@ def _names_of(encoder: TableEncoder, position: int) -> list[str]:
     """Names of the features of a column; those of a date are its cyclic parts."""
     column = encoder.columns_[position]
     name = str(column.name) if encoder.is_frame_ else f"x{column.name}"
-    cycles = column.cycles if isinstance(column, DatetimeColumn) else ()
-    return [name, *(f"{name} {cycle} {part}" for cycle in cycles for part in ("sin", "cos"))]
+    names = [name]
+    if isinstance(column, DatetimeColumn):
+        for cycle in column.cycles:
+            names += [f"{name} {cycle} sin", f"{name} {cycle} cos"]
+    return names
 
 
 def _code_names(column: CategoryColumn) -> list[str]:

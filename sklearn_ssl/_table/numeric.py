@@ -61,7 +61,8 @@ class NumericColumn:
         cells = as_float(values, self.name)
         unit = self.high - self.low if self.knots.size else self.scale
         with np.errstate(over="ignore"):  # infinity is clipped as any far value is
-            distance = (cells - np.clip(cells, self.low, self.high)) / unit
+            nearest = np.clip(cells, self.low, self.high)
+            distance = (cells - nearest) / unit
         return np.clip(np.nan_to_num(distance), -FARTHEST, FARTHEST)
 
 
@@ -161,7 +162,9 @@ def learn_numbers(
     name: Name, dtype: Dtype | None, present: FloatArray, nullable: bool
 ) -> NumericColumn:
     no_knots = np.empty(0)
-    low, high = (float(present.min()), float(present.max())) if present.size else (np.nan, np.nan)
+    low = high = np.nan
+    if present.size:
+        low, high = float(present.min()), float(present.max())
     mean, scale, kurtosis = _moments(present)
     if kurtosis <= HEAVY_TAIL:
         return NumericColumn(name, dtype, mean, scale, low, high, nullable, no_knots, no_knots)
@@ -192,12 +195,15 @@ def _normal_quantiles(present: FloatArray) -> tuple[FloatArray, FloatArray]:
     from scipy.special import ndtri
 
     ordered = np.sort(present)
-    ranks = np.unique(np.linspace(0, len(ordered) - 1, min(N_KNOTS, len(ordered))).astype(int))
+    n_knots = min(N_KNOTS, len(ordered))
+    ranks = np.linspace(0, len(ordered) - 1, n_knots).astype(int)
+    ranks = np.unique(ranks)
     knots = np.unique(ordered[ranks])
     # Equal values share the middle of their ranks, so that an inflated zero stays in the middle.
     below = np.searchsorted(ordered, knots, side="left")
     upto = np.searchsorted(ordered, knots, side="right")
-    return knots, ndtri((below + upto) / (2 * len(ordered)))
+    shares = (below + upto) / (2 * len(ordered))
+    return knots, ndtri(shares)
 
 
 def _restore_numbers(values: FloatArray, dtype: Dtype | None) -> Values:

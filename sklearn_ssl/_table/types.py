@@ -49,6 +49,12 @@ class SparseTable(Protocol):
     def __getitem__(self, key: object, /) -> Self:
         """Return some rows or columns."""
 
+    def multiply(self, other: Self) -> Self:
+        """Return the products of cells."""
+
+    def sum(self) -> float:
+        """Return the sum of all cells."""
+
     def tocsr(self) -> Self:
         """Return the matrix with its cells in the order of the rows."""
 

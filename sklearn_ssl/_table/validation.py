@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.utils import check_array
 
 from sklearn_ssl._compat import validate_data
+from sklearn_ssl._table.kinds import kind_of
 from sklearn_ssl._table.types import (
     Array,
     SparseTable,
@@ -77,8 +78,8 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
         The table that the user passed.
 
     has_categories : bool
-        Whether some columns were declared categorical. Arrays of strings or objects are taken as
-        numbers otherwise.
+        Whether some columns were declared categorical. Arrays of strings are taken as numbers
+        otherwise, and so are objects that are neither dates nor durations.
 
     estimator : estimator
         Named in the errors.
@@ -94,7 +95,7 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
         if X.dtype.kind not in "biuf" and not has_categories:
-            X = _check_numbers(X)
+            X = _check_objects(X) if X.dtype.kind == "O" else _check_numbers(X)
         return X
     if X.attrs:  # pandas compares them when it joins columns, and arrays have no one answer
         X = X.copy(deep=False)
@@ -127,6 +128,17 @@ def _to_memory(X: TableLike) -> TableLike:
         return computed
     if type(X).__name__ == "LazyFrame":
         raise TypeError("X is a LazyFrame, which holds no rows yet. Pass X.collect() instead.")
+    return X
+
+
+def _check_objects(X: Array) -> Array | SparseTable:
+    """Objects as numbers, but columns of dates and of durations as they are."""
+    is_time = np.array([kind_of(X[:, i]) in {"dates", "durations"} for i in range(X.shape[1])])
+    if not is_time.any():
+        return _check_numbers(X)
+    if not is_time.all():
+        X = X.copy()
+        X[:, ~is_time] = np.asarray(_check_numbers(X[:, ~is_time]))
     return X
 
 

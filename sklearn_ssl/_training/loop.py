@@ -304,7 +304,8 @@ def _has_finite_loss(net: PretextNet, dataset: TableDataset) -> bool:
     first = next(iter(net.get_iterator(dataset)))
     step = net.validation_step(first, generator=generator)
     # The mean over the processes makes all of them come to the same answer.
-    return math.isfinite(net.run.processes.mean(float(step["loss"])))
+    loss = net.run.processes.mean(float(step["loss"]))
+    return math.isfinite(loss)
 
 
 def _callbacks(

@@ -52,10 +52,13 @@ def split(
     parts: tuple[Tensor, ...], fraction: float, rng: np.random.RandomState
 ) -> tuple[TableDataset, TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
-    chosen = train_test_split(np.arange(len(parts[0])), test_size=fraction, random_state=rng)
+    every_row = np.arange(len(parts[0]))
+    training, held_out = train_test_split(every_row, test_size=fraction, random_state=rng)
     # Positions and not copies: the table need not fit into memory twice.
-    training, held_out = (TableDataset(*parts, rows=torch.from_numpy(rows)) for rows in chosen)
-    return training, held_out
+    return (
+        TableDataset(*parts, rows=torch.from_numpy(training)),
+        TableDataset(*parts, rows=torch.from_numpy(held_out)),
+    )
 
 
 def warn_of_outcome(result: TrainingResult) -> None:

@@ -1,15 +1,17 @@
 """The objectives side by side on a table, against models on the raw columns."""
 
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import delayed
 
 from sklearn_ssl._compat import Interval, check_matplotlib_support, safe_indexing, validate_params
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._comparison_plot import draw_comparison
 from sklearn_ssl.evaluation._estimators import (
     check_estimators,
@@ -40,6 +42,14 @@ from sklearn_ssl.evaluation._splits import (
     make_splits,
     read_table,
     repeat_splits,
+)
+from sklearn_ssl.evaluation._types import (
+    GridOfAxes,
+    Model,
+    RandomState,
+    Scoring,
+    Splits,
+    Transformer,
 )
 from sklearn_ssl.evaluation._verdict import describe_difference, differences_of
 
@@ -89,7 +99,7 @@ class ObjectiveComparison:
         The figure.
     """
 
-    def __init__(self, runs, *, score_name="Score"):
+    def __init__(self, runs: pd.DataFrame, *, score_name: str = "Score") -> None:
         self.runs = runs
         self.score_name = score_name
 
@@ -102,11 +112,11 @@ class ObjectiveComparison:
         # The first fit in a process also loads what is loaded on first use.
         table[list(TIMES)] = by_estimator[list(TIMES)].median()
         for measure in ("score", "knn"):
-            place = int(table.columns.get_indexer([measure])[0]) + 1
+            place = table.columns.tolist().index(measure) + 1
             table.insert(place, f"{measure}_std", by_estimator[measure].std(ddof=0))
         return table
 
-    def differences(self, measure="score") -> pd.DataFrame:
+    def differences(self, measure: str = "score") -> pd.DataFrame:
         """Compare each estimator with the best baseline, split by split.
 
         The interval is that of the corrected resampled t-test [1]_, which allows for training rows
@@ -139,10 +149,12 @@ class ObjectiveComparison:
     def verdict(self) -> str:
         """One sentence per estimator: ahead of the best baseline, behind, or undecided."""
         n_labels = int(self.runs["n_labels"].iloc[0])
-        rows = self.differences().iterrows()
-        return "\n".join(describe_difference(str(name), row, n_labels) for name, row in rows)
+        sentences = []
+        for name, row in self.differences().iterrows():
+            sentences.append(describe_difference(str(name), row, n_labels))
+        return "\n".join(sentences)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_estimators, n_splits = (self.runs[key].nunique() for key in ("estimator", "split"))
         best = self.table["score"].idxmax()
         return (
@@ -151,7 +163,7 @@ class ObjectiveComparison:
             f"{self.table['score'].max():.3f}, {best}>"
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(
             [
                 self.verdict,
@@ -172,7 +184,7 @@ class ObjectiveComparison:
             "medians of times"
         )
 
-    def plot(self, ax=None) -> "ObjectiveComparison":
+    def plot(self, ax: "GridOfAxes | None" = None) -> Self:
         """Draw differences from the best baseline, scores and time.
 
         Parameters
@@ -204,22 +216,22 @@ class ObjectiveComparison:
     prefer_skip_nested_validation=False,
 )
 def compare_objectives(
-    X,
-    y,
+    X: TableLike,
+    y: npt.ArrayLike,
     *,
-    X_unlabeled=None,
-    estimators=None,
-    params=None,
-    semi_supervised=(),
-    probe="linear",
-    cv=3,
-    n_repeats=2,
-    groups=None,
-    scoring=None,
-    n_jobs=None,
-    random_state=None,
-    verbose=False,
-):
+    X_unlabeled: TableLike | None = None,
+    estimators: Mapping[str, Transformer | Model] | None = None,
+    params: Mapping[str, object] | None = None,
+    semi_supervised: Collection[str] = (),
+    probe: str | Model = "linear",
+    cv: Splits = 3,
+    n_repeats: int = 2,
+    groups: npt.ArrayLike | None = None,
+    scoring: Scoring = None,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: bool = False,
+) -> ObjectiveComparison:
     """Compare what the objectives learn from a table: scores, a verdict, geometry and time.
 
     In each split every transformer is fitted on the unlabeled and the training rows, without
@@ -348,10 +360,8 @@ default=None
         for entrant in entrants
     ]
     rows = run_tasks(
-        (
-            delayed(_measure)(entrant, table, number, split, scoring, seed)
-            for entrant, number, split, seed in tasks
-        ),
+        _measure,
+        ((entrant, table, number, split, scoring, seed) for entrant, number, split, seed in tasks),
         [f"{task[0].judged.name}, split {task[1] + 1} of {len(splits)}" for task in tasks],
         title="compare_objectives: pretrain and probe",
         verbose=verbose,
@@ -367,9 +377,11 @@ class Entrant(NamedTuple):
     is_baseline: bool
 
 
-def _resolve_estimators(estimators: Any, params: Any) -> dict[str, Any]:
+def _resolve_estimators(
+    estimators: Mapping[str, Transformer | Model] | None, params: Mapping[str, object] | None
+) -> dict[str, Transformer | Model]:
     if estimators is None:
-        return default_objectives(**(params or {}))
+        return default_objectives(params or {})
     if params is not None:
         raise ValueError(
             "params are those of the default estimators; set them on the ones in estimators "
@@ -378,22 +390,24 @@ def _resolve_estimators(estimators: Any, params: Any) -> dict[str, Any]:
     return check_estimators(estimators)
 
 
-def default_objectives(**params: Any) -> dict[str, Any]:
+def default_objectives(params: Mapping[str, object]) -> dict[str, Transformer | Model]:
     """The three objectives of this library, and the autoencoder that they have to beat."""
     # Imported late: the package itself must not need its estimators.
     from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 
-    named = {
-        embedder.__name__: embedder(**params)
-        for embedder in (DenoisingAutoencoder, ContrastiveEmbedder, MaskedFeaturePredictor)
+    makers: dict[str, Callable[..., Transformer]] = {
+        "DenoisingAutoencoder": DenoisingAutoencoder,
+        "ContrastiveEmbedder": ContrastiveEmbedder,
+        "MaskedFeaturePredictor": MaskedFeaturePredictor,
     }
-    plain = DenoisingAutoencoder(**{**params, "noise_level": 0.0})
-    return {**named, "plain autoencoder": plain}
+    named = {name: make(**params) for name, make in makers.items()}
+    without_noise = {**params, "noise_level": 0.0}
+    return {**named, "plain autoencoder": makers["DenoisingAutoencoder"](**without_noise)}
 
 
 def _measure(
-    entrant: Entrant, table: LabeledTable, number: int, split: Split, scoring: Any, seed: int
-) -> dict[str, Any]:
+    entrant: Entrant, table: LabeledTable, number: int, split: Split, scoring: Scoring, seed: int
+) -> dict[str, object]:
     """Everything about one estimator on one split."""
     judged = entrant.judged
     measure = _measure_model if judged.predicts else _measure_features
@@ -408,8 +422,8 @@ def _measure(
 
 
 def _measure_model(
-    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
-) -> dict[str, Any]:
+    judged: Judged, table: LabeledTable, split: Split, scoring: Scoring, seed: int
+) -> dict[str, object]:
     """Scores and time of an estimator that predicts by itself."""
     reader = make_reader(judged, table, split, seed)
     began = perf_counter()
@@ -426,11 +440,11 @@ def _measure_model(
 
 
 def _measure_features(
-    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
-) -> dict[str, Any]:
+    judged: Judged, table: LabeledTable, split: Split, scoring: Scoring, seed: int
+) -> dict[str, object]:
     """Scores of probes on the features of a transformer, their geometry, and its times."""
     began = perf_counter()
-    frozen = pretrain(judged.estimator, table.X, split.pretrain, seed)
+    frozen = pretrain(judged.transformer, table.X, split.pretrain, seed)
     fitted = perf_counter()
     test = embed(frozen, table.X, split.test)
     embedded = perf_counter()
@@ -442,22 +456,23 @@ def _measure_features(
     report = RepresentationReport.from_estimator(
         {judged.name: frozen}, safe_indexing(table.X, split.test), random_state=int(seed)
     )
+    (geometry,) = report.measures.loc[[judged.name], list(GEOMETRY)].to_numpy().tolist()
     return {
         **_scores(linear, scale(test), table, split, scoring),
         "knn": score_of(knn, test, table.target.of(split.test), scoring),
         "width": np.shape(test)[1],
-        **report.measures.loc[judged.name, list(GEOMETRY)].to_dict(),
+        **dict(zip(GEOMETRY, geometry, strict=True)),
         "fit_seconds": fitted - began,
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
     }
 
 
-def _fit(model: Any, train: Any, table: LabeledTable, split: Split, seed: int) -> Any:
+def _fit(model: Model, train: TableLike, table: LabeledTable, split: Split, seed: int) -> Model:
     return seeded_clone(model, seed).fit(train, table.target.of(split.train))
 
 
 def _scores(
-    fitted: Any, test: Any, table: LabeledTable, split: Split, scoring: Any
+    fitted: Model, test: TableLike, table: LabeledTable, split: Split, scoring: Scoring
 ) -> dict[str, float]:
     y_test = table.target.of(split.test)
     return {

@@ -1,17 +1,24 @@
 """The panels of an ObjectiveComparison."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl.evaluation._intervals import CONFIDENCE
 from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+from sklearn_ssl.evaluation._types import Axes, GridOfAxes, Look
 from sklearn_ssl.evaluation._verdict import best_baseline
 
+if TYPE_CHECKING:
+    from sklearn_ssl.evaluation._comparison import ObjectiveComparison
 
-def draw_comparison(comparison: Any, ax: Any) -> np.ndarray:
+
+def draw_comparison(
+    comparison: "ObjectiveComparison", ax: "GridOfAxes | None"
+) -> npt.NDArray[np.object_]:
     """Draw differences and one panel per measure, one line per estimator; return the axes."""
     import matplotlib.pyplot as plt
 
@@ -43,7 +50,7 @@ def _title(runs: pd.DataFrame) -> str:
     )
 
 
-def _panels(comparison: Any) -> dict[str, tuple[str, str]]:
+def _panels(comparison: "ObjectiveComparison") -> dict[str, tuple[str, str]]:
     """Title and axis by measure."""
     score = f"{comparison.score_name} on test rows (right: better)"
     has_classes = "log_loss" in comparison.runs
@@ -63,15 +70,18 @@ def _panels(comparison: Any) -> dict[str, tuple[str, str]]:
     }
 
 
-def _looks(runs: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def _looks(runs: pd.DataFrame) -> dict[str, Look]:
     """Baselines are gray, with a marker of their own."""
     names = list(dict.fromkeys(runs["estimator"]))
     looks = named_styles(names)
     baselines = runs.loc[runs["is_baseline"], "estimator"].unique()
-    return {name: (GREY, looks[name][1]) if name in baselines else looks[name] for name in names}
+    for name in baselines:
+        _, marker = looks[name]
+        looks[name] = GREY, marker
+    return looks
 
 
-def _draw_differences(ax: Any, comparison: Any, looks: dict[str, tuple[str, str]]) -> None:
+def _draw_differences(ax: Axes, comparison: "ObjectiveComparison", looks: dict[str, Look]) -> None:
     """Interval of each difference from the best baseline, and the line at which there is none."""
     differences = comparison.differences()
     names = list(looks)
@@ -79,8 +89,8 @@ def _draw_differences(ax: Any, comparison: Any, looks: dict[str, tuple[str, str]
     ax.axvline(0, color=GREY, linewidth=1)
     ax.plot([0], [names.index(baseline)], marker=looks[baseline][1], color=GREY, markersize=9)
     for name, row in differences.iterrows():
-        color, marker = looks[name]
-        place = names.index(name)
+        color, marker = looks[str(name)]
+        place = names.index(str(name))
         ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.5, alpha=0.6)
         ax.plot([row["difference"]], [place], marker=marker, color=color, markersize=9)
     kind = "" if baseline == RAW else "the "
@@ -94,13 +104,14 @@ def _draw_differences(ax: Any, comparison: Any, looks: dict[str, tuple[str, str]
 
 
 def _draw_measure(
-    ax: Any,
+    ax: Axes,
     runs: pd.DataFrame,
     typical: pd.Series,
     measure: str,
-    looks: dict[str, tuple[str, str]],
+    looks: dict[str, Look],
 ) -> None:
-    for place, (name, (color, marker)) in enumerate(looks.items()):
+    for place, (name, look) in enumerate(looks.items()):
+        color, marker = look
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)
@@ -109,7 +120,7 @@ def _draw_measure(
         ax.set_xlim(left=0)
 
 
-def _name_rows(ax: Any, names: list[str]) -> None:
+def _name_rows(ax: Axes, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)

@@ -1,9 +1,11 @@
 """Whether the features of a representation are the factors behind a table."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import entr
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -11,12 +13,16 @@ from sklearn.metrics import mutual_info_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
-from sklearn.utils.parallel import delayed
 
 from sklearn_ssl._compat import HasMethods, Interval, validate_params
+from sklearn_ssl._table.types import Array
 from sklearn_ssl.evaluation._estimators import draw_seeds, seeded_clone
 from sklearn_ssl.evaluation._progress import run_tasks
 from sklearn_ssl.evaluation._targets import Target, read_target
+from sklearn_ssl.evaluation._types import Floats, ModelWithScore, Name, RandomState, RowNumbers
+
+Factors: TypeAlias = pd.DataFrame | Array | Sequence[Sequence[object]]
+"""A table of known factors."""
 
 
 @validate_params(
@@ -31,7 +37,16 @@ from sklearn_ssl.evaluation._targets import Target, read_target
     },
     prefer_skip_nested_validation=False,
 )
-def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=None, verbose=False):
+def dci(
+    Z: npt.ArrayLike,
+    factors: Factors,
+    *,
+    model: ModelWithScore | None = None,
+    test_size: float = 0.25,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: bool = False,
+) -> Bunch:
     """Disentanglement, completeness and informativeness of a representation.
 
     A model learns each factor from all features. How much it relies on each feature makes a matrix
@@ -104,10 +119,8 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     split = train_test_split(np.arange(len(Z)), test_size=test_size, random_state=split_seed)
     scaled = StandardScaler().fit(Z[split[0]]).transform(Z)
     learnt = run_tasks(
-        (
-            delayed(_learn_factor)(scaled, target, split, model, seed)
-            for target, seed in zip(targets, seeds, strict=True)
-        ),
+        _learn_factor,
+        ((scaled, target, split, model, seed) for target, seed in zip(targets, seeds, strict=True)),
         [f"factor {name}" for name in names],
         title="dci: learn the factors",
         verbose=verbose,
@@ -124,36 +137,38 @@ def dci(Z, factors, *, model=None, test_size=0.25, n_jobs=None, random_state=Non
     )
 
 
-def disentanglement_of(importances: np.ndarray) -> float:
+def disentanglement_of(importances: Floats) -> float:
     """One minus the entropy of each feature over factors, in units of its largest value."""
     weights = importances.sum(axis=1)
     return _weighted(_concentration(importances), weights)
 
 
-def completeness_of(importances: np.ndarray) -> float:
+def completeness_of(importances: Floats) -> float:
     """One minus the entropy of each factor over features, in units of its largest value."""
     return _weighted(_concentration(importances.T), np.ones(importances.shape[1]))
 
 
-def _concentration(importances: np.ndarray) -> np.ndarray:
+def _concentration(importances: Floats) -> Floats:
     """1 for a row with one entry that is not zero, 0 if all are equal or zero."""
     total = importances.sum(axis=1, keepdims=True)
     n_columns = importances.shape[1]
     if n_columns == 1:
-        return (total[:, 0] > 0).astype(float)
+        is_used: Floats = (total[:, 0] > 0).astype(float)
+        return is_used
     # A row of zeros points nowhere, which is what equal shares say.
     shares = np.full(importances.shape, 1 / n_columns)
     np.divide(importances, total, out=shares, where=total > 0)
-    return 1 - entr(shares).sum(axis=1) / np.log(n_columns)
+    entropy: Floats = entr(shares).sum(axis=1)
+    return 1 - entropy / float(np.log(n_columns))
 
 
-def _weighted(values: np.ndarray, weights: np.ndarray) -> float:
+def _weighted(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if weights.sum() > 0 else 0.0
 
 
 def _learn_factor(
-    Z: np.ndarray, target: Target, split: list[np.ndarray], model: Any, seed: int
-) -> tuple[np.ndarray, float]:
+    Z: Floats, target: Target, split: list[RowNumbers], model: ModelWithScore | None, seed: int
+) -> tuple[Floats, float]:
     """Importance of each feature for a factor, and the score on held-out rows."""
     if model is None:
         forest = RandomForestClassifier if target.has_classes else RandomForestRegressor
@@ -167,11 +182,12 @@ def _learn_factor(
     return importance / total if total > 0 else importance, score
 
 
-def _importance(fitted: Any) -> np.ndarray:
+def _importance(fitted: ModelWithScore) -> Floats:
     if hasattr(fitted, "feature_importances_"):
         return np.asarray(fitted.feature_importances_, dtype=float)
     if hasattr(fitted, "coef_"):
-        return np.abs(np.atleast_2d(fitted.coef_)).sum(axis=0)
+        weights = np.abs(np.atleast_2d(fitted.coef_))
+        return np.asarray(weights.sum(axis=0), dtype=float)
     raise ValueError(
         "model must have feature_importances_ or coef_ once it is fitted; "
         f"{type(fitted).__name__} has neither."
@@ -186,7 +202,7 @@ def _importance(fitted: Any) -> np.ndarray:
     },
     prefer_skip_nested_validation=True,
 )
-def mutual_information_gap(Z, factors, *, n_bins=20):
+def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 20) -> Bunch:
     """Gap between the two features that tell most about a factor (MIG).
 
     Parameters
@@ -236,16 +252,16 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
     codes = [_bin(feature, n_bins) for feature in Z.T]
     values = [_codes(target, n_bins) for target in targets]
     known = [target.is_labeled for target in targets]
-    information = np.array(
-        [
-            [mutual_info_score(z[rows], v) for rows, v in zip(known, values, strict=True)]
-            for z in codes
-        ]
-    )
+    information = np.empty((len(codes), len(values)))
+    for row, feature in enumerate(codes):
+        for column, (rows, factor) in enumerate(zip(known, values, strict=True)):
+            information[row, column] = mutual_info_score(feature[rows], factor)
     # A factor's information about itself is its entropy.
-    entropy = np.array([mutual_info_score(v, v) for v in values])
-    best = np.sort(np.vstack([np.zeros(len(values)), information]), axis=0)
-    gaps = np.divide(best[-1] - best[-2], entropy, out=np.zeros(len(values)), where=entropy > 0)
+    entropy = np.array([mutual_info_score(factor, factor) for factor in values])
+    # With a single feature, the second one knows nothing.
+    nothing = np.zeros(len(values))
+    ordered = np.sort(np.vstack([nothing, information]), axis=0)
+    gaps = np.divide(ordered[-1] - ordered[-2], entropy, out=nothing.copy(), where=entropy > 0)
     return Bunch(
         gap=float(gaps.mean()),
         gaps=pd.Series(gaps, index=names),
@@ -253,7 +269,7 @@ def mutual_information_gap(Z, factors, *, n_bins=20):
     )
 
 
-def _codes(target: Target, n_bins: int) -> np.ndarray:
+def _codes(target: Target, n_bins: int) -> RowNumbers:
     """Codes or bins of the labeled rows."""
     codes, distinct = pd.factorize(target.known)
     if target.has_classes or len(distinct) <= n_bins:
@@ -261,14 +277,14 @@ def _codes(target: Target, n_bins: int) -> np.ndarray:
     return _bin(target.known, n_bins)
 
 
-def _bin(values: np.ndarray, n_bins: int) -> np.ndarray:
+def _bin(values: Floats, n_bins: int) -> RowNumbers:
     inner_edges = np.histogram_bin_edges(values, n_bins)[1:-1]
     return np.digitize(values, inner_edges)
 
 
-def _check_factors(Z: Any, factors: Any) -> tuple[np.ndarray, list[Any], list[Target]]:
-    Z = check_array(Z, dtype=np.float64)
-    check_consistent_length(Z, factors)
+def _check_factors(Z: npt.ArrayLike, factors: Factors) -> tuple[Floats, list[Name], list[Target]]:
+    rows: Floats = check_array(Z, dtype=np.float64)
+    check_consistent_length(rows, factors)
     frame = pd.DataFrame(factors)
     if frame.shape[1] < 2:
         raise ValueError(f"factors must have at least two columns; got {frame.shape[1]}.")
@@ -277,4 +293,4 @@ def _check_factors(Z: Any, factors: Any) -> tuple[np.ndarray, list[Any], list[Ta
         read_target(frame.iloc[:, j], name=f"Factor {name!r}", minus_one_marks=False)
         for j, name in enumerate(frame.columns)
     ]
-    return Z, list(frame.columns), targets
+    return rows, list(frame.columns), targets

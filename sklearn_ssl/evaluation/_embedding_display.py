@@ -1,9 +1,10 @@
 """Figure of an embedding in two dimensions."""
 
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -17,14 +18,16 @@ from sklearn_ssl._compat import (
     safe_indexing,
     validate_params,
 )
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import draw_seeds
 from sklearn_ssl.evaluation._progress import show
 from sklearn_ssl.evaluation._raw import dense
 from sklearn_ssl.evaluation._splits import draw_rows
 from sklearn_ssl.evaluation._style import COLOURS, GREY, make_axes, styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
+from sklearn_ssl.evaluation._types import Axes, Floats, RandomState, Transformer
 
-OPTIONS: dict[str, list[Any]] = {
+OPTIONS: dict[str, list[object]] = {
     "y": ["array-like", None],
     "method": [StrOptions({"pca", "umap"})],
     "max_samples": [Interval(Integral, 2, None, closed="left"), None],
@@ -37,7 +40,7 @@ OPTIONS: dict[str, list[Any]] = {
 class Plane(NamedTuple):
     """Points in two dimensions and what their axes are."""
 
-    points: np.ndarray
+    points: Floats
     axis_names: tuple[str, str]
 
 
@@ -81,8 +84,13 @@ class EmbeddingDisplay:
     """
 
     def __init__(
-        self, points, *, y=None, axis_names=("First dimension", "Second dimension"), name=None
-    ):
+        self,
+        points: Floats,
+        *,
+        y: npt.ArrayLike | None = None,
+        axis_names: tuple[str, str] = ("First dimension", "Second dimension"),
+        name: str | None = None,
+    ) -> None:
         self.points = points
         self.y = y
         self.axis_names = axis_names
@@ -99,17 +107,17 @@ class EmbeddingDisplay:
     )
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Transformer,
+        X: TableLike,
+        y: npt.ArrayLike | None = None,
         *,
-        method="pca",
-        max_samples=2000,
-        name=None,
-        random_state=None,
-        verbose=False,
-        ax=None,
-    ) -> "EmbeddingDisplay":
+        method: str = "pca",
+        max_samples: int | None = 2000,
+        name: str | None = None,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Embed rows with a fitted transformer and plot them.
 
         Parameters
@@ -179,16 +187,16 @@ class EmbeddingDisplay:
     )
     def from_predictions(
         cls,
-        embedding,
-        y=None,
+        embedding: TableLike,
+        y: npt.ArrayLike | None = None,
         *,
-        method="pca",
-        max_samples=2000,
-        name=None,
-        random_state=None,
-        verbose=False,
-        ax=None,
-    ) -> "EmbeddingDisplay":
+        method: str = "pca",
+        max_samples: int | None = 2000,
+        name: str | None = None,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Plot an embedding that is there already.
 
         Parameters
@@ -228,8 +236,8 @@ class EmbeddingDisplay:
             If ``method="umap"`` and umap-learn is not installed.
         """
         rng = check_random_state(random_state)
-        embedding, y = _draw_rows(embedding, y, max_samples, rng)
-        Z = check_array(dense(embedding), dtype=np.float64, ensure_min_features=2)
+        rows, y = _draw_rows(embedding, y, max_samples, rng)
+        Z = check_array(dense(rows), dtype=np.float64, ensure_min_features=2)
         seed = int(draw_seeds(rng, 1)[0])
         (plane,) = show(
             (_project(rows, method, seed) for rows in [Z]),
@@ -239,7 +247,7 @@ class EmbeddingDisplay:
         )
         return cls(plane.points, y=y, axis_names=plane.axis_names, name=name).plot(ax=ax)
 
-    def plot(self, ax=None) -> "EmbeddingDisplay":
+    def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw one point per row.
 
         Parameters
@@ -256,9 +264,10 @@ class EmbeddingDisplay:
         self.ax_ = ax = make_axes(ax)
         self.figure_ = ax.figure
         if self.y is None:
-            ax.scatter(*self.points.T, s=10, color=COLOURS[0], alpha=0.6, linewidths=0)
+            x, y = self.points.T
+            ax.scatter(x, y, s=10, color=COLOURS[0], alpha=0.6, linewidths=0)
         else:
-            self._draw_with_target()
+            self._draw_with_target(self.y)
         xlabel, ylabel = self.axis_names
         rows = f"{len(self.points):,} rows"
         title = rows if self.name is None else f"{self.name}: {rows}"
@@ -266,24 +275,25 @@ class EmbeddingDisplay:
         tidy(ax)
         return self
 
-    def _draw_with_target(self) -> None:
-        target = read_target(self.y)
+    def _draw_with_target(self, cells: npt.ArrayLike) -> None:
+        target = read_target(cells)
         labeled = self.points[target.is_labeled]
         unlabeled = self.points[~target.is_labeled]
         if len(unlabeled):
             # Drawn first, as there are many of them.
-            self.ax_.scatter(
-                *unlabeled.T, s=8, color=GREY, alpha=0.35, linewidths=0, label="no label"
-            )
+            x, y = unlabeled.T
+            self.ax_.scatter(x, y, s=8, color=GREY, alpha=0.35, linewidths=0, label="no label")
         if not target.has_classes:
-            image = self.ax_.scatter(*labeled.T, s=12, c=target.known, cmap="cividis")
+            x, y = labeled.T
+            image = self.ax_.scatter(x, y, s=12, c=target.known, cmap="cividis")
             self.figure_.colorbar(image, ax=self.ax_, label="Target")
             return
         classes = np.unique(target.known)
         for value, (color, marker) in zip(classes, styles(len(classes)), strict=True):
-            chosen = labeled[target.known == value]
+            x, y = labeled[target.known == value].T
             self.ax_.scatter(
-                *chosen.T,
+                x,
+                y,
                 s=16,
                 color=color,
                 marker=marker,
@@ -303,20 +313,19 @@ class EmbeddingDisplay:
 
 
 def _draw_rows(
-    X: Any, y: Any, max_samples: int | None, rng: np.random.RandomState
-) -> tuple[Any, Any]:
+    X: TableLike, y: npt.ArrayLike | None, max_samples: int | None, rng: np.random.RandomState
+) -> tuple[TableLike, npt.ArrayLike | None]:
     if y is not None:
         check_consistent_length(X, y)
     rows = draw_rows(num_samples(X), max_samples, rng)
     return safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
 
 
-def _project(Z: np.ndarray, method: str, seed: int) -> Plane:
+def _project(Z: Floats, method: str, seed: int) -> Plane:
     if Z.shape[1] == 2:
         return Plane(Z, ("First feature", "Second feature"))
     if method == "umap":
-        points = _import_umap()(random_state=seed, n_jobs=1).fit_transform(Z)
-        return Plane(points, ("UMAP, first dimension", "UMAP, second dimension"))
+        return Plane(_points_of_umap(Z, seed), ("UMAP, first dimension", "UMAP, second dimension"))
     pca = PCA(n_components=2, random_state=seed).set_output(transform="default").fit(Z)
     names = (
         f"{which} principal component ({share:.0%} of the variance)".replace("%", " %")
@@ -326,7 +335,7 @@ def _project(Z: np.ndarray, method: str, seed: int) -> Plane:
     return Plane(pca.transform(Z), (first, second))
 
 
-def _import_umap() -> Any:
+def _points_of_umap(Z: Floats, seed: int) -> Floats:
     try:
         from umap import UMAP
     except ImportError as error:
@@ -334,4 +343,5 @@ def _import_umap() -> Any:
             'EmbeddingDisplay with method="umap" requires umap-learn. You can install it with '
             "`pip install umap-learn`, or use method='pca'."
         ) from error
-    return UMAP
+    points: Floats = UMAP(random_state=seed, n_jobs=1).fit_transform(Z)
+    return points

@@ -1,18 +1,23 @@
 """Estimators to be judged: their names, their seeds, and the one door through which they learn."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier, is_regressor
 
 from sklearn_ssl._compat import safe_indexing
+from sklearn_ssl._table.types import TableLike, is_sparse
+from sklearn_ssl.evaluation._types import Estimator, Features, RowNumbers, Transformer
+
+AnyEstimator = TypeVar("AnyEstimator", bound=Estimator)
 
 LARGEST_SEED = 2**31 - 2
 
 
-def check_estimators(estimators: Any) -> dict[str, Any]:
+def check_estimators(
+    estimators: AnyEstimator | Mapping[str, AnyEstimator],
+) -> dict[str, AnyEstimator]:
     """Estimators by name, from one estimator or a mapping."""
     if not isinstance(estimators, Mapping):
         return {type(estimators).__name__: estimators}
@@ -28,7 +33,7 @@ def check_estimators(estimators: Any) -> dict[str, Any]:
     return named
 
 
-def check_transformer(name: str, estimator: Any) -> None:
+def check_transformer(name: str, estimator: Estimator) -> None:
     """Reject what cannot embed new rows, such as TSNE."""
     if not hasattr(estimator, "transform"):
         raise TypeError(
@@ -37,7 +42,7 @@ def check_transformer(name: str, estimator: Any) -> None:
         )
 
 
-def check_judged(named: dict[str, Any], semi_supervised: Collection[str]) -> None:
+def check_judged(named: Mapping[str, Estimator], semi_supervised: Collection[str]) -> None:
     """Check that each estimator embeds or predicts, and which ones are semi-supervised."""
     supervised = [name for name, estimator in named.items() if is_supervised(estimator)]
     for name, estimator in named.items():
@@ -51,7 +56,9 @@ def check_judged(named: dict[str, Any], semi_supervised: Collection[str]) -> Non
             )
 
 
-def check_names_are_free(named: Mapping[str, Any], taken: Collection[str], remedy: str) -> None:
+def check_names_are_free(
+    named: Mapping[str, Estimator], taken: Collection[str], remedy: str
+) -> None:
     """Refuse an estimator under the name of a baseline, which would replace one of the two."""
     for name in named:
         if name in taken:
@@ -61,19 +68,20 @@ def check_names_are_free(named: Mapping[str, Any], taken: Collection[str], remed
             )
 
 
-def is_supervised(estimator: Any) -> bool:
+def is_supervised(estimator: Estimator) -> bool:
     """Whether an estimator predicts by itself, so that it needs labels and no probe."""
     return bool(is_classifier(estimator) or is_regressor(estimator))
 
 
-def draw_seeds(rng: np.random.RandomState, size: int) -> np.ndarray:
+def draw_seeds(rng: np.random.RandomState, size: int) -> list[int]:
     """Seeds of all tasks, drawn before the first one runs, in whatever order they will."""
-    return rng.randint(LARGEST_SEED, size=size)
+    seeds: list[int] = rng.randint(LARGEST_SEED, size=size).tolist()
+    return seeds
 
 
-def seeded_clone(estimator: Any, seed: int) -> Any:
+def seeded_clone(estimator: AnyEstimator, seed: int) -> AnyEstimator:
     """Clone an estimator and fill in every ``random_state`` that its user left at None."""
-    copy = clone(estimator)
+    copy: AnyEstimator = clone(estimator)
     rng = np.random.RandomState(seed)
     unset = {
         name: int(rng.randint(LARGEST_SEED))
@@ -84,7 +92,7 @@ def seeded_clone(estimator: Any, seed: int) -> Any:
     return copy.set_params(**unset) if unset else copy
 
 
-def pretrain(transformer: Any, X: Any, rows: Any, seed: int) -> Any:
+def pretrain(transformer: Transformer, X: TableLike, rows: RowNumbers, seed: int) -> Transformer:
     """Fit a clone of a transformer on some rows of a table.
 
     This is the one place where a transformer learns. It takes no target, so that no label can
@@ -94,13 +102,14 @@ def pretrain(transformer: Any, X: Any, rows: Any, seed: int) -> Any:
     return seeded_clone(transformer, seed).fit(safe_indexing(X, rows), None)
 
 
-def embed(pretrained: Any, X: Any, rows: Any) -> Any:
+def embed(pretrained: Transformer, X: TableLike, rows: RowNumbers) -> Features:
     """Embed some rows of a table with a fitted transformer."""
     return as_matrix(pretrained.transform(safe_indexing(X, rows)))
 
 
-def as_matrix(Z: Any) -> Any:
+def as_matrix(Z: TableLike) -> Features:
     """Features as an array or a sparse matrix, whatever container a transformer returns."""
-    if issparse(Z):
+    if is_sparse(Z):
         return Z.tocsr()
-    return Z.to_numpy() if hasattr(Z, "to_numpy") else np.asarray(Z)
+    to_numpy = getattr(Z, "to_numpy", None)
+    return np.asarray(Z if to_numpy is None else to_numpy())

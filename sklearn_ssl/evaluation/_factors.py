@@ -8,12 +8,13 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
 from sklearn_ssl._compat import Interval, validate_params
+from sklearn_ssl.evaluation._types import Floats, RandomState, RowNumbers
 
 NOBODY = -1
 CATEGORIES = ("a", "b", "c", "d")
 # All have about unit variance on factors of unit variance; the last two cannot be undone from
 # one column alone.
-CURVES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+CURVES: tuple[Callable[[Floats], Floats], ...] = (
     lambda x: x,
     lambda x: 1.3 * np.tanh(1.5 * x),
     lambda x: 1.4 * np.sin(2.5 * x),
@@ -38,18 +39,18 @@ COUNT = Interval(Integral, 0, None, closed="left")
     prefer_skip_nested_validation=True,
 )
 def make_factors_table(
-    n_samples=1000,
+    n_samples: int = 1000,
     *,
-    n_factors=4,
-    n_values=None,
-    columns_per_factor=5,
-    n_categorical=0,
-    n_noise_columns=0,
-    entanglement=0.0,
-    nonlinear=True,
-    noise=0.1,
-    random_state=None,
-):
+    n_factors: int = 4,
+    n_values: int | None = None,
+    columns_per_factor: int = 5,
+    n_categorical: int = 0,
+    n_noise_columns: int = 0,
+    entanglement: float = 0.0,
+    nonlinear: bool = True,
+    noise: float = 0.1,
+    random_state: RandomState | None = None,
+) -> Bunch:
     """Generate a table of columns that are caused by a few independent factors.
 
     Each column is a curve of one factor, or of a mix of all, plus noise. How well a representation
@@ -126,9 +127,8 @@ def make_factors_table(
     signals = factors @ _mixing(owner, n_factors, entanglement, rng).T
     if nonlinear:
         for column in range(n_caused):
-            signals[:, column] = CURVES[column % columns_per_factor % len(CURVES)](
-                signals[:, column]
-            )
+            curve = CURVES[column % columns_per_factor % len(CURVES)]
+            signals[:, column] = curve(signals[:, column])
     signals += noise * rng.normal(size=signals.shape)
     data = pd.DataFrame(signals).rename(columns="x{}".format)
     for column in np.linspace(0, n_caused - 1, n_categorical).round().astype(int):
@@ -145,19 +145,22 @@ def make_factors_table(
 
 def _draw_factors(
     n_samples: int, n_factors: int, n_values: int | None, rng: np.random.RandomState
-) -> np.ndarray:
+) -> Floats:
     if n_values is None:
         return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(n_samples, n_factors))
     values = np.arange(n_values) - (n_values - 1) / 2
-    return values[rng.randint(n_values, size=(n_samples, n_factors))] / values.std()
+    drawn = values[rng.randint(n_values, size=(n_samples, n_factors))]
+    factors: Floats = drawn / values.std()
+    return factors
 
 
 def _mixing(
-    owner: np.ndarray, n_factors: int, entanglement: float, rng: np.random.RandomState
-) -> np.ndarray:
+    owner: RowNumbers, n_factors: int, entanglement: float, rng: np.random.RandomState
+) -> Floats:
     """Weights of the factors in each column, of length one so that signals have variance one."""
     own = np.eye(n_factors)[owner]
     others = rng.normal(size=own.shape)
     others /= np.linalg.norm(others, axis=1, keepdims=True)
     weights = (1 - entanglement) * own + entanglement * others
-    return weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    lengths: Floats = np.linalg.norm(weights, axis=1, keepdims=True)
+    return weights / lengths

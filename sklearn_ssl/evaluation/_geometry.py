@@ -1,9 +1,9 @@
 """Geometry of an embedding: pure functions of arrays, each by its paper's definition."""
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import svdvals
 from scipy.special import logsumexp
 from sklearn.metrics import pairwise_distances_chunked
@@ -13,6 +13,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_ssl._compat import Interval, validate_params
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl.evaluation._types import Floats, RowNumbers
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 
@@ -21,7 +22,7 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
     {"Z1": ["array-like"], "Z2": ["array-like"], "exponent": [POSITIVE]},
     prefer_skip_nested_validation=True,
 )
-def alignment(Z1, Z2, *, exponent=2.0):
+def alignment(Z1: npt.ArrayLike, Z2: npt.ArrayLike, *, exponent: float = 2.0) -> float:
     """Mean distance between the embeddings of two views of the same rows.
 
     Embeddings are scaled to length one first. 0 is best: both views fall on the same point.
@@ -60,15 +61,17 @@ def alignment(Z1, Z2, *, exponent=2.0):
     >>> print(f"{alignment([[1, 0], [0, 1]], [[5, 0], [1, 0]]):.1f}")
     1.0
     """
-    Z1, Z2 = _check_pair(Z1, Z2)
-    if Z1.shape != Z2.shape:
-        raise ValueError(f"Z1 and Z2 must have the same shape; got {Z1.shape} and {Z2.shape}.")
-    distances = np.linalg.norm(normalize(Z1) - normalize(Z2), axis=1)
+    first, second = _check_pair(Z1, Z2)
+    if first.shape != second.shape:
+        raise ValueError(
+            f"Z1 and Z2 must have the same shape; got {first.shape} and {second.shape}."
+        )
+    distances = np.linalg.norm(normalize(first) - normalize(second), axis=1)
     return float(np.mean(distances**exponent))
 
 
 @validate_params({"Z": ["array-like"], "t": [POSITIVE]}, prefer_skip_nested_validation=True)
-def uniformity(Z, *, t=2.0):
+def uniformity(Z: npt.ArrayLike, *, t: float = 2.0) -> float:
     """Logarithm of the mean Gaussian potential between pairs of rows.
 
     Embeddings are scaled to length one first. Lower is more uniform: 0 says that all rows fall on
@@ -103,25 +106,27 @@ def uniformity(Z, *, t=2.0):
     >>> print(f"{uniformity([[1, 0], [-1, 0]]):.1f}")
     -8.0
     """
-    Z = normalize(check_array(Z, dtype=np.float64, ensure_min_samples=2))
+    rows = normalize(check_array(Z, dtype=np.float64, ensure_min_samples=2))
     # Rows are taken in blocks: all pairs of a large table would not fit into memory.
     blocks = pairwise_distances_chunked(
-        Z, metric="sqeuclidean", reduce_func=lambda block, start: _log_potential(block, start, t)
+        rows, metric="sqeuclidean", reduce_func=lambda block, start: _log_potential(block, start, t)
     )
     total = logsumexp(np.concatenate(list(blocks)))
-    return float(total - np.log(len(Z) * (len(Z) - 1)))
+    n_pairs = len(rows) * (len(rows) - 1)
+    return float(total - np.log(n_pairs))
 
 
-def _log_potential(squared_distances: np.ndarray, start: int, t: float) -> np.ndarray:
+def _log_potential(squared_distances: Floats, start: int, t: float) -> Floats:
     """Potential of each row of a block with all other rows, in nats."""
     n_rows = len(squared_distances)
     potential = -t * squared_distances
     potential[np.arange(n_rows), start + np.arange(n_rows)] = -np.inf
-    return logsumexp(potential, axis=1)
+    total: Floats = logsumexp(potential, axis=1)
+    return total
 
 
 @validate_params({"Z": ["array-like"], "center": ["boolean"]}, prefer_skip_nested_validation=True)
-def effective_rank(Z, *, center=False):
+def effective_rank(Z: npt.ArrayLike, *, center: bool = False) -> float:
     """Number of directions that an embedding makes use of (RankMe).
 
     It is the exponential of the entropy of the singular values, as shares of their sum.
@@ -153,12 +158,14 @@ def effective_rank(Z, *, center=False):
     >>> print(f"{effective_rank(np.diag([1.0, 1.0, 1.0, 0.0])):.1f}")
     3.0
     """
-    Z = check_array(Z, dtype=np.float64)
-    return effective_rank_of_spectrum(svdvals(Z - Z.mean(axis=0) if center else Z))
+    rows = check_array(Z, dtype=np.float64)
+    if center:
+        rows = rows - rows.mean(axis=0)
+    return effective_rank_of_spectrum(svdvals(rows))
 
 
 @validate_params({"Z1": ["array-like"], "Z2": ["array-like"]}, prefer_skip_nested_validation=True)
-def linear_cka(Z1, Z2):
+def linear_cka(Z1: npt.ArrayLike, Z2: npt.ArrayLike) -> float:
     """Similarity of two embeddings of the same rows, whatever their axes (linear CKA).
 
     It does not change if an embedding is shifted, rotated or scaled as a whole.
@@ -190,17 +197,24 @@ def linear_cka(Z1, Z2):
     >>> print(f"{linear_cka(Z, 3 - Z[:, ::-1]):.1f}")
     1.0
     """
-    Z1, Z2 = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
-    scale = _product_norm(Z1, Z1) * _product_norm(Z2, Z2)
-    return _product_norm(Z1, Z2) ** 2 / scale if scale > 0 else 0.0
+    first, second = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
+    scale = _product_norm(first, first) * _product_norm(second, second)
+    if scale == 0:
+        return 0.0
+    return _product_norm(first, second) ** 2 / scale
 
 
-def _product_norm(Z1: np.ndarray, Z2: np.ndarray) -> float:
+def _product_norm(Z1: Floats, Z2: Floats) -> float:
     """Frobenius norm of ``Z1.T @ Z2``."""
-    if max(Z1.shape[1], Z2.shape[1]) <= len(Z1):
+    widest = max(Z1.shape[1], Z2.shape[1])
+    if widest <= len(Z1):
         return float(np.linalg.norm(Z1.T @ Z2))
     # Products of rows say the same and are smaller if features are more than rows.
-    return float(np.sqrt(max(np.sum((Z1 @ Z1.T) * (Z2 @ Z2.T)), 0.0)))
+    first = Z1 @ Z1.T
+    second = Z2 @ Z2.T
+    squared_norm = np.sum(first * second)
+    # Rounding may leave a sum of zero below it.
+    return float(np.sqrt(max(squared_norm, 0.0)))
 
 
 @validate_params(
@@ -211,7 +225,9 @@ def _product_norm(Z1: np.ndarray, Z2: np.ndarray) -> float:
     },
     prefer_skip_nested_validation=True,
 )
-def neighborhood_preservation(X, Z, *, n_neighbors=10):
+def neighborhood_preservation(
+    X: npt.ArrayLike, Z: npt.ArrayLike, *, n_neighbors: int = 10
+) -> float:
     """Share of each row's nearest neighbors that stay its nearest neighbors.
 
     Parameters
@@ -252,28 +268,32 @@ def neighborhood_preservation(X, Z, *, n_neighbors=10):
     >>> neighborhood_preservation(line, bent, n_neighbors=1)
     1.0
     """
-    X, Z = _check_pair(X, Z)
-    if n_neighbors >= len(X):
+    rows, embedded = _check_pair(X, Z)
+    if n_neighbors >= len(rows):
         raise ValueError(
-            f"n_neighbors must be less than the number of rows, {len(X)}; got {n_neighbors}."
+            f"n_neighbors must be less than the number of rows, {len(rows)}; got {n_neighbors}."
         )
-    return share_kept(nearest_rows(X, n_neighbors), nearest_rows(Z, n_neighbors))
+    before = nearest_rows(rows, n_neighbors)
+    after = nearest_rows(embedded, n_neighbors)
+    return share_kept(before, after)
 
 
-def nearest_rows(Z: np.ndarray, n_neighbors: int) -> np.ndarray:
+def nearest_rows(Z: Floats, n_neighbors: int) -> RowNumbers:
     """Numbers of each row's nearest other rows, the nearest one first."""
     fitted = NearestNeighbors(n_neighbors=n_neighbors).fit(Z)
-    return fitted.kneighbors(return_distance=False)
+    nearest: RowNumbers = fitted.kneighbors(return_distance=False)
+    return nearest
 
 
-def share_kept(before: np.ndarray, after: np.ndarray) -> float:
+def share_kept(before: RowNumbers, after: RowNumbers) -> float:
     """Mean share of each row's neighbors that are still among them."""
     # A pair of a row and its neighbor is one number, so that one search finds all pairs.
     offsets = np.arange(len(before))[:, None] * len(before)
     return float(np.isin(before + offsets, after + offsets).mean())
 
 
-def _check_pair(Z1: Any, Z2: Any) -> tuple[np.ndarray, np.ndarray]:
-    Z1, Z2 = (check_array(Z, dtype=np.float64) for Z in (Z1, Z2))
-    check_consistent_length(Z1, Z2)
-    return Z1, Z2
+def _check_pair(Z1: npt.ArrayLike, Z2: npt.ArrayLike) -> tuple[Floats, Floats]:
+    first: Floats = check_array(Z1, dtype=np.float64)
+    second: Floats = check_array(Z2, dtype=np.float64)
+    check_consistent_length(first, second)
+    return first, second

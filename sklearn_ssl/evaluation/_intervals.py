@@ -46,9 +46,13 @@ def corrected_interval(
     .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52
        (2003), https://doi.org/10.1023/A:1024068626366.
     """
-    mean, n_splits = float(np.mean(differences)), len(differences)
+    mean = float(np.mean(differences))
+    n_splits = len(differences)
     if n_splits < 2:
         return Interval(mean, np.nan, np.nan)
-    error = np.sqrt((1 / n_splits + test_ratio) * np.var(differences, ddof=1))
-    half = float(t.ppf((1 + confidence) / 2, n_splits - 1) * error)
+    variance = np.var(differences, ddof=1)
+    error = np.sqrt((1 / n_splits + test_ratio) * variance)
+    # Both sides together have the probability that the interval misses.
+    quantile = t.ppf((1 + confidence) / 2, n_splits - 1)
+    half = float(quantile * error)
     return Interval(mean, mean - half, mean + half)

@@ -1,14 +1,16 @@
 """Score against the number of labels."""
 
+from collections.abc import Collection, Mapping
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import delayed
 
 from sklearn_ssl._compat import HasMethods, Interval, validate_params
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import (
     check_estimators,
     check_judged,
@@ -36,9 +38,21 @@ from sklearn_ssl.evaluation._splits import (
     resolve_train_sizes,
 )
 from sklearn_ssl.evaluation._targets import Target
+from sklearn_ssl.evaluation._types import (
+    Model,
+    RandomState,
+    RowNumbers,
+    Scoring,
+    Splits,
+    Transformer,
+)
 
 DEFAULT_TRAIN_SIZES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 COLUMNS = ("estimator", "n_labels", "split", "repeat", "score", "test_ratio")
+
+
+Run: TypeAlias = tuple[str, int, int, int, float, float]
+"""A row of the curve."""
 
 
 class Task(NamedTuple):
@@ -49,7 +63,7 @@ class Task(NamedTuple):
     split: Split
     seed: int
     # Row numbers of the labeled training rows, one array per draw; the first n show their labels.
-    orders: list[np.ndarray]
+    orders: list[RowNumbers]
 
 
 @validate_params(
@@ -66,23 +80,23 @@ class Task(NamedTuple):
     prefer_skip_nested_validation=False,
 )
 def label_efficiency_curve(
-    estimators,
-    X,
-    y,
+    estimators: Transformer | Model | Mapping[str, Transformer | Model],
+    X: TableLike,
+    y: npt.ArrayLike,
     *,
-    X_unlabeled=None,
-    train_sizes=DEFAULT_TRAIN_SIZES,
-    n_repeats=5,
-    semi_supervised=(),
-    baseline=True,
-    probe="linear",
-    cv=None,
-    groups=None,
-    scoring=None,
-    n_jobs=None,
-    random_state=None,
-    verbose=False,
-):
+    X_unlabeled: TableLike | None = None,
+    train_sizes: npt.ArrayLike = DEFAULT_TRAIN_SIZES,
+    n_repeats: int = 5,
+    semi_supervised: Collection[str] = (),
+    baseline: bool = True,
+    probe: str | Model = "linear",
+    cv: Splits = None,
+    groups: npt.ArrayLike | None = None,
+    scoring: Scoring = None,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: bool = False,
+) -> pd.DataFrame:
     """Score against the number of labeled rows, with pretraining on all training rows.
 
     In each split a transformer is fitted once on the unlabeled and all training rows, without
@@ -202,7 +216,8 @@ default=None
     sizes = resolve_train_sizes(train_sizes, splits, table.target)
     tasks = _make_tasks(judged, splits, table.target, n_repeats, check_random_state(random_state))
     rows = run_tasks(
-        (delayed(_run_task)(task, table, sizes, scoring) for task in tasks),
+        _run_task,
+        ((task, table, sizes, scoring) for task in tasks),
         [f"{task.judged.name}, split {task.number + 1} of {len(splits)}" for task in tasks],
         title="label_efficiency_curve: pretrain and probe",
         verbose=verbose,
@@ -231,9 +246,7 @@ def _make_tasks(
     return tasks
 
 
-def _run_task(
-    task: Task, table: LabeledTable, sizes: np.ndarray, scoring: Any
-) -> list[tuple[Any, ...]]:
+def _run_task(task: Task, table: LabeledTable, sizes: RowNumbers, scoring: Scoring) -> list[Run]:
     split = task.split
     reader = remember(make_reader(task.judged, table, split, task.seed), split)
     test, y_test = reader.see(split.test), table.target.of(split.test)

@@ -1,19 +1,41 @@
 """Figures of scores against the number of labels."""
 
+from collections.abc import Collection, Mapping
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._compat import check_matplotlib_support
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._html import html_table
 from sklearn_ssl.evaluation._label_efficiency import DEFAULT_TRAIN_SIZES, label_efficiency_curve
-from sklearn_ssl.evaluation._labels_saved import describe_saving, labels_saved
+from sklearn_ssl.evaluation._labels_saved import (
+    Saving,
+    describe_saving,
+    labels_saved,
+    savings_of,
+)
 from sklearn_ssl.evaluation._probes import name_of_score
 from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, make_axes, named_styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
+from sklearn_ssl.evaluation._types import (
+    Axes,
+    Model,
+    RandomState,
+    Scoring,
+    Splits,
+    Transformer,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.container import Container
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Annotation
 
 CHARACTERS_PER_INCH = 13
 MOST_BANDS = 3
@@ -70,31 +92,31 @@ class LabelEfficiencyDisplay:
     'Accuracy (higher is better)'
     """
 
-    def __init__(self, curve, *, score_name="Score"):
+    def __init__(self, curve: pd.DataFrame, *, score_name: str = "Score") -> None:
         self.curve = curve
         self.score_name = score_name
 
     @classmethod
     def from_estimator(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Transformer | Model | Mapping[str, Transformer | Model],
+        X: TableLike,
+        y: npt.ArrayLike,
         *,
-        X_unlabeled=None,
-        train_sizes=DEFAULT_TRAIN_SIZES,
-        n_repeats=5,
-        semi_supervised=(),
-        baseline=True,
-        probe="linear",
-        cv=None,
-        groups=None,
-        scoring=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=False,
-        ax=None,
-    ):
+        X_unlabeled: TableLike | None = None,
+        train_sizes: npt.ArrayLike = DEFAULT_TRAIN_SIZES,
+        n_repeats: int = 5,
+        semi_supervised: Collection[str] = (),
+        baseline: bool = True,
+        probe: str | Model = "linear",
+        cv: Splits = None,
+        groups: npt.ArrayLike | None = None,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Compute and plot the curve; see :func:`label_efficiency_curve` for the parameters.
 
         Parameters
@@ -175,7 +197,9 @@ or None, default=None
         return cls.from_predictions(curve, score_name=score_name, ax=ax)
 
     @classmethod
-    def from_predictions(cls, curve, *, score_name="Score", ax=None):
+    def from_predictions(
+        cls, curve: pd.DataFrame, *, score_name: str = "Score", ax: "Axes | None" = None
+    ) -> Self:
         """Plot scores that are there already.
 
         Parameters
@@ -196,7 +220,7 @@ or None, default=None
         """
         return cls(curve, score_name=score_name).plot(ax=ax)
 
-    def plot(self, ax=None, *, band=True):
+    def plot(self, ax: "Axes | None" = None, *, band: bool = True) -> Self:
         """Draw the mean score of each estimator, with one standard deviation around it.
 
         Parameters
@@ -221,7 +245,14 @@ or None, default=None
         self.ax_.legend(frameon=False, fontsize="small")
         return self
 
-    def plot_saving(self, estimator=None, n_labels=None, *, baseline=RAW, ax=None):
+    def plot_saving(
+        self,
+        estimator: str | None = None,
+        n_labels: int | None = None,
+        *,
+        baseline: str = RAW,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Draw one estimator, the baseline, and an arrow between them at equal score.
 
         The arrow leads from the number of labels of the estimator to the number that the baseline
@@ -261,7 +292,7 @@ or None, default=None
         self._name_curves(curve)
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = self.curve["n_labels"]
         return (
             f"<LabelEfficiencyDisplay: {self.curve['estimator'].nunique()} estimators, "
@@ -275,7 +306,7 @@ or None, default=None
         means.columns = [f"{size:,} labels" for size in means.columns]
         return html_table(means, f"Mean {self.score_name.lower()}", self.describe())
 
-    def describe(self, baseline=RAW) -> list[str]:
+    def describe(self, baseline: str = RAW) -> list[str]:
         """Say in sentences what :func:`labels_saved` measures.
 
         Parameters
@@ -291,17 +322,17 @@ or None, default=None
         if baseline not in set(self.curve["estimator"]):
             return []
         measured = self._measured(baseline)
-        rows = labels_saved(self.curve, baseline=baseline).itertuples()
-        return [describe_saving(row, baseline, measured) for row in rows]
+        saved = labels_saved(self.curve, baseline=baseline)
+        return [describe_saving(row, baseline, measured) for row in savings_of(saved)]
 
     def _measured(self, name: str) -> list[int]:
         return sorted(self.curve.loc[self.curve["estimator"] == name, "n_labels"].unique().tolist())
 
-    def _row_to_draw(self, estimator: Any, n_labels: Any, baseline: str) -> Any:
+    def _row_to_draw(self, estimator: str | None, n_labels: int | None, baseline: str) -> Saving:
         """The row of :func:`labels_saved` that was asked for, or the clearest one."""
         saved = labels_saved(self.curve, baseline=baseline)
         if estimator is None:
-            estimator = saved.groupby("estimator", sort=False)["score"].mean().idxmax()
+            estimator = str(saved.groupby("estimator", sort=False)["score"].mean().idxmax())
         own = saved[saved["estimator"] == estimator]
         if own.empty:
             raise ValueError(
@@ -311,19 +342,22 @@ or None, default=None
         if n_labels is None:
             is_measured = own["bound"] == "equal"
             chosen = own[is_measured] if is_measured.any() else own
-            return next(chosen.iloc[[len(chosen) // 2]].itertuples())
+            (row,) = savings_of(chosen.iloc[[len(chosen) // 2]])
+            return row
         chosen = own[own["n_labels"] == n_labels]
         if chosen.empty:
             raise ValueError(
                 f"n_labels must be one of {own['n_labels'].tolist()}, which were measured; got "
                 f"{n_labels!r}."
             )
-        return next(chosen.itertuples())
+        return savings_of(chosen)[0]
 
-    def _draw(self, curve: pd.DataFrame, ax: Any, band: bool) -> None:
+    def _draw(self, curve: pd.DataFrame, ax: "Axes | None", band: bool) -> None:
         self.ax_ = ax = make_axes(ax)
         self.figure_ = ax.figure
-        self.lines_, self.bands_, self.arrow_ = {}, {}, None
+        self.lines_: dict[str, Line2D] = {}
+        self.bands_: dict[str, Artist | Container] = {}
+        self.arrow_: Annotation | None = None
         names = list(dict.fromkeys(curve["estimator"]))
         for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
             scores = curve[curve["estimator"] == name].groupby("n_labels")["score"]
@@ -356,35 +390,42 @@ or None, default=None
         self.ax_.grid(axis="y", alpha=0.3)
         tidy(self.ax_)
 
-    def _draw_arrow(self, row: Any, baseline: str) -> None:
+    def _draw_arrow(self, row: Saving, baseline: str) -> None:
         """The arrow, where it starts and ends, and the interval of its end."""
-        ax, end = self.ax_, row.baseline_labels
+        ax = self.ax_
+        end = row.baseline_labels
         measured = self._measured(baseline)
-        bottom = ax.get_ylim()[0]
+        bottom, _ = ax.get_ylim()
         for labels in {row.n_labels, end}:
             ax.plot([labels, labels], [bottom, row.score], color=GREY, linestyle=":", linewidth=1)
         ax.set_ylim(bottom=bottom)
         if not np.isnan(row.low):
             ends = np.clip([row.low, row.high], measured[0], measured[-1])
             ax.plot(ends, [row.score] * 2, color=GREY, linewidth=7, alpha=0.45, zorder=2)
-        style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.6, "shrinkA": 0}
-        style |= {"shrinkB": 0, "linestyle": "-" if row.bound == "equal" else ":"}
+        style = {
+            "arrowstyle": "-|>",
+            "color": "black",
+            "linewidth": 1.6,
+            "linestyle": "-" if row.bound == "equal" else ":",
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         start = (row.n_labels, row.score)
         self.arrow_ = ax.annotate("", (end, row.score), start, arrowprops=style, zorder=4)
         sentence = describe_saving(row, baseline, measured)
-        inches = ax.get_position().width * self.figure_.get_figwidth()
+        inches = ax.bbox.width / self.figure_.dpi
         lines = fill(sentence, int(inches * CHARACTERS_PER_INCH))
         ax.set_title(lines, fontsize="medium", loc="left")
 
     def _name_curves(self, curve: pd.DataFrame) -> None:
         """Names at the ends of the curves, and what is around them."""
-        ends = {name: line.get_ydata()[-1] for name, line in self.lines_.items()}
-        highest = max(ends, key=lambda name: ends[name])
+        ends = {name: np.asarray(line.get_xydata())[-1] for name, line in self.lines_.items()}
+        highest = max(ends, key=lambda name: ends[name][1])
         for name, line in self.lines_.items():
             above = name == highest
             self.ax_.annotate(
                 name,
-                (line.get_xdata()[-1], ends[name]),
+                tuple(ends[name]),
                 (0, 12 if above else -18),
                 textcoords="offset points",
                 ha="right",

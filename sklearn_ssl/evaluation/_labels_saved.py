@@ -1,23 +1,39 @@
 """Labels that pretraining saves: two curves read at the same height."""
 
-from typing import Any
+from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._compat import validate_params
 from sklearn_ssl.evaluation._intervals import CONFIDENCE, corrected_interval
 from sklearn_ssl.evaluation._raw import RAW
+from sklearn_ssl.evaluation._types import Floats
 
 N_STEPS = 400
 """Numbers of labels of the baseline that the ends of an interval are chosen from."""
+
+
+class Saving(NamedTuple):
+    """A row of :func:`labels_saved`."""
+
+    estimator: str
+    n_labels: int
+    score: float
+    baseline_labels: int
+    saved: int
+    bound: str
+    low: float
+    high: float
 
 
 @validate_params(
     {"curve": [pd.DataFrame], "baseline": [str]},
     prefer_skip_nested_validation=False,
 )
-def labels_saved(curve, *, baseline=RAW):
+def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     """Labels that each estimator saves, compared with a baseline at equal mean score.
 
     The baseline's mean score is interpolated between the measured numbers of labels, on their
@@ -79,9 +95,12 @@ def labels_saved(curve, *, baseline=RAW):
     if baseline not in names:
         raise ValueError(f"baseline must be one of {names}; got {baseline!r}.")
     reference = means[baseline].sort_index()
-    measured, reached = reference.index.to_numpy(float), np.maximum.accumulate(reference.to_numpy())
+    measured = reference.index.to_numpy(float)
+    # What the baseline reached with fewer labels, it keeps.
+    reached = np.maximum.accumulate(reference.to_numpy())
     saved = means.drop(index=baseline, level="estimator").reset_index()
-    needed = np.exp(np.interp(saved["score"], *_steps(reached, np.log(measured))))
+    scores, log_labels = _steps(reached, np.log(measured))
+    needed = np.exp(np.interp(saved["score"], scores, log_labels))
     saved["baseline_labels"] = needed.round().astype(int)
     saved["saved"] = saved["baseline_labels"] - saved["n_labels"]
     bounds = [saved["score"] > reached[-1], saved["score"] < reached[0]]
@@ -90,23 +109,27 @@ def labels_saved(curve, *, baseline=RAW):
         _interval(curve, baseline, name, size)
         for name, size in zip(saved["estimator"], saved["n_labels"], strict=True)
     ]
-    return saved.assign(
-        **dict(zip(("low", "high"), np.array(intervals).reshape(-1, 2).T, strict=True))
-    )
+    low, high = np.array(intervals).reshape(-1, 2).T
+    return saved.assign(low=low, high=high)
 
 
-def describe_saving(row: Any, baseline: str, measured: Any) -> str:
+def savings_of(saved: pd.DataFrame) -> list[Saving]:
+    """The rows of what :func:`labels_saved` returns."""
+    return [Saving(*row) for row in saved[list(Saving._fields)].itertuples(index=False)]
+
+
+def describe_saving(row: Saving, baseline: str, measured: Collection[int]) -> str:
     """Say in a sentence what a row of :func:`labels_saved` holds.
 
     Parameters
     ----------
-    row : namedtuple
+    row : Saving
         The row.
 
     baseline : str
         Name of the baseline.
 
-    measured : array-like
+    measured : collection of int
         Numbers of labels that the baseline was measured with.
     """
     fewest, most = min(measured), max(measured)
@@ -136,7 +159,7 @@ def _is_or_are(name: str) -> str:
     return "are" if name.endswith("features") else "is"
 
 
-def _in_words(row: Any, fewest: int, most: int) -> str:
+def _in_words(row: Saving, fewest: int, most: int) -> str:
     """The interval in parentheses; nothing if it says no more than the bound."""
     starts, ends = row.low > 0, np.isfinite(row.high)
     if row.bound == "at least" and not row.low < most:
@@ -162,28 +185,30 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
     reference = by_split[baseline].unstack("n_labels").loc[own.index]
     test_ratio = curve["test_ratio"].mean() if "test_ratio" in curve else 1 / (len(own) - 1)
     labels = np.geomspace(reference.columns.min(), reference.columns.max(), N_STEPS)
+    log_labels = np.log(labels)
     log_measured = np.log(reference.columns.to_numpy(float))
-    scores = np.array(
-        [np.interp(np.log(labels), log_measured, row) for row in reference.to_numpy()]
-    )
-    ends = [
-        corrected_interval(differences, test_ratio)
-        for differences in (own.to_numpy()[:, None] - scores).T
-    ]
+    # Scores of the baseline, of shape (n_splits, N_STEPS).
+    scores = np.array([np.interp(log_labels, log_measured, row) for row in reference.to_numpy()])
+    differences = own.to_numpy()[:, None] - scores
+    ends = [corrected_interval(each, test_ratio) for each in differences.T]
     too_few = np.array([end.low > 0 for end in ends])
     too_many = np.array([end.high < 0 for end in ends])
     # A rejected number within the interval is a dip of the curve: the ends alone count.
-    low = 0.0 if not too_few[0] else labels[_last_of_run(too_few)]
-    high = np.inf if not too_many[-1] else labels[len(labels) - 1 - _last_of_run(too_many[::-1])]
+    low, high = 0.0, np.inf
+    if too_few[0]:
+        low = labels[_last_of_run(too_few)]
+    if too_many[-1]:
+        from_the_end = _last_of_run(too_many[::-1])
+        high = labels[len(labels) - 1 - from_the_end]
     return float(np.round(low)), float(np.round(high))
 
 
-def _last_of_run(flags: np.ndarray) -> int:
+def _last_of_run(flags: npt.NDArray[np.bool_]) -> int:
     """Place of the last flag in the run that the first one begins."""
     return len(flags) - 1 if flags.all() else int(np.argmin(flags)) - 1
 
 
-def _steps(reached: np.ndarray, log_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _steps(reached: Floats, log_labels: Floats) -> tuple[Floats, Floats]:
     """Drop the later of equal scores: the fewest labels that reach a score are what it takes."""
     reached, first = np.unique(reached, return_index=True)
     return reached, log_labels[first]

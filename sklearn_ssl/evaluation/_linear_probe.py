@@ -1,18 +1,20 @@
 """Linear probes whose penalty is chosen by their loss on held-out rows."""
 
-from typing import Any
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import svd
-from scipy.sparse import issparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ssl._table.types import is_sparse
 from sklearn_ssl.evaluation._measures import log_loss_of
+from sklearn_ssl.evaluation._types import Features, Floats, Labels, RowNumbers
 
 N_FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0))
@@ -24,17 +26,18 @@ MAX_STEPS = 1000
 class StandardDeviations(TransformerMixin, BaseEstimator):
     """Features in standard deviations over the rows seen; sparse ones stay sparse."""
 
-    def fit(self, X: Any, y: Any = None) -> "StandardDeviations":
+    def fit(self, X: Features, y: None = None) -> Self:
         """Learn means and standard deviations."""
-        self.scaler_ = StandardScaler(with_mean=not issparse(X)).fit(X)
+        self.scaler_ = StandardScaler(with_mean=not is_sparse(X)).fit(X)
         # Other transformers may return frames. Here a row is a row of numbers.
         self.scaler_.set_output(transform="default")
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Features) -> Features:
         """Subtract means, except from sparse features, and divide by standard deviations."""
         check_is_fitted(self)
-        return self.scaler_.transform(X)
+        scaled: Features = self.scaler_.transform(X)
+        return scaled
 
 
 class LogisticProbe(ClassifierMixin, BaseEstimator):
@@ -57,7 +60,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         Fitted on all rows.
     """
 
-    def fit(self, X: Any, y: Any) -> "LogisticProbe":
+    def fit(self, X: Features, y: npt.ArrayLike) -> Self:
         """Choose the penalty, and fit on all rows with it."""
         y = np.asarray(y)
         rows, basis = _narrow(X)
@@ -71,26 +74,29 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         self.classes_ = self.model_.classes_
         return self
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Features) -> Floats:
         """Log-odds, up to a constant of the row for more than two classes."""
         check_is_fitted(self)
-        return self.model_.decision_function(X)
+        scores: Floats = self.model_.decision_function(X)
+        return scores
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Features) -> Floats:
         """Probabilities of the classes, in the order of ``classes_``."""
         scores = self.decision_function(X)
         if scores.ndim == 1:
             # The difference of two outputs is the log-odds.
             scores = np.column_stack([np.zeros_like(scores), scores])
-        return softmax(scores, axis=1)
+        probabilities: Floats = softmax(scores, axis=1)
+        return probabilities
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Features) -> Labels:
         """Most probable classes."""
         check_is_fitted(self)
-        return self.model_.predict(X)
+        classes: Labels = self.model_.predict(X)
+        return classes
 
 
-def assign_folds(y: np.ndarray) -> np.ndarray:
+def assign_folds(y: Labels) -> RowNumbers:
     """Number of the fold that each row is held out in, -1 for the only row of its class."""
     codes, _ = pd.factorize(y)
     folds = np.empty(len(y), dtype=int)
@@ -100,7 +106,7 @@ def assign_folds(y: np.ndarray) -> np.ndarray:
     return folds
 
 
-def _choose_strength(rows: Any, y: np.ndarray, folds: np.ndarray) -> float:
+def _choose_strength(rows: Features, y: Labels, folds: RowNumbers) -> float:
     """The strength with the lowest mean log loss over all held-out rows."""
     held_out = [np.flatnonzero(folds == fold) for fold in range(N_FOLDS) if (folds == fold).any()]
     best, lowest = 1.0, np.inf
@@ -121,26 +127,29 @@ def _choose_strength(rows: Any, y: np.ndarray, folds: np.ndarray) -> float:
     return best
 
 
-def _logistic_regression(C: float, **options: Any) -> LogisticRegression:
-    return LogisticRegression(C=C, max_iter=MAX_STEPS, tol=1e-3, **options)
+def _logistic_regression(C: float, *, warm_start: bool = False) -> LogisticRegression:
+    return LogisticRegression(C=C, max_iter=MAX_STEPS, tol=1e-3, warm_start=warm_start)
 
 
-def _narrow(X: Any) -> tuple[Any, np.ndarray | None]:
+def _narrow(X: Features) -> tuple[Features, Floats | None]:
     """Rows in as few coordinates as they span, and the basis that leads back.
 
     The weights of a penalized model lie in the span of its rows, so that few rows make a small
     problem however many features there are. Lengths and products of rows stay what they are.
     """
-    if issparse(X):
+    if is_sparse(X):
         return X.tocsr(), None
-    X = np.asarray(X, dtype=np.float64)
-    if 2 * len(X) >= X.shape[1]:
-        return X, None
-    left, values, basis = svd(X, full_matrices=False)
+    rows = np.asarray(X, dtype=np.float64)
+    if 2 * len(rows) >= rows.shape[1]:
+        return rows, None
+    left, values, basis = svd(rows, full_matrices=False)
     return left * values, basis
 
 
-def _mean_squared_length(rows: Any) -> float:
-    squares = rows.multiply(rows).sum() if issparse(rows) else np.square(rows).sum()
+def _mean_squared_length(rows: Features) -> float:
+    if is_sparse(rows):
+        squares = rows.multiply(rows).sum()
+    else:
+        squares = float(np.square(np.asarray(rows, dtype=np.float64)).sum())
     # Features that are all zero have nothing to penalize.
-    return float(squares) / rows.shape[0] or 1.0
+    return squares / rows.shape[0] or 1.0

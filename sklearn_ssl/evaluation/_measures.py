@@ -1,33 +1,42 @@
 """What predictions are scored by beside the score of the estimator."""
 
-from typing import Any
-
 import numpy as np
 from sklearn.metrics import mean_absolute_error, roc_auc_score
+
+from sklearn_ssl._table.types import TableLike
+from sklearn_ssl.evaluation._types import (
+    Floats,
+    Labels,
+    Model,
+    predicts_probabilities,
+    predicts_scores,
+)
 
 CLASS_MEASURES = ("roc_auc", "log_loss")
 QUANTITY_MEASURES = ("mean_absolute_error",)
 
 
-def measure_predictions(fitted: Any, X: Any, y: np.ndarray, has_classes: bool) -> dict[str, float]:
+def measure_predictions(
+    fitted: Model, X: TableLike, y: Labels, has_classes: bool
+) -> dict[str, float]:
     """Measures of a fitted model on test rows; NaN for what it does not predict."""
     if not has_classes:
         return {QUANTITY_MEASURES[0]: float(mean_absolute_error(y, fitted.predict(X)))}
-    if hasattr(fitted, "predict_proba"):
+    if predicts_probabilities(fitted):
         probabilities = fitted.predict_proba(X)
         return {
             "roc_auc": roc_auc_of(y, probabilities, fitted.classes_),
             "log_loss": log_loss_of(y, probabilities, fitted.classes_),
         }
-    scores = fitted.decision_function(X) if hasattr(fitted, "decision_function") else None
-    if scores is None:
-        return dict.fromkeys(CLASS_MEASURES, np.nan)
-    if scores.ndim == 1:
-        scores = np.column_stack([-scores, scores])
-    return {"roc_auc": roc_auc_of(y, scores, fitted.classes_), "log_loss": np.nan}
+    if predicts_scores(fitted):
+        scores = fitted.decision_function(X)
+        if scores.ndim == 1:
+            scores = np.column_stack([-scores, scores])
+        return {"roc_auc": roc_auc_of(y, scores, fitted.classes_), "log_loss": np.nan}
+    return dict.fromkeys(CLASS_MEASURES, np.nan)
 
 
-def roc_auc_of(y: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> float:
+def roc_auc_of(y: Labels, scores: Floats, classes: Labels) -> float:
     """Mean area under the curve of each class against the others.
 
     Of two classes both have the same area. Classes without test rows are left out, and so is the
@@ -41,9 +50,10 @@ def roc_auc_of(y: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> float:
     return float(np.mean(areas)) if areas else np.nan
 
 
-def log_loss_of(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float:
+def log_loss_of(y: Labels, probabilities: Floats, classes: Labels) -> float:
     """Mean negative logarithm of the true class's probability, which is 0 for unknown classes."""
     is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]
     probability = (probabilities * is_true).sum(axis=1)
     smallest = np.finfo(np.float64).eps
-    return float(-np.log(np.clip(probability, smallest, 1.0)).mean())
+    losses = -np.log(np.clip(probability, smallest, 1.0))
+    return float(losses.mean())

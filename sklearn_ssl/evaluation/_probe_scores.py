@@ -1,13 +1,12 @@
 """How much a simple model gets out of frozen features, on one table or across two."""
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import delayed
 
 from sklearn_ssl._compat import num_samples, validate_params
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import draw_seeds, pretrain
 from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, TRANSFORMER, resolve_probe
 from sklearn_ssl.evaluation._progress import run_tasks, show
@@ -15,6 +14,14 @@ from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._runs import Judged, judge_raw, reader_of, score_on_split, score_reader
 from sklearn_ssl.evaluation._splits import LabeledTable, Split, make_splits, read_table
 from sklearn_ssl.evaluation._stacking import check_same_columns
+from sklearn_ssl.evaluation._types import (
+    Floats,
+    Model,
+    RandomState,
+    Scoring,
+    Splits,
+    Transformer,
+)
 
 
 @validate_params(
@@ -27,19 +34,19 @@ from sklearn_ssl.evaluation._stacking import check_same_columns
     prefer_skip_nested_validation=False,
 )
 def probe_score(
-    estimator,
-    X,
-    y,
+    estimator: Transformer,
+    X: TableLike,
+    y: npt.ArrayLike,
     *,
-    X_unlabeled=None,
-    probe="linear",
-    cv=None,
-    groups=None,
-    scoring=None,
-    n_jobs=None,
-    random_state=None,
-    verbose=False,
-):
+    X_unlabeled: TableLike | None = None,
+    probe: str | Model = "linear",
+    cv: Splits = None,
+    groups: npt.ArrayLike | None = None,
+    scoring: Scoring = None,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: bool = False,
+) -> Floats:
     """Score a simple model on the frozen features of a transformer, by cross-validation.
 
     In each split the transformer is fitted on the unlabeled and the training rows, without labels;
@@ -124,10 +131,8 @@ default=None
     seeds = draw_seeds(check_random_state(random_state), len(splits))
     judged = Judged("", estimator, resolve_probe(probe, table.target.has_classes))
     scores = run_tasks(
-        (
-            delayed(score_on_split)(judged, table, split, scoring, seed)
-            for split, seed in zip(splits, seeds, strict=True)
-        ),
+        score_on_split,
+        ((judged, table, split, scoring, seed) for split, seed in zip(splits, seeds, strict=True)),
         names_of_splits(splits),
         title="probe_score: pretrain and probe",
         verbose=verbose,
@@ -152,20 +157,20 @@ def names_of_splits(splits: list[Split]) -> list[str]:
     prefer_skip_nested_validation=False,
 )
 def transfer_score(
-    estimator,
-    X_source,
-    X_target,
-    y_target,
+    estimator: Transformer,
+    X_source: TableLike,
+    X_target: TableLike,
+    y_target: npt.ArrayLike,
     *,
-    X_unlabeled=None,
-    probe="linear",
-    cv=None,
-    groups=None,
-    scoring=None,
-    n_jobs=None,
-    random_state=None,
-    verbose=False,
-):
+    X_unlabeled: TableLike | None = None,
+    probe: str | Model = "linear",
+    cv: Splits = None,
+    groups: npt.ArrayLike | None = None,
+    scoring: Scoring = None,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: bool = False,
+) -> pd.DataFrame:
     """Pretrain on one table, probe on another one with the same columns.
 
     The transformer is fitted once on all rows of the source table. A probe is then fitted on the
@@ -256,8 +261,9 @@ default=None
         verbose=verbose,
     )
     rows = run_tasks(
+        _transfer_on_split,
         (
-            delayed(_transfer_on_split)(frozen, judged, table, split, scoring, seed)
+            (frozen, judged, table, split, scoring, seed)
             for split, seed in zip(splits, seeds, strict=True)
         ),
         names_of_splits(splits),
@@ -269,7 +275,12 @@ default=None
 
 
 def _transfer_on_split(
-    frozen: Any, judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
+    frozen: Transformer,
+    judged: Judged,
+    table: LabeledTable,
+    split: Split,
+    scoring: Scoring,
+    seed: int,
 ) -> dict[str, float]:
     transferred = reader_of(frozen, table, judged.probe)
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -12,8 +12,9 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_ssl._compat import HasMethods, StrOptions
 from sklearn_ssl.evaluation._linear_probe import LogisticProbe, StandardDeviations
+from sklearn_ssl.evaluation._types import Features, Model, Scoring, Transformer
 
-PROBE_CONSTRAINTS: dict[str, list[Any]] = {
+PROBE_CONSTRAINTS: dict[str, list[object]] = {
     "probe": [StrOptions({"linear", "knn"}), HasMethods(["fit", "predict"])],
     "X_unlabeled": ["array-like", "sparse matrix", None],
     "cv": ["cv_object"],
@@ -30,23 +31,28 @@ RIDGE_PENALTIES = np.logspace(-2, 4, 13)
 class Probe(NamedTuple):
     """A model to be fitted on frozen features, and whether these are standardized first."""
 
-    model: Any
+    model: Model
     standardize: bool
 
-    def prepare(self, transformer: Any) -> Any:
+    def prepare(self, transformer: Transformer) -> Transformer:
         """Append the standardization, which learns from the rows that the transformer sees."""
-        return make_pipeline(transformer, StandardDeviations()) if self.standardize else transformer
+        if not self.standardize:
+            return transformer
+        prepared: Transformer = make_pipeline(transformer, StandardDeviations())
+        return prepared
 
-    def scaling_by(self, features: Any) -> Callable[[Any], Any]:
+    def scaling_by(self, features: Features) -> Callable[[Features], Features]:
         """The same standardization as a function, learned from features that are there already."""
-        return StandardDeviations().fit(features).transform if self.standardize else lambda Z: Z
+        if not self.standardize:
+            return lambda Z: Z
+        return StandardDeviations().fit(features).transform
 
     def as_it_is(self) -> "Probe":
         """The probe for features that have the same scale already."""
         return Probe(self.model, standardize=False)
 
 
-def resolve_probe(probe: Any, has_classes: bool) -> Probe:
+def resolve_probe(probe: str | Model, has_classes: bool) -> Probe:
     """The model that a name stands for, or the one given, which takes the features as they are."""
     if not isinstance(probe, str):
         return Probe(probe, standardize=False)
@@ -59,9 +65,9 @@ def resolve_probe(probe: Any, has_classes: bool) -> Probe:
     return Probe(model, standardize=True)
 
 
-def name_of_score(scoring: Any, has_classes: bool) -> str:
+def name_of_score(scoring: Scoring, has_classes: bool) -> str:
     """How a figure names a score."""
     if scoring is None:
         return "Accuracy" if has_classes else "R²"
-    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+    name = scoring if isinstance(scoring, str) else str(getattr(scoring, "__name__", "score"))
     return name.replace("neg_", "negative_").replace("_", " ").capitalize()

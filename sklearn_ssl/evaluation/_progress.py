@@ -1,20 +1,34 @@
 """Progress of the functions that take more than a few seconds."""
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import Any
+from typing import TypeVar
 
-from sklearn.utils.parallel import Parallel
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_ssl._progress import is_interactive, progress_bar
+
+Result = TypeVar("Result")
 
 
-def run_tasks(tasks: Any, names: list[str], *, title: str, verbose: bool, n_jobs: Any) -> list[Any]:
-    """Run delayed tasks, in one or several processes, and show which ones are done.
+def run_tasks(
+    run: Callable[..., Result],
+    tasks: Iterable[tuple[object, ...]],
+    names: list[str],
+    *,
+    title: str,
+    verbose: bool,
+    n_jobs: int | None,
+) -> list[Result]:
+    """Call a function, in one or several processes, and show which calls are done.
 
     Parameters
     ----------
-    tasks : iterable of delayed calls
-        What to run.
+    run : callable
+        What to call.
+
+    tasks : iterable of tuple
+        The arguments of each call.
 
     names : list of str
         What each task is called.
@@ -33,12 +47,16 @@ def run_tasks(tasks: Any, names: list[str], *, title: str, verbose: bool, n_jobs
     results : list
         In the order of the tasks.
     """
+    calls = (delayed(run)(*task) for task in tasks)
     # A generator hands over each result as soon as it is there, and all of them in their order.
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    in_parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    results = in_parallel(calls)
     return list(show(results, names, title=title, verbose=verbose))
 
 
-def show(results: Iterable[Any], names: list[str], *, title: str, verbose: bool) -> Iterator[Any]:
+def show(
+    results: Iterable[Result], names: list[str], *, title: str, verbose: bool
+) -> Iterator[Result]:
     """Hand on results; with ``verbose``, move a bar on or write a line for each of them.
 
     A terminal and a notebook get a bar. What is logged to a file gets lines, as bars would fill it
@@ -46,35 +64,24 @@ def show(results: Iterable[Any], names: list[str], *, title: str, verbose: bool)
     """
     if not verbose:
         yield from results
-    elif _is_interactive():
+    elif is_interactive():
         yield from _with_bar(results, names, title)
     else:
         yield from _with_lines(results, names, title)
 
 
-def _with_bar(results: Iterable[Any], names: list[str], title: str) -> Iterator[Any]:
-    # Imported late, as it looks for a notebook.
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(names), desc=title, unit="task") as bar:
+def _with_bar(results: Iterable[Result], names: list[str], title: str) -> Iterator[Result]:
+    with progress_bar(title, len(names), "task") as bar:
         for name, result in zip(names, results, strict=True):
             bar.set_postfix_str(name, refresh=False)
             bar.update()
             yield result
 
 
-def _with_lines(results: Iterable[Any], names: list[str], title: str) -> Iterator[Any]:
+def _with_lines(results: Iterable[Result], names: list[str], title: str) -> Iterator[Result]:
     began = perf_counter()
     print(f"{title}: {len(names)} tasks", flush=True)
     for number, (name, result) in enumerate(zip(names, results, strict=True), start=1):
         seconds = perf_counter() - began
         print(f"{title}: {number} of {len(names)}, {name}, {seconds:.0f} s", flush=True)
         yield result
-
-
-def _is_interactive() -> bool:
-    """Whether somebody watches: a terminal, or the kernel of a notebook."""
-    if sys.stderr.isatty():
-        return True
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"

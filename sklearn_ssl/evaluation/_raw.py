@@ -1,10 +1,11 @@
 """The raw table in numbers, for the baselines that learned features have to beat."""
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -17,6 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import check_array
 
+from sklearn_ssl._table.types import TableLike, is_sparse
+from sklearn_ssl.evaluation._types import Features, Floats, Frame, Model, Transformer, is_frame
+
 RAW = "raw features"
 FOREST = "random forest"
 BOOSTING = "gradient boosting"
@@ -26,21 +30,22 @@ MOST_CODES = 254
 """Categories of a column that histogram gradient boosting can take."""
 
 
-def raw_features(X: Any) -> Any:
+def raw_features(X: TableLike) -> Transformer:
     """Make a transformer that hands a table on as it is, in numbers.
 
     Numbers, dates and durations are standardized and categories one-hot encoded; missing numbers
     become the mean, with a column that says so. Tables of many categories come out sparse.
     """
-    if hasattr(X, "tocsr"):
+    if is_sparse(X):
         # Centering would fill in the zeros.
-        return StandardScaler(with_mean=False)
+        scaler: Transformer = StandardScaler(with_mean=False)
+        return scaler
     numbers = make_pipeline(
         FunctionTransformer(as_floats),
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         StandardScaler(),
     )
-    if not hasattr(X, "columns"):
+    if not is_frame(X):
         return _in_arrays(numbers)
     one_hot = OneHotEncoder(handle_unknown="ignore", dtype=np.float64)
     encoder = make_column_transformer(
@@ -48,17 +53,19 @@ def raw_features(X: Any) -> Any:
         (make_pipeline(FunctionTransformer(as_texts), one_hot), _positions(X, of_numbers=False)),
         sparse_threshold=1.0,
     )
-    return make_pipeline(_in_arrays(encoder), _in_arrays(FunctionTransformer(dense_if_narrow)))
+    dense_enough = _in_arrays(FunctionTransformer(dense_if_narrow))
+    pipeline: Transformer = make_pipeline(_in_arrays(encoder), dense_enough)
+    return pipeline
 
 
-def models_on_raw_columns(X: Any, has_classes: bool) -> dict[str, Any]:
+def models_on_raw_columns(X: TableLike, has_classes: bool) -> dict[str, Model]:
     """A random forest and gradient boosting on the columns, with their default parameters.
 
     Boosting is left out for sparse tables, which it cannot read.
     """
     forest = RandomForestClassifier if has_classes else RandomForestRegressor
     boosting = HistGradientBoostingClassifier if has_classes else HistGradientBoostingRegressor
-    if hasattr(X, "tocsr"):
+    if is_sparse(X):
         return {FOREST: forest()}
     encoder, is_category = _tree_columns(X)
     return {
@@ -67,10 +74,10 @@ def models_on_raw_columns(X: Any, has_classes: bool) -> dict[str, Any]:
     }
 
 
-def _tree_columns(X: Any) -> tuple[Any, Any]:
+def _tree_columns(X: TableLike) -> tuple[Transformer, npt.NDArray[np.bool_] | None]:
     """Make a transformer to floats and codes, and say which of its columns hold codes."""
     numbers = FunctionTransformer(as_floats)
-    if not hasattr(X, "columns"):
+    if not is_frame(X):
         return _in_arrays(numbers), None
     places = [_positions(X, of_numbers=of_numbers) for of_numbers in (True, False)]
     codes = OrdinalEncoder(
@@ -85,44 +92,46 @@ def _tree_columns(X: Any) -> tuple[Any, Any]:
     return _in_arrays(encoder), np.repeat([False, True], [len(place) for place in places])
 
 
-def _in_arrays(transformer: Any) -> Any:
+def _in_arrays(transformer: BaseEstimator) -> Transformer:
     """Let a transformer return arrays, whatever the user has set for others."""
-    return transformer.set_output(transform="default")
+    in_arrays: Transformer = transformer.set_output(transform="default")
+    return in_arrays
 
 
-def dense(X: Any) -> Any:
+def dense(X: TableLike) -> TableLike:
     """Write a sparse matrix out; all else is handed on."""
-    return X.toarray() if hasattr(X, "toarray") else X
+    return X.toarray() if is_sparse(X) else X
 
 
-def dense_if_narrow(X: Any) -> Any:
+def dense_if_narrow(X: Features) -> TableLike:
     """Write a sparse matrix out unless it has too many columns for that."""
     return dense(X) if X.shape[1] <= MOST_DENSE_COLUMNS else X
 
 
-def as_floats(X: Any) -> np.ndarray:
+def as_floats(X: TableLike) -> Floats:
     """Numbers, counts, flags, dates and durations as floats, the missing ones as NaN."""
-    if hasattr(X, "columns"):
-        columns = [_floats(column) for column in _columns(X)]
-        X = np.column_stack(columns) if columns else np.empty((len(X), 0))
+    if is_frame(X):
         if not X.shape[1]:
-            return X
-    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+            return np.empty(X.shape)
+        X = np.column_stack([_floats(column) for column in _columns(X)])
+    floats: Floats = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+    return floats
 
 
-def as_texts(X: Any) -> np.ndarray:
+def as_texts(X: Frame) -> npt.NDArray[np.object_]:
     """Categories of any type as texts, the missing ones as None."""
     texts = np.full(X.shape, None, dtype=object)
     for place, column in enumerate(_columns(X)):
         codes, categories = pd.factorize(column)
+        names = np.array([str(category) for category in categories], dtype=object)
         is_known = codes >= 0
-        texts[is_known, place] = np.array(list(map(str, categories)), dtype=object)[codes[is_known]]
+        texts[is_known, place] = names[codes[is_known]]
     return texts
 
 
-def _columns(X: Any) -> list[pd.Series]:
+def _columns(X: Frame) -> list[pd.Series]:
     """The columns of a frame of pandas or polars."""
-    if hasattr(X, "iloc"):
+    if isinstance(X, pd.DataFrame):
         return [X.iloc[:, place] for place in range(X.shape[1])]
     columns = [X[:, place] for place in range(X.shape[1])]
     return [
@@ -131,11 +140,12 @@ def _columns(X: Any) -> list[pd.Series]:
     ]
 
 
-def _floats(column: pd.Series) -> np.ndarray:
-    if getattr(column.dtype, "kind", "") in "biuf" and isinstance(column.dtype, np.dtype):
+def _floats(column: pd.Series) -> Floats:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return column.to_numpy(dtype=np.float64)
     if not _is_time(column.dtype):
-        return column.astype(object).where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+        cells = column.astype(object).where(column.notna(), np.nan)
+        return cells.to_numpy(dtype=np.float64)
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     elif isinstance(column.dtype, pd.ArrowDtype):
@@ -143,10 +153,11 @@ def _floats(column: pd.Series) -> np.ndarray:
     if getattr(column.dtype, "tz", None) is not None:
         column = column.dt.tz_convert(None)
     times = column.to_numpy()
-    return np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
+    counted = times.astype(np.int64).astype(np.float64)
+    return np.where(np.isnat(times), np.nan, counted)
 
 
-def _positions(X: Any, *, of_numbers: bool) -> list[int]:
+def _positions(X: Frame, *, of_numbers: bool) -> list[int]:
     """Places of the columns that hold numbers, or of the others."""
     return [
         place
@@ -155,15 +166,15 @@ def _positions(X: Any, *, of_numbers: bool) -> list[int]:
     ]
 
 
-def _is_number(dtype: Any) -> bool:
+def _is_number(dtype: object) -> bool:
     """Whether a column of pandas or polars holds numbers or flags."""
-    if hasattr(dtype, "is_numeric"):
-        return dtype.is_numeric() or str(dtype) == "Boolean"
-    return is_numeric_dtype(dtype) or is_bool_dtype(dtype)
+    if isinstance(dtype, np.dtype | ExtensionDtype):
+        return is_numeric_dtype(dtype) or is_bool_dtype(dtype)
+    return bool(hasattr(dtype, "is_numeric") and dtype.is_numeric()) or str(dtype) == "Boolean"
 
 
-def _is_time(dtype: Any) -> bool:
+def _is_time(dtype: object) -> bool:
     """Whether a column holds dates or durations."""
     if hasattr(dtype, "is_temporal"):
-        return dtype.is_temporal() and str(dtype) != "Time"
+        return bool(dtype.is_temporal() and str(dtype) != "Time")
     return isinstance(dtype, pd.PeriodDtype) or getattr(dtype, "kind", "") in ("M", "m")

@@ -1,7 +1,8 @@
 """A report on the geometry of one or several representations of the same rows."""
 
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from sklearn_ssl._compat import (
     validate_params,
 )
 from sklearn_ssl._effective_rank import effective_rank_of_spectrum
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import check_estimators, check_transformer
 from sklearn_ssl.evaluation._geometry import (
     alignment,
@@ -31,6 +33,7 @@ from sklearn_ssl.evaluation._progress import show
 from sklearn_ssl.evaluation._raw import RAW, dense, raw_features
 from sklearn_ssl.evaluation._report_plot import draw_report
 from sklearn_ssl.evaluation._splits import draw_rows
+from sklearn_ssl.evaluation._types import Floats, GridOfAxes, RandomState, Transformer
 from sklearn_ssl.evaluation._views import swap_cells
 
 EXPLANATION = (
@@ -98,7 +101,15 @@ class RepresentationReport:
     {'raw features': 4, 'PCA': 2}
     """
 
-    def __init__(self, *, measures, spectra, similarity, neighbors, n_rows):
+    def __init__(
+        self,
+        *,
+        measures: pd.DataFrame,
+        spectra: dict[str, Floats],
+        similarity: pd.DataFrame,
+        neighbors: pd.DataFrame,
+        n_rows: int,
+    ) -> None:
         self.measures = measures
         self.spectra = spectra
         self.similarity = similarity
@@ -118,8 +129,15 @@ class RepresentationReport:
         prefer_skip_nested_validation=False,
     )
     def from_estimator(
-        cls, estimators, X, *, swap_rate=0.3, max_samples=1000, random_state=None, verbose=False
-    ) -> "RepresentationReport":
+        cls,
+        estimators: Transformer | Mapping[str, Transformer],
+        X: TableLike,
+        *,
+        swap_rate: float = 0.3,
+        max_samples: int | None = 1000,
+        random_state: RandomState | None = None,
+        verbose: bool = False,
+    ) -> Self:
         """Measure fitted transformers on rows, best on some that they were not fitted on.
 
         Parameters
@@ -178,7 +196,12 @@ class RepresentationReport:
     @validate_params(
         {"embeddings": [dict], "views": [dict, None]}, prefer_skip_nested_validation=False
     )
-    def from_predictions(cls, embeddings, *, views=None) -> "RepresentationReport":
+    def from_predictions(
+        cls,
+        embeddings: Mapping[str, TableLike],
+        *,
+        views: Mapping[str, TableLike] | None = None,
+    ) -> Self:
         """Measure embeddings that are there already, for instance the layers of a network.
 
         Parameters
@@ -217,7 +240,7 @@ class RepresentationReport:
             n_rows=len(rows[reference]),
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(
             [
                 f"Geometry of {len(self.measures)} representations on {self.n_rows} rows",
@@ -228,7 +251,7 @@ class RepresentationReport:
             ]
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = ", ".join(map(str, self.measures.index))
         return f"<RepresentationReport: {names}; {self.n_rows:,} rows>"
 
@@ -236,7 +259,7 @@ class RepresentationReport:
         title = f"Geometry of {len(self.measures)} representations on {self.n_rows:,} rows"
         return html_table(self.measures, title, [" ".join(EXPLANATION)])
 
-    def plot(self, ax=None):
+    def plot(self, ax: "GridOfAxes | None" = None) -> Self:
         """Draw spectra, alignment and uniformity, neighbors kept, and similarities.
 
         Parameters
@@ -256,13 +279,13 @@ class RepresentationReport:
 
 
 def _measures(
-    rows: dict[str, np.ndarray], views: dict[str, Any], spectra: dict[str, np.ndarray]
+    rows: dict[str, Floats], views: Mapping[str, TableLike], spectra: dict[str, Floats]
 ) -> pd.DataFrame:
     measures = {
         name: {
             "width": Z.shape[1],
             "effective_rank": effective_rank_of_spectrum(spectra[name]),
-            "alignment": alignment(Z, dense(views[name])) if name in views else np.nan,
+            "alignment": alignment(Z, np.asarray(dense(views[name]))) if name in views else np.nan,
             "uniformity": uniformity(Z),
         }
         for name, Z in rows.items()
@@ -270,18 +293,18 @@ def _measures(
     return pd.DataFrame.from_dict(measures, orient="index").astype({"width": int})
 
 
-def _neighbors(rows: dict[str, np.ndarray], reference: str) -> pd.DataFrame:
+def _neighbors(rows: dict[str, Floats], reference: str) -> pd.DataFrame:
     # Beyond half of the rows most neighbors are kept by chance.
     sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= len(rows[reference])]
     # The largest neighborhood holds the others, so that distances are measured once.
     nearest = {name: nearest_rows(Z, sizes[-1]) for name, Z in rows.items()}
-    kept = {
-        name: [share_kept(nearest[reference][:, :k], places[:, :k]) for k in sizes]
-        for name, places in nearest.items()
-    }
+    before = nearest[reference]
+    kept = {}
+    for name, after in nearest.items():
+        kept[name] = [share_kept(before[:, :k], after[:, :k]) for k in sizes]
     return pd.DataFrame(kept, index=pd.Index(sizes, name="n_neighbors"))
 
 
-def _similarities(rows: dict[str, np.ndarray]) -> pd.DataFrame:
+def _similarities(rows: dict[str, Floats]) -> pd.DataFrame:
     table = [[linear_cka(a, b) for b in rows.values()] for a in rows.values()]
     return pd.DataFrame(table, index=list(rows), columns=list(rows))

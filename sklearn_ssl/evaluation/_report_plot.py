@@ -1,16 +1,19 @@
 """The four panels of a RepresentationReport."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+from sklearn_ssl.evaluation._types import Axes, GridOfAxes, Look
 
-OFFSET = {"textcoords": "offset points", "ha": "right", "fontsize": "small", "color": GREY}
+if TYPE_CHECKING:
+    from sklearn_ssl.evaluation._report import RepresentationReport
 
 
-def draw_report(report: Any, ax: Any) -> np.ndarray:
+def draw_report(report: "RepresentationReport", ax: "GridOfAxes | None") -> npt.NDArray[np.object_]:
     """Draw the four panels and return their axes."""
     import matplotlib.pyplot as plt
 
@@ -20,7 +23,7 @@ def draw_report(report: Any, ax: Any) -> np.ndarray:
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != 4:
         raise ValueError(f"ax must hold 4 axes, one for each panel; got {len(axes)}.")
-    looks = named_styles(report.measures.index)
+    looks = named_styles(report.measures.index.tolist())
     _draw_spectra(axes[0], report, looks)
     _draw_sphere(axes[1], report, looks)
     _draw_neighbors(axes[2], report, looks)
@@ -28,11 +31,11 @@ def draw_report(report: Any, ax: Any) -> np.ndarray:
     return axes
 
 
-def _draw_spectra(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+def _draw_spectra(ax: Axes, report: "RepresentationReport", looks: dict[str, Look]) -> None:
     for name, values in report.spectra.items():
         shares = values[values > values.max() * 1e-6] / values.sum()
-        rank = report.measures.loc[name, "effective_rank"]
-        label = f"{name}: {rank:.1f} of {report.measures.loc[name, 'width']}"
+        rank, width = report.measures.loc[name, ["effective_rank", "width"]]
+        label = f"{name}: {rank:.1f} of {width:.0f}"
         ax.plot(np.arange(1, len(shares) + 1), shares, color=looks[name][0], label=label)
     ax.set(
         xscale="log",
@@ -45,9 +48,9 @@ def _draw_spectra(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> No
     tidy(ax)
 
 
-def _draw_sphere(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look]) -> None:
     for name, row in report.measures.iterrows():
-        color, marker = looks[name]
+        color, marker = looks[str(name)]
         height = 0.0 if np.isnan(row["alignment"]) else row["alignment"]
         ax.plot(row["uniformity"], height, marker, color=color, markersize=9, label=name)
     is_measured = report.measures["alignment"].notna().any()
@@ -63,7 +66,7 @@ def _draw_sphere(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> Non
     tidy(ax)
 
 
-def _draw_neighbors(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> None:
+def _draw_neighbors(ax: Axes, report: "RepresentationReport", looks: dict[str, Look]) -> None:
     kept = report.neighbors
     reference = RAW if RAW in kept else kept.columns[0]
     for name in kept.columns.drop(reference):
@@ -71,7 +74,15 @@ def _draw_neighbors(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> 
         ax.plot(kept.index, kept[name], color=color, marker=marker, label=name)
     chance = kept.index.to_numpy() / (report.n_rows - 1)
     ax.plot(kept.index, chance, color=GREY, linestyle=":")
-    ax.annotate("by chance", (kept.index[-1], chance[-1]), (-4, 4), **OFFSET)
+    ax.annotate(
+        "by chance",
+        (kept.index[-1], chance[-1]),
+        (-4, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize="small",
+        color=GREY,
+    )
     ax.set_xscale("log")
     ax.set_xticks(kept.index, [str(size) for size in kept.index])
     ax.set_xticks([], minor=True)
@@ -85,7 +96,7 @@ def _draw_neighbors(ax: Any, report: Any, looks: dict[str, tuple[str, str]]) -> 
     tidy(ax)
 
 
-def _draw_similarity(ax: Any, report: Any) -> None:
+def _draw_similarity(ax: Axes, report: "RepresentationReport") -> None:
     values = report.similarity.to_numpy()
     image = ax.imshow(values, cmap="cividis", vmin=0, vmax=1)
     names = report.similarity.index

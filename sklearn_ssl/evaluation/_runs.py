@@ -1,17 +1,19 @@
 """One estimator on one split: pretrained, then read through a probe or by its own prediction."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
 from sklearn_ssl._compat import safe_indexing
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import embed, is_supervised, pretrain, seeded_clone
 from sklearn_ssl.evaluation._probes import Probe
 from sklearn_ssl.evaluation._raw import RAW, raw_features
 from sklearn_ssl.evaluation._splits import LabeledTable, Split, hide_labels
+from sklearn_ssl.evaluation._types import Labels, Model, RowNumbers, Scoring, Transformer
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,20 @@ class Judged:
     """
 
     name: str
-    estimator: Any
+    estimator: Transformer | Model
     probe: Probe
     predicts: bool = False
     sees_unlabeled: bool = False
+
+    @property
+    def transformer(self) -> Transformer:
+        """The estimator, if it does not predict."""
+        return cast(Transformer, self.estimator)
+
+    @property
+    def model(self) -> Model:
+        """The estimator, if it predicts."""
+        return cast(Model, self.estimator)
 
 
 @dataclass(frozen=True)
@@ -59,13 +71,13 @@ class Reader:
         Whether the model is fitted on all rows to pretrain on, most of them without a label.
     """
 
-    model: Any
-    see: Callable[[np.ndarray], Any]
+    model: Model
+    see: Callable[[RowNumbers], TableLike]
     sees_unlabeled: bool = False
 
 
 def judge(
-    named: dict[str, Any], probe: Probe, semi_supervised: Collection[str] = ()
+    named: Mapping[str, Transformer | Model], probe: Probe, semi_supervised: Collection[str] = ()
 ) -> list[Judged]:
     """Estimators of the user, each with the probe that they share."""
     return [
@@ -74,7 +86,7 @@ def judge(
     ]
 
 
-def judge_raw(X: Any, probe: Probe) -> Judged:
+def judge_raw(X: TableLike, probe: Probe) -> Judged:
     """The raw features behind the same probe, which need no second standardization."""
     return Judged(RAW, raw_features(X), probe.as_it_is())
 
@@ -83,42 +95,48 @@ def make_reader(judged: Judged, table: LabeledTable, split: Split, seed: int) ->
     """Pretrain a transformer on the rows that the split allows; leave others as they are."""
     if judged.predicts:
         return Reader(
-            judged.estimator, lambda rows: safe_indexing(table.X, rows), judged.sees_unlabeled
+            judged.model, lambda rows: safe_indexing(table.X, rows), judged.sees_unlabeled
         )
-    frozen = pretrain(judged.probe.prepare(judged.estimator), table.X, split.pretrain, seed)
+    transformer = judged.probe.prepare(judged.transformer)
+    frozen = pretrain(transformer, table.X, split.pretrain, seed)
     return reader_of(frozen, table, judged.probe)
 
 
-def reader_of(frozen: Any, table: LabeledTable, probe: Probe) -> Reader:
+def reader_of(frozen: Transformer, table: LabeledTable, probe: Probe) -> Reader:
     """A probe on the features of a transformer that is fitted already."""
     return Reader(probe.model, lambda rows: embed(frozen, table.X, rows))
 
 
 def fit_reader(
-    reader: Reader, table: LabeledTable, split: Split, labeled: np.ndarray, seed: int
-) -> Any:
+    reader: Reader, table: LabeledTable, split: Split, labeled: RowNumbers, seed: int
+) -> Model:
     """Fit a clone of the model on labeled rows, and on unlabeled ones if it is to see them."""
     if reader.sees_unlabeled:
-        rows, y = split.pretrain, hide_labels(table.target, split.pretrain, labeled)
+        rows = split.pretrain
+        y = hide_labels(table.target, rows, labeled)
     else:
-        rows, y = labeled, table.target.of(labeled)
-    return seeded_clone(reader.model, seed).fit(reader.see(rows), y)
+        rows = labeled
+        y = table.target.of(labeled)
+    model = seeded_clone(reader.model, seed)
+    return model.fit(reader.see(rows), y)
 
 
-def score_of(fitted: Any, rows: Any, y: np.ndarray, scoring: Any) -> float:
+def score_of(fitted: Model, rows: TableLike, y: Labels, scoring: Scoring) -> float:
     """Score of a fitted model on test rows."""
-    return float(check_scoring(fitted, scoring=scoring)(fitted, rows, y))
+    scorer = check_scoring(fitted, scoring=scoring)
+    return float(scorer(fitted, rows, y))
 
 
 def score_on_split(
-    judged: Judged, table: LabeledTable, split: Split, scoring: Any, seed: int
+    judged: Judged, table: LabeledTable, split: Split, scoring: Scoring, seed: int
 ) -> float:
     """Pretrain, fit the probe on the labeled training rows, and score it on the test rows."""
-    return score_reader(make_reader(judged, table, split, seed), table, split, scoring, seed)
+    reader = make_reader(judged, table, split, seed)
+    return score_reader(reader, table, split, scoring, seed)
 
 
 def score_reader(
-    reader: Reader, table: LabeledTable, split: Split, scoring: Any, seed: int
+    reader: Reader, table: LabeledTable, split: Split, scoring: Scoring, seed: int
 ) -> float:
     """Fit on the labeled training rows and score on the test rows."""
     fitted = fit_reader(reader, table, split, split.train, seed)
@@ -132,9 +150,12 @@ def remember(reader: Reader, split: Split) -> Reader:
     order = np.argsort(split.train)
     known, seen = split.train[order], reader.see(split.train[order])
 
-    def see(rows: np.ndarray) -> Any:
+    def see(rows: RowNumbers) -> TableLike:
         places = np.searchsorted(known, rows)
         is_known = np.array_equal(known[places % len(known)], rows)
-        return safe_indexing(seen, places) if is_known else reader.see(rows)
+        if not is_known:
+            return reader.see(rows)
+        again: TableLike = safe_indexing(seen, places)
+        return again
 
     return Reader(reader.model, see)

@@ -1,18 +1,22 @@
 """Rows: how a table is split, and which training rows get to show their labels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
+from sklearn_ssl._marks import UNLABELED
+from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
-from sklearn_ssl.evaluation._targets import UNLABELED, Target, read_target
+from sklearn_ssl.evaluation._targets import Target, read_target
+from sklearn_ssl.evaluation._types import Labels, RowNumbers, Splits, Splitter
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class LabeledTable:
         Rows that come from ``X``.
     """
 
-    X: Any
+    X: TableLike
     target: Target
     n_own: int
 
@@ -52,9 +56,9 @@ class Split:
         Labeled rows to score on. Nothing is fitted on them.
     """
 
-    pretrain: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
+    pretrain: RowNumbers
+    train: RowNumbers
+    test: RowNumbers
 
     @property
     def test_ratio(self) -> float:
@@ -62,7 +66,9 @@ class Split:
         return len(self.test) / len(self.train)
 
 
-def read_table(X: Any, y: Any, X_unlabeled: Any = None) -> LabeledTable:
+def read_table(
+    X: TableLike, y: npt.ArrayLike, X_unlabeled: TableLike | None = None
+) -> LabeledTable:
     """Read rows and labels, and put the rows of ``X_unlabeled`` behind them.
 
     Raises
@@ -87,7 +93,7 @@ def read_table(X: Any, y: Any, X_unlabeled: Any = None) -> LabeledTable:
     )
 
 
-def make_splits(table: LabeledTable, cv: Any, groups: Any) -> list[Split]:
+def make_splits(table: LabeledTable, cv: Splits, groups: npt.ArrayLike | None) -> list[Split]:
     """All splits, drawn at once so that tasks in any order see the same ones.
 
     This is the one place that decides what is done with a row. A row that a split tests on, or
@@ -97,33 +103,36 @@ def make_splits(table: LabeledTable, cv: Any, groups: Any) -> list[Split]:
     """
     if groups is not None:
         check_consistent_length(np.empty(table.n_own), groups)
-        groups = np.asarray(groups)
+    group_of = None if groups is None else np.asarray(groups)
     # Only tables with X_unlabeled need to know which of their rows are equal.
     has_extra = num_samples(table.X) > table.n_own
     keys = row_keys(table.X) if has_extra else None
     return [
-        _make_split(table, keys, groups, *pair, number)
-        for number, pair in enumerate(_pairs(table.target, cv, groups, table.n_own))
+        _make_split(table, keys, group_of, *pair, number)
+        for number, pair in enumerate(_pairs(table.target, cv, group_of, table.n_own))
     ]
 
 
-def repeat_splits(cv: Any, n_repeats: int, has_classes: bool, seed: int) -> Any:
+def repeat_splits(cv: Splits, n_repeats: int, has_classes: bool, seed: int) -> Splits:
     """A splitter for an int: shuffled folds, repeated. Any other ``cv`` is handed on."""
     if not isinstance(cv, Integral):
         return cv
-    splitter = RepeatedStratifiedKFold if has_classes else RepeatedKFold
-    return splitter(n_splits=int(cv), n_repeats=n_repeats, random_state=seed)
+    kind = RepeatedStratifiedKFold if has_classes else RepeatedKFold
+    splitter: Splitter = kind(n_splits=int(cv), n_repeats=n_repeats, random_state=seed)
+    return splitter
 
 
-def _pairs(target: Target, cv: Any, groups: Any, n_own: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pairs(
+    target: Target, cv: Splits, groups: Labels | None, n_own: int
+) -> list[tuple[RowNumbers, RowNumbers]]:
     """Row numbers of training and test sets, as ``cv`` gives them."""
     labeled = target.labeled_rows
-    if not isinstance(cv, Integral) and cv is not None and not hasattr(cv, "split"):
+    if isinstance(cv, Iterable) and not hasattr(cv, "split"):
         pairs = [(np.asarray(train), np.asarray(test)) for train, test in cv]
         _check_row_numbers(pairs, n_own, "X", "Number the rows of X from 0.")
         return pairs
     # Splitters look at the number of rows only; tables of strings would not pass all of them.
-    splitter = check_cv(cv, target.known, classifier=target.has_classes)
+    splitter: Splitter = check_cv(cv, target.known, classifier=target.has_classes)
     known_groups = None if groups is None else groups[labeled]
     pairs = list(splitter.split(np.zeros(len(labeled)), target.known, known_groups))
     _check_row_numbers(
@@ -135,7 +144,9 @@ def _pairs(target: Target, cv: Any, groups: Any, n_own: int) -> list[tuple[np.nd
     return [(labeled[train], labeled[test]) for train, test in pairs]
 
 
-def _check_row_numbers(pairs: Any, n_rows: int, what: str, remedy: str) -> None:
+def _check_row_numbers(
+    pairs: list[tuple[RowNumbers, RowNumbers]], n_rows: int, what: str, remedy: str
+) -> None:
     for number, pair in enumerate(pairs):
         rows = np.concatenate(pair)
         if rows.size and (rows.min() < 0 or rows.max() >= n_rows):
@@ -147,10 +158,10 @@ def _check_row_numbers(pairs: Any, n_rows: int, what: str, remedy: str) -> None:
 
 def _make_split(
     table: LabeledTable,
-    keys: np.ndarray | None,
-    groups: np.ndarray | None,
-    train: np.ndarray,
-    test: np.ndarray,
+    keys: npt.NDArray[np.integer] | None,
+    groups: Labels | None,
+    train: RowNumbers,
+    test: RowNumbers,
     number: int,
 ) -> Split:
     shared = np.intersect1d(train, test)
@@ -176,14 +187,14 @@ def _make_split(
     return Split(np.union1d(train, np.flatnonzero(is_open)), train, test)
 
 
-def draw_rows(n_rows: int, max_samples: int | None, rng: np.random.RandomState) -> np.ndarray:
+def draw_rows(n_rows: int, max_samples: int | None, rng: np.random.RandomState) -> RowNumbers:
     """Row numbers in their order: all of them, or as many as are asked for, drawn at random."""
     if max_samples is None or n_rows <= max_samples:
         return np.arange(n_rows)
     return np.sort(rng.choice(n_rows, max_samples, replace=False))
 
 
-def labeled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) -> np.ndarray:
+def labeled_order(y: Labels, has_classes: bool, rng: np.random.RandomState) -> RowNumbers:
     """Order rows at random so that the first n are a stratified draw of n, for every n.
 
     One row of each class comes first; then the classes alternate in their proportions. Draws of
@@ -199,7 +210,9 @@ def labeled_order(y: np.ndarray, has_classes: bool, rng: np.random.RandomState) 
     return order[np.lexsort((progress, is_later))]
 
 
-def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -> np.ndarray:
+def resolve_train_sizes(
+    train_sizes: npt.ArrayLike, splits: list[Split], target: Target
+) -> RowNumbers:
     """Numbers of labels, increasing and unique, from numbers or fractions of the training rows."""
     sizes = column_or_1d(train_sizes)
     most = min(len(split.train) for split in splits)
@@ -223,7 +236,7 @@ def resolve_train_sizes(train_sizes: Any, splits: list[Split], target: Target) -
     return np.unique(sizes)
 
 
-def hide_labels(target: Target, rows: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+def hide_labels(target: Target, rows: RowNumbers, labeled: RowNumbers) -> Labels:
     """Targets of some rows, with -1 (classes) or NaN (quantities) in all but the labeled ones.
 
     Parameters

@@ -1,16 +1,20 @@
 """Unlabeled rows behind labeled ones, in one table of the same columns."""
 
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_string_dtype
 from scipy import sparse
 
+from sklearn_ssl._table.types import Dtype, SparseTable, TableLike, is_sparse
+from sklearn_ssl.evaluation._types import is_polars
+
 REMEDY = "Give both tables the same columns of the same types."
 
 
-def stack_rows(X: Any, X_unlabeled: Any) -> Any:
+def stack_rows(X: TableLike, X_unlabeled: TableLike) -> TableLike:
     """Put the rows of ``X_unlabeled`` behind those of ``X``.
 
     Parameters
@@ -34,19 +38,22 @@ def stack_rows(X: Any, X_unlabeled: Any) -> Any:
             f"X_unlabeled must be a table of the kind of X, {kinds[0]}; got {kinds[1]}. {REMEDY}"
         )
     check_same_columns(X, X_unlabeled, ("X", "X_unlabeled"), in_order=False)
-    if kinds[0] == "a pandas DataFrame":
+    if isinstance(X, pd.DataFrame) and isinstance(X_unlabeled, pd.DataFrame):
         return _stack_pandas(X, X_unlabeled)
-    if kinds[0] == "a polars DataFrame":
+    if is_polars(X) and is_polars(X_unlabeled):
         return X.vstack(X_unlabeled.select(X.columns))
-    if kinds[0] == "a sparse matrix":
-        return sparse.vstack([X, X_unlabeled], format="csr")
+    if is_sparse(X):
+        whole: SparseTable = sparse.vstack([X, X_unlabeled], format="csr")
+        return whole
     return np.concatenate([np.asarray(X), np.asarray(X_unlabeled)])
 
 
-def check_same_columns(one: Any, other: Any, names: tuple[str, str], *, in_order: bool) -> None:
+def check_same_columns(
+    one: TableLike, other: TableLike, names: tuple[str, str], *, in_order: bool
+) -> None:
     """Raise unless two tables have the same columns, in the same order if that is asked for."""
     columns = [list(map(str, getattr(X, "columns", []))) for X in (one, other)]
-    widths = [np.shape(X)[1] if np.ndim(X) == 2 else np.ndim(X) for X in (one, other)]
+    widths = [_width(X) for X in (one, other)]
     both = " and ".join(names)
     if widths[0] != widths[1]:
         raise ValueError(
@@ -59,49 +66,58 @@ def check_same_columns(one: Any, other: Any, names: tuple[str, str], *, in_order
         raise ValueError(f"{both} must have the same columns, in the same order.")
 
 
-def row_keys(X: Any) -> np.ndarray:
+def _width(X: TableLike) -> int:
+    shape = np.shape(X)
+    return shape[1] if len(shape) == 2 else len(shape)
+
+
+def row_keys(X: TableLike) -> npt.NDArray[np.integer]:
     """A number for each row, the same for equal rows."""
-    if hasattr(X, "hash_rows"):
-        return X.hash_rows().to_numpy()
-    if sparse.issparse(X):
+    if is_polars(X):
+        hashes: npt.NDArray[np.integer] = X.hash_rows().to_numpy()
+        return hashes
+    if is_sparse(X):
         rows = sparse.csr_array(X)
         rows.sum_duplicates()
-        return np.array([hash(_bytes_of_row(rows, i)) for i in range(rows.shape[0])])
+        n_rows = rows.shape[0]
+        return np.array([hash(_bytes_of_row(rows, row)) for row in range(n_rows)])
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    keys: npt.NDArray[np.integer] = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return keys
 
 
 def _bytes_of_row(rows: sparse.csr_array, i: int) -> bytes:
     cells = slice(rows.indptr[i], rows.indptr[i + 1])
-    return rows.indices[cells].tobytes() + rows.data[cells].tobytes()
+    return bytes(rows.indices[cells].tobytes() + rows.data[cells].tobytes())
 
 
-def _kind(table: Any) -> str:
+def _kind(table: TableLike) -> str:
     if isinstance(table, pd.DataFrame):
         return "a pandas DataFrame"
-    if hasattr(table, "vstack"):
+    if is_polars(table):
         return "a polars DataFrame"
-    return "a sparse matrix" if sparse.issparse(table) else "an array"
+    return "a sparse matrix" if is_sparse(table) else "an array"
 
 
 def _stack_pandas(X: pd.DataFrame, X_unlabeled: pd.DataFrame) -> pd.DataFrame:
-    others = dict(zip(map(str, X_unlabeled.columns), X_unlabeled.columns, strict=True))
-    columns = {
-        name: _stack_column(X[name], X_unlabeled[others[str(name)]], name) for name in X.columns
-    }
+    # Names are compared as text, so that 1 and "1" are the same column.
+    others = {str(name): X_unlabeled[name] for name in X_unlabeled.columns}
+    columns = {}
+    for name in X.columns:
+        columns[name] = _stack_column(X[name], others[str(name)], name)
     return pd.DataFrame(columns)
 
 
-def _stack_column(first: pd.Series, second: pd.Series, name: Any) -> pd.Series:
+def _stack_column(first: pd.Series, second: pd.Series, name: Hashable) -> pd.Series:
     dtypes = first.dtype, second.dtype
     if second.isna().all() and dtypes[0] != dtypes[1]:
         # A column without a cell has whatever type its reader gave it.
         second = pd.Series([None] * len(second)).astype(_with_gaps(dtypes[0]))
     elif isinstance(dtypes[0], pd.CategoricalDtype):
         second = second.astype(object)
-        unseen = [
-            value for value in pd.unique(second.dropna()) if value not in first.cat.categories
-        ]
+        known = first.cat.categories
+        values = pd.unique(second.dropna())
+        unseen = [value for value in values if value not in known]
         first = first.cat.add_categories(unseen)
         second = second.astype(first.dtype)
     elif is_string_dtype(dtypes[0]) and isinstance(dtypes[1], pd.CategoricalDtype):
@@ -114,14 +130,14 @@ def _stack_column(first: pd.Series, second: pd.Series, name: Any) -> pd.Series:
     return pd.concat([first, second], ignore_index=True)
 
 
-def _with_gaps(dtype: Any) -> Any:
+def _with_gaps(dtype: Dtype) -> Dtype:
     """The type itself, or one with room for missing cells if it has none."""
     if not isinstance(dtype, np.dtype) or dtype.kind not in "biu":
         return dtype
-    return pd.BooleanDtype() if dtype.kind == "b" else np.float64
+    return pd.BooleanDtype() if dtype.kind == "b" else np.dtype(np.float64)
 
 
-def _fit_together(first: Any, second: Any) -> bool:
+def _fit_together(first: Dtype, second: Dtype) -> bool:
     if first == second:
         return True
     if is_bool_dtype(first) or is_bool_dtype(second):

@@ -1,18 +1,22 @@
 """Targets: what ``y`` holds, and which rows have a label."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-UNLABELED = -1
-"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
+from sklearn_ssl._marks import (
+    is_minus_one,
+    marked_classes,
+    missing_cells,
+    narrow,
+    read_cells,
+    refuse_texts_that_mean_nothing,
+)
 
-TEXTS_THAT_MEAN_NOTHING = ("-1", "nan", "<NA>", "")
 MOST_CLASSES_OF_FLOATS = 20
 
 
@@ -61,7 +65,7 @@ class Target:
         )
 
 
-def read_target(y: Any, *, name: str = "y", minus_one_marks: bool = True) -> Target:
+def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = True) -> Target:
     """Read a target that may have rows without a label.
 
     NaN, None, NaT and ``pd.NA`` mark such rows, and -1 does among classes, as for
@@ -90,19 +94,22 @@ def read_target(y: Any, *, name: str = "y", minus_one_marks: bool = True) -> Tar
     ValueError
         If a mark could also be a label, or no row has a label.
     """
-    cells, declares_kind = _cells(y)
-    is_labeled = ~np.asarray(pd.isna(cells), dtype=bool)
-    values = _narrow(cells[is_labeled])
+    cells, declares_kind = read_cells(y)
+    cells = column_or_1d(cells)
+    is_labeled = ~missing_cells(cells)
+    values = cells[is_labeled]
     is_category = isinstance(getattr(y, "dtype", None), pd.CategoricalDtype)
-    has_classes = is_category or not _are_quantities(values)
+    has_classes = is_category or not _are_quantities(narrow(values))
     if minus_one_marks:
         has_gaps = not is_labeled.all()
         if has_gaps and not declares_kind:
-            _refuse_floats_of_unknown_kind(values, name)
-        _refuse_texts_that_mean_nothing(values, name)
+            _refuse_floats_of_unknown_kind(narrow(values), name)
+        refuse_texts_that_mean_nothing(values, name)
         is_mark = _marks(values, has_classes, has_gaps, name)
         is_labeled[np.flatnonzero(is_labeled)[is_mark]] = False
-        values = _narrow(values[~is_mark])
+        values = values[~is_mark]
+    # Without its marks, an array of objects may be one of booleans.
+    values = narrow(values)
     if not len(values):
         raise ValueError(
             f"{name} has no row with a label: all {len(cells)} are -1 or missing. Pass at least "
@@ -117,44 +124,6 @@ def read_target(y: Any, *, name: str = "y", minus_one_marks: bool = True) -> Tar
     return Target(filled, has_classes, is_labeled)
 
 
-def _cells(y: Any) -> tuple[np.ndarray, bool]:
-    """One dimension of cells, and whether their type says if they are quantities.
-
-    A column of NumPy's integers becomes one of floats as soon as a cell is missing. Types with a
-    missing value of their own stay what they are.
-    """
-    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
-        y = y.iloc[:, 0]
-    if isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype):
-        return _objects(list(y)), True
-    if hasattr(y, "to_list") and not isinstance(y, (pd.Series, pd.Index)):
-        return _objects(y.to_list()), True
-    if isinstance(y, (list, tuple)) and all(np.ndim(cell) == 0 for cell in y):
-        return _objects(y), False
-    return column_or_1d(y), False
-
-
-def _objects(cells: Any) -> np.ndarray:
-    array = np.empty(len(cells), dtype=object)
-    array[:] = cells
-    return array
-
-
-def _narrow(values: np.ndarray) -> np.ndarray:
-    """Objects as an array of booleans, integers or floats if all of them are such numbers."""
-    if values.dtype.kind != "O":
-        return values
-    kinds: list[tuple[Any, Any]] = [
-        ((bool, np.bool_), bool),
-        (Integral, np.int64),
-        (Real, np.float64),
-    ]
-    for kind, dtype in kinds:
-        if len(values) and all(isinstance(value, kind) for value in values):
-            return values.astype(dtype)
-    return values
-
-
 def _are_quantities(values: np.ndarray) -> bool:
     return values.dtype.kind == "f" and not (_are_whole(values) and len(np.unique(values)) <= 2)
 
@@ -165,32 +134,12 @@ def _are_whole(values: np.ndarray) -> bool:
 
 def _marks(values: np.ndarray, has_classes: bool, has_gaps: bool, name: str) -> np.ndarray:
     """Which of the values say that a row has no label."""
-    is_minus_one = _equals_minus_one(values)
-    if not is_minus_one.any():
-        return is_minus_one
-    others = values[~is_minus_one]
-    if not has_classes:
-        _refuse_minus_one_among_quantities(others, int(is_minus_one.sum()), name)
-        return np.zeros_like(is_minus_one)
-    if len(others) and np.all(others == 1):
-        return np.zeros_like(is_minus_one)
-    if has_gaps:
-        raise ValueError(
-            f"{name} holds both -1 and missing values among its classes, and either could mark the "
-            f"unlabeled rows. If both do, pass {name}.fillna(-1); if -1 is a class, give it "
-            "another name."
-        )
-    return is_minus_one
-
-
-def _equals_minus_one(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind in "if":
-        return values == UNLABELED
-    if values.dtype.kind != "O":  # Booleans, counts without a sign and texts have no room for -1.
-        return np.zeros(len(values), dtype=bool)
-    return np.array(
-        [isinstance(value, Real) and value == UNLABELED for value in values], dtype=bool
-    )
+    if has_classes:
+        return marked_classes(values, name, has_gaps=has_gaps)
+    is_number = is_minus_one(values)
+    if is_number.any():
+        _refuse_minus_one_among_quantities(narrow(values[~is_number]), int(is_number.sum()), name)
+    return np.zeros_like(is_number)
 
 
 def _refuse_minus_one_among_quantities(others: np.ndarray, n_marks: int, name: str) -> None:
@@ -215,16 +164,3 @@ def _refuse_floats_of_unknown_kind(values: np.ndarray, name: str) -> None:
         f"quantities. Pass pd.Series({name}).astype('Int64') for classes, or .astype('Float64') "
         "for quantities."
     )
-
-
-def _refuse_texts_that_mean_nothing(values: np.ndarray, name: str) -> None:
-    if values.dtype.kind not in "OU":
-        return
-    for text in TEXTS_THAT_MEAN_NOTHING:
-        count = sum(isinstance(value, str) and value == text for value in values)
-        if count:
-            raise ValueError(
-                f"{name} holds the text {text!r} in {count} rows. If it marks unlabeled rows, "
-                f"write None instead: pd.Series({name}).replace({text!r}, None). If it is a class, "
-                "give it another name."
-            )

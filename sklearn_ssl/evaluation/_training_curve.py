@@ -1,12 +1,17 @@
 """Figure of the loss against epochs over the training rows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import check_matplotlib_support
 from sklearn_ssl.evaluation._style import COLOURS, make_axes, tidy
+from sklearn_ssl.evaluation._types import Axes, Model, Transformer
+
+if TYPE_CHECKING:
+    import matplotlib.lines
 
 
 class TrainingCurveDisplay:
@@ -54,13 +59,21 @@ class TrainingCurveDisplay:
     5
     """
 
-    def __init__(self, loss_curve, *, validation_curve=None, name=None):
+    def __init__(
+        self,
+        loss_curve: npt.ArrayLike,
+        *,
+        validation_curve: npt.ArrayLike | None = None,
+        name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_curve = validation_curve
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None) -> "TrainingCurveDisplay":
+    def from_estimator(
+        cls, estimator: Transformer | Model, *, name: str | None = None, ax: "Axes | None" = None
+    ) -> Self:
         """Plot the training of a fitted estimator.
 
         Parameters
@@ -105,8 +118,13 @@ class TrainingCurveDisplay:
 
     @classmethod
     def from_predictions(
-        cls, loss_curve, *, validation_curve=None, name=None, ax=None
-    ) -> "TrainingCurveDisplay":
+        cls,
+        loss_curve: npt.ArrayLike,
+        *,
+        validation_curve: npt.ArrayLike | None = None,
+        name: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Plot losses that are there already.
 
         Parameters
@@ -130,7 +148,7 @@ class TrainingCurveDisplay:
         """
         return cls(loss_curve, validation_curve=validation_curve, name=name).plot(ax=ax)
 
-    def plot(self, ax=None) -> "TrainingCurveDisplay":
+    def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the training loss and, if there is one, the loss on held-out rows.
 
         Parameters
@@ -154,28 +172,33 @@ class TrainingCurveDisplay:
             self.validation_line_ = self._draw(
                 self.validation_curve, "held-out rows", color=color, linestyle="--"
             )
-            self._mark_best(color)
+            self._mark_best(self.validation_curve, color)
         ax.set(xlabel="Epochs over the training rows", ylabel="Mean loss", title="Training")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         ax.legend(frameon=False, fontsize="small")
         ax.grid(axis="y", alpha=0.3)
         tidy(ax)
         return self
 
-    def _draw(self, curve: Any, rows: str, **style: Any) -> Any:
+    def _draw(
+        self, curve: npt.ArrayLike, rows: str, *, color: str, linestyle: str = "-"
+    ) -> "matplotlib.lines.Line2D":
         label = rows if self.name is None else f"{self.name}, {rows}"
+        losses = np.asarray(curve)
+        epochs = np.arange(1, len(losses) + 1)
         # A single epoch would not show as a line.
-        marker = "o" if len(curve) == 1 else None
+        marker = "o" if len(losses) == 1 else None
         (line,) = self.ax_.plot(
-            np.arange(1, len(curve) + 1), curve, label=label, marker=marker, **style
+            epochs, losses, label=label, marker=marker, color=color, linestyle=linestyle
         )
         return line
 
-    def _mark_best(self, color: str) -> None:
-        best = int(np.nanargmin(self.validation_curve))
+    def _mark_best(self, curve: npt.ArrayLike, color: str) -> None:
+        losses = np.asarray(curve)
+        best = int(np.nanargmin(losses))
         self.ax_.plot(
             [best + 1],
-            [self.validation_curve[best]],
+            [losses[best]],
             linestyle="none",
             marker="o",
             markerfacecolor="none",

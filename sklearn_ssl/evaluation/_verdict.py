@@ -34,13 +34,15 @@ def differences_of(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
         Columns "baseline", "difference", "low", "high" and "verdict".
     """
     baseline = best_baseline(runs, measure)
+    ratio = float(runs["test_ratio"].mean())
     values = runs.pivot_table(index="split", columns="estimator", values=measure, dropna=False)
     names = runs.loc[~runs["is_baseline"], "estimator"].unique()
-    ratio = float(runs["test_ratio"].mean())
     rows = {}
     for name in names:
-        interval = corrected_interval((values[name] - values[baseline]).to_numpy(), ratio)
-        rows[name] = (baseline, *interval, _verdict(interval.low, interval.high, measure))
+        differences = values[name] - values[baseline]
+        interval = corrected_interval(differences.to_numpy(), ratio)
+        verdict = _verdict(interval.low, interval.high, measure)
+        rows[name] = (baseline, *interval, verdict)
     columns = ["baseline", "difference", "low", "high", "verdict"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("estimator")
 
@@ -48,7 +50,9 @@ def differences_of(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
 def _verdict(low: float, high: float, measure: str) -> str:
     if not (low > 0 or high < 0):
         return UNDECIDED
-    return "ahead" if (low > 0) != (measure in LOWER_IS_BETTER) else "behind"
+    is_higher = low > 0
+    is_better = is_higher != (measure in LOWER_IS_BETTER)
+    return "ahead" if is_better else "behind"
 
 
 def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:

@@ -94,6 +94,7 @@ def test_a_frozen_transformer_is_probed_as_it_was_fitted(spy, coins, iris):
     assert probe_score(FrozenEstimator(make_pipeline(pca)), *iris).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_n_jobs(noisy_features, iris):
     model = RandomForestClassifier(5)
     one, two = (

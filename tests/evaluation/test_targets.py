@@ -74,9 +74,11 @@ def test_nullable_types_keep_their_kind(dtype, labels):
 
 def test_polars_keeps_the_kind_of_missing_labels():
     polars = pytest.importorskip("polars")
-    target = read_target(polars.Series([0, 1, 2, None]))
-    assert target.has_classes
-    assert target.known.tolist() == [0, 1, 2]
+    series = polars.Series("y", [0, 1, 2, None])
+    for y in (series, series.to_frame()):
+        target = read_target(y)
+        assert target.has_classes
+        assert target.known.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,9 @@ def test_polars_keeps_the_kind_of_missing_labels():
     ],
 )
 def test_minus_one_marks_rows_among_classes(y, known):
-    assert read_target(y).known.tolist() == known
+    target = read_target(y)
+    assert target.known.tolist() == known
+    assert not isinstance(known[0], bool) or target.known.dtype == bool
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Marks of rows without a label: -1 among classes, and NaN, None or NA in any target.
+
+Whatever reads a target reads its cells here: the estimators, the splitter, and the evaluation.
+"""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Protocol, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+UNLABELED = -1
+"""Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
+
+TEXTS_THAT_MEAN_NOTHING = ("-1", "nan", "<NA>", "")
+"""What marks become in an array of texts, and what an empty cell of a file is read as."""
+
+Labels: TypeAlias = npt.NDArray[np.generic]
+"""Labels of any dtype, of shape (n_rows,) or (n_rows, n_labels)."""
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Frame(Protocol):
+    """A data frame of any library."""
+
+    columns: Sequence[str]
+
+    def __getitem__(self, name: str) -> npt.ArrayLike: ...
+
+
+def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
+    """Cells of a target as an array, and whether their type says if they are quantities.
+
+    A column of NumPy's integers becomes one of floats as soon as a cell is missing. Types with a
+    missing value of their own stay what they are.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        Labels and marks. A list keeps the types of its cells, which an array would turn to texts
+        if one of them is a text.
+
+    Returns
+    -------
+    cells : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Objects if they come from a list, or from a column whose type has a missing value.
+
+    declares_kind : bool
+        Whether such a type distinguishes integers from floats.
+
+    Raises
+    ------
+    ValueError
+        If there is a single value instead of one for each row.
+    """
+    if isinstance(y, np.ma.MaskedArray):
+        cells = y.data.astype(object)
+        cells[np.ma.getmaskarray(y)] = None
+        return cells, True
+    if isinstance(y, (list, tuple)) and all(np.ndim(cell) == 0 for cell in y):
+        return _objects(y), False
+    if hasattr(y, "columns") and len(y.columns) == 1:
+        frame = cast(Frame, y)
+        cells, declares_kind = read_cells(frame[frame.columns[0]])
+        return cells[:, None], declares_kind
+    if _has_own_missing_value(y):
+        return _objects(list(cast(Iterable[object], y))), True
+    cells = np.asarray(y)
+    if not cells.ndim:
+        raise ValueError(f"A target has a label for each row; got {y!r}.")
+    return cells, False
+
+
+def missing_cells(cells: Labels) -> Mask:
+    """Which cells are NaN, None, NaT or NA."""
+    return np.asarray(pd.isna(cells), dtype=bool)
+
+
+def narrow(values: Labels) -> Labels:
+    """Objects as booleans, integers or floats if all of them are such numbers."""
+    if values.dtype.kind != "O" or not values.size:
+        return values
+    kinds: list[tuple[type | tuple[type, ...], type]] = [
+        ((bool, np.bool_), bool),
+        (Integral, np.int64),
+        (Real, np.float64),
+    ]
+    for kind, dtype in kinds:
+        if all(isinstance(value, kind) for value in values.ravel()):
+            return values.astype(dtype)
+    return values
+
+
+def is_minus_one(values: Labels) -> Mask:
+    """Which values are the number -1."""
+    if values.dtype.kind in "if":
+        return np.asarray(values == UNLABELED)
+    if values.dtype.kind != "O":  # Booleans, counts without a sign and texts have no room for -1.
+        return np.zeros(values.shape, dtype=bool)
+    flat = [isinstance(value, Real) and value == UNLABELED for value in values.ravel()]
+    return np.array(flat, dtype=bool).reshape(values.shape)
+
+
+def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
+    """Which classes are the mark -1; of two classes -1 and 1, -1 is one.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        Classes of which none is missing.
+
+    name : str
+        Name of the parameter in errors.
+
+    has_gaps : bool
+        Whether other rows have a missing value instead of a class.
+
+    Raises
+    ------
+    ValueError
+        If -1 and missing values could both mark rows.
+    """
+    is_mark = is_minus_one(values)
+    others = values[~is_mark]
+    if not is_mark.any() or (len(others) and np.all(others == 1)):
+        return np.zeros_like(is_mark)
+    if has_gaps:
+        raise ValueError(
+            f"{name} holds both -1 and missing values among its classes, and either could mark the "
+            f"unlabeled rows. If both do, pass {name}.fillna(-1); if -1 is a class, give it "
+            "another name."
+        )
+    return is_mark
+
+
+def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:
+    """Raise if a text would be a class that looks like a mark."""
+    if values.dtype.kind not in "OUT":
+        return
+    for text in TEXTS_THAT_MEAN_NOTHING:
+        count = sum(isinstance(value, str) and value == text for value in values.ravel())
+        if count:
+            raise ValueError(
+                f"{name} holds the text {text!r} in {count} rows. If it marks unlabeled rows, "
+                f"write None instead: pd.Series({name}).replace({text!r}, None). If it is a class, "
+                "give it another name."
+            )
+
+
+def _has_own_missing_value(y: object) -> bool:
+    """Whether cells are pandas' nullable or categorical ones, or a series of another library."""
+    if isinstance(y, (pd.Series, pd.Index)) or not hasattr(y, "to_list"):
+        return isinstance(getattr(y, "dtype", None), pd.api.extensions.ExtensionDtype)
+    return True
+
+
+def _objects(cells: Sequence[object]) -> Labels:
+    array = np.empty(len(cells), dtype=object)
+    # Filled like this, an array keeps texts, numbers and None side by side.
+    array[:] = cells
+    return array
