@@ -182,8 +182,8 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     See Also
     --------
-    DenoisingAutoencoder : Prefer it where the way back to the table matters.
-    MaskedFeaturePredictor : Prefer it where missing cells are to be imputed.
+    DenoisingAutoencoder : Prefer it if the way back to the table matters.
+    MaskedFeaturePredictor : Prefer it if missing cells are to be imputed.
 
     References
     ----------

@@ -20,9 +20,9 @@ from sklearn_ssl._training.options import Callbacks, resolve_device
 class DenoisingAutoencoder(BaseEmbedder):
     """Learn row embeddings by rebuilding rows from corrupted copies of them.
 
-    An encoder and a decoder are trained to tell the clean row from a corrupted one: squared error
-    for numbers, cross-entropy for zeros and ones and for categories. To undo the corruption of a
-    cell the network has to know how the columns depend on each other [1]_.
+    An encoder and a decoder are trained to predict the clean row from a corrupted one: squared
+    error for numbers, cross-entropy for zeros and ones and for categories. To undo the corruption
+    of a cell the network has to know how the columns depend on each other [1]_.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class DenoisingAutoencoder(BaseEmbedder):
     See Also
     --------
     ContrastiveEmbedder : Compares rows instead of rebuilding them; has no way back to the table.
-    MaskedFeaturePredictor : Also tells which cells were hidden, and imputes missing ones.
+    MaskedFeaturePredictor : Also predicts which cells were hidden, and imputes missing ones.
 
     References
     ----------

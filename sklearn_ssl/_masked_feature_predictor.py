@@ -283,7 +283,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
             Rows.
 
         mask : array-like of bool of shape (n_samples, n_features)
-            True where a cell is to be hidden from the model and predicted. The columns of
+            True if a cell is to be hidden from the model and predicted. The columns of
             a DataFrame are matched by name, and its index must be that of ``X``.
 
         Returns

@@ -82,7 +82,7 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
         with torch.no_grad():
             output = task.decode(task.encoder(*batch))
             losses = losses_beyond_range(output, batch, excess.double(), model.schema)
-        # Ranks would tell rounding errors of double precision apart, which equal rows may have.
+        # Ranks would distinguish rounding errors of double precision, which equal rows may have.
         return losses.float().double().numpy()
 
     encoder = model.table_encoder

@@ -208,7 +208,7 @@ def test_the_table_is_not_written_to(Embedder, mixed):
 
 
 @every
-def test_fitted_attributes_tell_what_was_seen_and_done(Embedder, flowers):
+def test_fitted_attributes_state_what_was_seen_and_done(Embedder, flowers):
     embedder = Embedder(**SMALL).fit(flowers)
     assert embedder.n_features_in_ == 5
     assert embedder.feature_names_in_.tolist() == flowers.columns.tolist()

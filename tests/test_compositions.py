@@ -151,7 +151,7 @@ def test_halving_search_drops_the_worse_settings(Embedder, n_jobs):
 
 @both
 @pytest.mark.slow
-def test_permutation_importance_finds_the_columns_that_tell(Embedder, build):
+def test_permutation_importance_finds_the_columns_that_matter(Embedder, build):
     noisy = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 1))])
     fitted = build(Embedder).fit(noisy, y)
     importances = permutation_importance(fitted, noisy, y, n_repeats=5, random_state=0)

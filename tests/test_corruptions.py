@@ -167,7 +167,7 @@ def test_jitter_is_normal_with_a_deviation_per_column():
     assert torch.equal(codes, batch[1])
 
 
-def test_jitter_has_deviation_one_where_none_is_given():
+def test_jitter_has_deviation_one_if_none_is_given():
     batch = make_batch(20_000, 1, 0)
     numeric, _ = add_noise(batch, everything(batch), seeded())
     assert (numeric - batch[0]).std().item() == pytest.approx(1, abs=0.05)

@@ -25,7 +25,7 @@ class Hoard(Callback):
         torch.empty(2**50, device=net.device)
 
 
-def test_a_gpu_is_taken_where_there_is_one():
+def test_a_gpu_is_taken_if_there_is_one():
     assert resolve_device("auto") == "cuda"
 
 

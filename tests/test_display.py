@@ -87,7 +87,7 @@ def test_long_curves_are_thinned_and_keep_their_end():
     assert line[-1] == (236.0, 60.0)
 
 
-def test_text_remains_where_diagrams_are_switched_off():
+def test_text_remains_if_diagrams_are_switched_off():
     autoencoder = DenoisingAutoencoder(**SMALL).fit(X)
     with sklearn.config_context(display="text"):
         assert not hasattr(autoencoder, "_repr_html_")

@@ -1,4 +1,4 @@
-"""Tables on which training is hard: finite at the end, or told, and never silently wrong."""
+"""Tables on which training is hard: finite at the end, or reported, and never silently wrong."""
 
 import warnings
 
@@ -46,7 +46,7 @@ TABLES = {
     "one cell per column": np.where(np.arange(N)[:, None] == np.arange(4), normal, np.nan),
     "all cells missing": np.full((N, 3), np.nan),
     "all but one column missing": np.where([True, False, False], normal[:, :3], np.nan),
-    "missingness tells the value": np.where(normal > 0, np.nan, normal),
+    "missingness reveals the value": np.where(normal > 0, np.nan, normal),
     "columns all equal": np.repeat(normal[:, :1], 30, axis=1),
     "columns in exact opposition": np.hstack([normal, -normal]),
     "more columns than rows": rng.normal(size=(20, 500)),
@@ -92,7 +92,7 @@ def test_hard_tables_end_finite(name, embedder):
     assert np.isfinite(embedder.effective_rank_)
 
 
-def is_told(embedder, X):
+def reports_divergence(embedder, X):
     """Whether fitting reports a divergence; what it leaves is finite in any case."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -109,8 +109,8 @@ def test_rates_too_high_end_finite_and_divergence_is_reported(embedder, early_st
     embedder = type(embedder)(
         **{**DEEP, "max_iter": 5}, learning_rate_init=rate, early_stopping=early_stopping
     )
-    told = is_told(embedder, TABLES["Cauchy"])
-    assert told == (rate > 1.0) == (not np.isfinite(embedder.loss_curve_).all())
+    reported = reports_divergence(embedder, TABLES["Cauchy"])
+    assert reported == (rate > 1.0) == (not np.isfinite(embedder.loss_curve_).all())
 
 
 @pytest.mark.parametrize("embedder", EMBEDDERS, ids=lambda embedder: type(embedder).__name__)
@@ -123,7 +123,7 @@ def test_a_last_step_too_long_ends_finite(embedder, hidden_layer_sizes, rate):
         learning_rate="constant",
         batch_size=len(normal),
     )
-    is_told(embedder, normal)
+    reports_divergence(embedder, normal)
     assert np.isfinite(embedder.score(normal))
 
 
@@ -144,5 +144,5 @@ def test_strict_contrast_in_small_batches_ends_finite(objective, batch_size):
     embedder = ContrastiveEmbedder(
         **DEEP, objective=objective, temperature=0.01, batch_size=batch_size
     )
-    is_told(embedder, normal[:40])
+    reports_divergence(embedder, normal[:40])
     assert np.isfinite(embedder.loss_curve_).all()

@@ -99,9 +99,9 @@ def test_labels_are_ignored_unless_they_are_asked_for(Embedder):
     ],
 )
 @pytest.mark.slow
-def test_features_that_have_seen_labels_tell_them_on_new_rows(Embedder, kind):
+def test_features_that_have_seen_labels_predict_them_on_new_rows(Embedder, kind):
     rows = np.random.default_rng(0).normal(size=(600, 3))
-    product = rows[:, 0] * rows[:, 1]  # no linear model of the columns tells it
+    product = rows[:, 0] * rows[:, 1]  # no linear model of the columns predicts it
     labels = (product > 0).astype(int) if kind == "classes" else product
     head = LogisticRegression() if kind == "classes" else Ridge()
     options = {**NARROW, "hidden_layer_sizes": (32,), "max_iter": 30, "learning_rate_init": 1e-2}
@@ -145,9 +145,9 @@ def test_guided_transformers_are_cloned_searched_pickled_saved_and_continued(Emb
 def test_parts_of_a_table_are_learned_without_labels_only(method):
     guided = DenoisingAutoencoder(**NARROW, supervision_weight=1.0).fit(X, y)
     assert not hasattr(guided, method)
-    with pytest.raises(AttributeError, match=method) as told:
+    with pytest.raises(AttributeError, match=method) as raised:
         getattr(guided, method)
-    assert "supervision_weight=1. Use fit, or set it to 0." in str(told.value.__cause__)
+    assert "supervision_weight=1. Use fit, or set it to 0." in str(raised.value.__cause__)
     guided.set_params(supervision_weight=0.0)
     getattr(guided, method)(X if method == "partial_fit" else [X])
 

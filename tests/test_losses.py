@@ -105,9 +105,11 @@ def cell_losses_twin(output, numeric, codes, schema):
     for row in range(len(output)):
         absent_logits = iter(output[row, schema.n_numeric :])
         for i, (binary, nullable) in enumerate(zip(schema.binary, schema.nullable, strict=True)):
-            truth, told = numeric[row, i], output[row, i]
+            truth, predicted = numeric[row, i], output[row, i]
             if not math.isnan(truth):
-                losses[row, i] += binary_entropy(told, truth) if binary else (told - truth) ** 2
+                losses[row, i] += (
+                    binary_entropy(predicted, truth) if binary else (predicted - truth) ** 2
+                )
             if nullable:
                 losses[row, i] += binary_entropy(next(absent_logits), math.isnan(truth))
         start = schema.width - schema.n_codes
@@ -167,8 +169,8 @@ def test_loss_of_two_views_follows_its_definition(loss, twin, n_rows):
 @settings(few, max_examples=8)
 def test_single_precision_is_enough(loss, twin, n_rows, width, seed):
     a, b = views(n_rows, width, seed)
-    told = loss(*tensors(a, b, dtype=torch.float32)).item()
-    assert told == pytest.approx(twin(a, b), rel=1e-3, abs=1e-3)
+    single = loss(*tensors(a, b, dtype=torch.float32)).item()
+    assert single == pytest.approx(twin(a, b), rel=1e-3, abs=1e-3)
 
 
 @of_two_views
@@ -292,11 +294,11 @@ def test_value_of_a_missing_number_costs_nothing(schema, output):
 @pytest.mark.parametrize(("value", "nearest"), [(-3.0, 0.0), (0.25, 0.25), (7.0, 1.0)])
 def test_numbers_where_zeros_and_ones_were_are_cut_to_them(value, nearest):
     schema, output = Schema((True,), (False,), ()), torch.tensor([[0.5]])
-    told, expected = (
+    loss, expected = (
         cell_losses(output, torch.tensor([[x]]), torch.empty(1, 0, dtype=torch.int32), schema)
         for x in (value, nearest)
     )
-    assert told.item() == expected.item()
+    assert loss.item() == expected.item()
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
@@ -354,12 +356,12 @@ def test_deviance_explained_is_a_share_of_the_baseline(losses, baseline, expecte
 
 
 def test_deviance_explained_is_r2_for_squared_errors():
-    truth, told = views(30, 2)
+    truth, predicted = views(30, 2)
     schema = SCHEMAS["numbers"]
-    numeric, output, codes = *tensors(truth, told), torch.empty(30, 0, dtype=torch.int32)
+    numeric, output, codes = *tensors(truth, predicted), torch.empty(30, 0, dtype=torch.int32)
     baseline = marginal_output(numeric, codes, schema).expand(30, -1)
     losses = [cell_losses(x, numeric, codes, schema)[:, 0] for x in (output, baseline)]
-    assert deviance_explained(*losses) == pytest.approx(r2_score(truth[:, 0], told[:, 0]))
+    assert deviance_explained(*losses) == pytest.approx(r2_score(truth[:, 0], predicted[:, 0]))
 
 
 # Labels
@@ -377,7 +379,10 @@ def label_losses_twin(output, target):
 
 
 def squared_losses_twin(output, target):
-    return [np.nansum((told - truth) ** 2) / 2 for told, truth in zip(output, target, strict=True)]
+    return [
+        np.nansum((predicted - truth) ** 2) / 2
+        for predicted, truth in zip(output, target, strict=True)
+    ]
 
 
 rng = np.random.default_rng(0)

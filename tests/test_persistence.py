@@ -1,4 +1,4 @@
-"""Files: bit-identical predictions, names and dtypes that survive, damage that is told."""
+"""Files: bit-identical predictions, names and dtypes that survive, damage that is reported."""
 
 import copy
 import importlib

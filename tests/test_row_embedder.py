@@ -73,7 +73,7 @@ def fitted_on_numbers():
     return DenoisingAutoencoder(**settings).fit(NUMBERS)
 
 
-def test_layers_are_in_single_precision_where_rows_keep_apart(monkeypatch):
+def test_layers_are_in_single_precision_if_rows_keep_apart(monkeypatch):
     embedder = DenoisingAutoencoder(
         hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
     ).fit(NUMBERS)

@@ -99,7 +99,7 @@ def search_while_a_worker_is_killed(kept, find_worker, **backend):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.slow
-def test_search_is_completed_where_a_worker_is_killed(names, folder):
+def test_search_is_completed_if_a_worker_is_killed(names, folder):
     workers = names["client"].run(os.getpid)
     killed, found, expected = search_while_a_worker_is_killed(
         folder / "killed", lambda: next(iter(workers.values())), backend="dask"
@@ -161,7 +161,7 @@ def test_ray_data_is_learned_and_embedded(ray, folder):
 
 @with_warnings_of_ray
 @pytest.mark.slow
-def test_search_on_ray_is_completed_where_a_worker_is_killed(ray, folder):
+def test_search_on_ray_is_completed_if_a_worker_is_killed(ray, folder):
     names = {"X": table()}
     exec(recipe("The same on Ray"), names)
 

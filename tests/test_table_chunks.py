@@ -29,9 +29,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("container", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize("size", [10, 30, 1000])
-@pytest.mark.parametrize(("other", "told"), OTHERS.values(), ids=OTHERS)
-def test_parts_with_other_columns_than_the_first_are_reported(other, told, size, container):
-    with pytest.raises(ValueError, match=f"feature names of part 3 of the stream .*{told}"):
+@pytest.mark.parametrize(("other", "problem"), OTHERS.values(), ids=OTHERS)
+def test_parts_with_other_columns_than_the_first_are_reported(other, problem, size, container):
+    with pytest.raises(ValueError, match=f"feature names of part 3 of the stream .*{problem}"):
         list(buffers(map(container, [X, X, other]), size))
 
 
@@ -56,9 +56,9 @@ NO_STREAMS = {
 }
 
 
-@pytest.mark.parametrize(("stream", "told"), NO_STREAMS.values(), ids=NO_STREAMS)
-def test_what_is_no_stream_is_reported(stream, told):
-    with pytest.raises(TypeError, match=told):
+@pytest.mark.parametrize(("stream", "problem"), NO_STREAMS.values(), ids=NO_STREAMS)
+def test_what_is_no_stream_is_reported(stream, problem):
+    with pytest.raises(TypeError, match=problem):
         DenoisingAutoencoder(**SMALL).fit_stream(stream)
 
 

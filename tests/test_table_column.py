@@ -399,14 +399,14 @@ def test_names_of_categories_are_kept_as_objects():
         assert learn(series(cells, object), declared_categorical=True).categories.dtype == object
 
 
-def test_column_of_strings_is_read_as_numbers_where_nothing_is_categorical():
+def test_column_of_strings_is_read_as_numbers_if_nothing_is_categorical():
     column = learn(pd.Series(["1", "2.5", None]), from_dtype=False)
     assert isinstance(column, NumericColumn)
-    told = (
+    message = (
         r"'size' must hold numbers, but .*'a'.*\. "
         r"Declare it in categorical_features if it names categories\.$"
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         learn(pd.Series(["1", "a"]), from_dtype=False)
 
 
@@ -427,7 +427,7 @@ def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "message"),
     [
         ([1, "a"], r"mixes values of types \['int', 'str'\]"),
         ([1, "a", np.nan, pd.NA, pd.NaT, None], r"mixes values of types \['int', 'str'\]"),
@@ -438,11 +438,11 @@ def test_dtypes_that_are_neither_get_a_remedy(values, remedy):
         ([1.5, datetime.date(2026, 1, 1)], r"mixes values of types \['date', 'float'\]"),
     ],
 )
-def test_objects_of_no_known_kind_are_reported(cells, told):
+def test_objects_of_no_known_kind_are_reported(cells, message):
     remedy = r"strings, dates or durations: convert it, .* \.astype\(str\), or drop it\.$"
     values = pd.Series([None] * len(cells), dtype=object)
     values[:] = cells
-    with pytest.raises(ValueError, match=f"'size' {told}.*{remedy}"):
+    with pytest.raises(ValueError, match=f"'size' {message}.*{remedy}"):
         learn(values)
 
 

@@ -152,9 +152,9 @@ def seen(call, *rows):
             call(*rows)
         except (TypeError, ValueError) as error:
             return "raises", str(error)
-    told = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    told = [text for text in told if "collapsed" not in text]
-    return ("warns", told[0]) if told else ("works", "")
+    messages = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    messages = [text for text in messages if "collapsed" not in text]
+    return ("warns", messages[0]) if messages else ("works", "")
 
 
 def table(values):
@@ -183,11 +183,11 @@ def test_every_dtype_at_fit_meets_every_dtype_later(then, values):
     for now, dtypes in {**DTYPES, **ONLY_LATER}.items():
         for name, later in dtypes.items():
             X = table(later)
-            happened, told = seen(lambda X: encoder.transform(encoder.conform(X)), X)
+            happened, message = seen(lambda X: encoder.transform(encoder.conform(X)), X)
             expected = outcome(then, now) if codes_shared(then, now, later) else "raises"
-            assert happened == expected, (now, name, told)
+            assert happened == expected, (now, name, message)
             if happened != "works":
-                assert "'size'" in told
+                assert "'size'" in message
 
 
 DAYS = pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"] * 8))
@@ -248,10 +248,10 @@ def test_categories_of_another_kind_that_share_no_value_are_reported(later):
     encoder = TableEncoder(
         categorical_features="from_dtype", max_categories=256, min_frequency=1
     ).fit(pd.DataFrame({"code": ["10", "20", "A3"] * 9}))
-    told = (
+    message = (
         r"'code' held text, such as '10', while fitting and now holds .*, such as .* fit again\.$"
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         encoder.conform(pd.DataFrame({"code": later}))
 
 
@@ -361,10 +361,10 @@ def test_every_entrance_makes_the_same_checks(Estimator, entrance, call):
     for then, values in pairs_of(DTYPES):
         fitted = fitted_on(Estimator, table(values))
         for now, later in LATER:
-            happened, told = seen(call, fitted, table(later))
+            happened, message = seen(call, fitted, table(later))
             shares = codes_shared(then, now, later)
-            assert happened == (outcome(then, now) if shares else "raises"), (then, now, told)
-            assert happened == "works" or "'size'" in told
+            assert happened == (outcome(then, now) if shares else "raises"), (then, now, message)
+            assert happened == "works" or "'size'" in message
 
 
 @pytest.mark.slow
@@ -375,9 +375,9 @@ def test_processes_make_the_same_checks(monkeypatch):
         monkeypatch.setenv(name, str(value))
     embedder = fitted_on(DenoisingAutoencoder, table(THEN["numbers"])).set_params(warm_start=True)
     for now in ("dates", "durations", "complex"):
-        happened, told = seen(distributed.fit, embedder, table(NOW[now]))
-        assert happened == "raises", told
-        assert "'size'" in told
+        happened, message = seen(distributed.fit, embedder, table(NOW[now]))
+        assert happened == "raises", message
+        assert "'size'" in message
     assert seen(distributed.fit, embedder, table(NOW["missing"])) == ("works", "")
 
 

@@ -165,7 +165,7 @@ def test_arrays_read_by_rows_and_frames_read_by_columns_are_encoded_alike(
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 6))
     X[:, 1] = rng.integers(2, size=50)
-    X[:, 3] = np.exp(5 * X[:, 3])  # passes through its quantiles
+    X[:, 3] = np.exp(5 * X[:, 3])  # mapped through its quantiles
     X[::7, 4] = np.nan
     X[:, 5] = 1.0
     monkeypatch.setattr(encoder_module, "CELLS_IN_CACHE", cells_in_cache)
@@ -214,7 +214,7 @@ def test_decoding_restores_columns_dtypes_and_scale(mixed):
     pd.testing.assert_frame_equal(decoded, expected)
 
 
-def test_rows_are_numbered_where_no_index_is_given():
+def test_rows_are_numbered_if_no_index_is_given():
     frame = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]}, index=[7, 9])
     encoder = fit(frame)
     decoded = encoder.inverse_transform(*encoder.transform(frame))
@@ -319,7 +319,7 @@ def test_names_of_categorical_features_need_a_table_with_names():
         categorical_positions(np.ones((2, 2)), ["town"])
 
 
-def test_integers_are_indices_even_where_they_are_names():
+def test_integers_are_indices_even_if_they_are_names():
     frame = pd.DataFrame({3: [1, 2], 0: [3, 4]})
     assert categorical_positions(frame, [0]) == {0}
 
@@ -345,7 +345,7 @@ def test_names_that_are_not_declared_raise(mixed, declared):
         fit(mixed, categorical_features=declared)
 
 
-def test_nothing_is_categorical_where_the_user_says_so():
+def test_nothing_is_categorical_if_the_user_says_so():
     frame = pd.DataFrame({"grade": pd.Categorical([1, 2, 5]), "text": ["1", "2.5", "7"]})
     assert fit(frame, categorical_features=None).schema_.n_categorical == 0
 
@@ -403,7 +403,7 @@ def test_tables_that_cannot_be_read_raise(X, message):
         check(X)
 
 
-def test_arrays_of_strings_are_read_where_columns_are_declared():
+def test_arrays_of_strings_are_read_if_columns_are_declared():
     X = check(np.array([["a", "1"], ["b", "2.5"]]), has_categories=True)
     encoder = fit(X, categorical_features=[0])
     numeric, codes = encoder.transform(X)
@@ -412,15 +412,15 @@ def test_arrays_of_strings_are_read_where_columns_are_declared():
 
 
 @pytest.mark.parametrize("categorical_features", ["from_dtype", None])
-def test_arrays_of_strings_are_numbers_where_no_column_is_declared(categorical_features):
+def test_arrays_of_strings_are_numbers_if_no_column_is_declared(categorical_features):
     numbers = np.array([["1", "2.5"], [None, "3"]], dtype=object)
     X = check_rows(PCA(), numbers, categorical_features, reset=True)
     np.testing.assert_array_equal(X, [[1, 2.5], [np.nan, 3]])
-    told = (
+    message = (
         r"explicitly instead\. In an array, columns of strings are to be named in "
         r"categorical_features; in a DataFrame they are recognized\."
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         check_rows(PCA(), np.array([["a", "1"]]), categorical_features, reset=True)
     assert check_rows(PCA(), np.array([["a", "1"]]), [0], reset=True).tolist() == [["a", "1"]]
 

@@ -135,11 +135,11 @@ BAD_MASKS = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), BAD_MASKS.values(), ids=BAD_MASKS)
-def test_masks_that_do_not_fit_are_refused(change, told, shops):
+@pytest.mark.parametrize(("change", "problem"), BAD_MASKS.values(), ids=BAD_MASKS)
+def test_masks_that_do_not_fit_are_refused(change, problem, shops):
     X, predictor = shops
     mask = pd.DataFrame(False, index=X.index, columns=X.columns)
-    with pytest.raises(ValueError, match=f"mask must .*{told}"):
+    with pytest.raises(ValueError, match=f"mask must .*{problem}"):
         predictor.predict_masked(X, change(mask))
 
 

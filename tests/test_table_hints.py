@@ -65,10 +65,10 @@ def learn(values, declared_categorical=False):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize(("cells", "example", "remedy"), REPORTED.values(), ids=REPORTED)
 def test_the_column_an_example_and_a_remedy_are_named(cells, example, remedy, dtype):
-    told = (
+    message = (
         rf"^Column 'price' becomes categories, but it .*{re.escape(example)}.*{re.escape(remedy)}"
     )
-    with pytest.warns(UserWarning, match=told):
+    with pytest.warns(UserWarning, match=message):
         assert isinstance(learn(pd.Series(list(cells), dtype=dtype)), CategoryColumn)
 
 

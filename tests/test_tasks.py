@@ -119,9 +119,9 @@ def test_masking_asks_for_the_mask_and_for_what_was_hidden(alpha, encoder, batch
     for part, expected in zip(witness.seen[0], view, strict=True):
         torch.testing.assert_close(part, expected, equal_nan=True)
     embedding = encoder(*view)
-    told = F.binary_cross_entropy_with_logits(mask_head(embedding), mask.float())
+    losses = F.binary_cross_entropy_with_logits(mask_head(embedding), mask.float())
     values = cell_losses(value_head(embedding), *batch, SCHEMA)[mask].mean()
-    torch.testing.assert_close(loss, told + alpha * values)
+    torch.testing.assert_close(loss, losses + alpha * values)
 
 
 def test_guide_adds_the_loss_of_the_labeled_rows_alone(encoder, batch, monkeypatch):
@@ -136,8 +136,8 @@ def test_guide_adds_the_loss_of_the_labeled_rows_alone(encoder, batch, monkeypat
     weight[[1, 5]] = torch.tensor([1.0, 3.0])
     classes[[0, 2]] = 2  # of rows without a label, so that they do not matter
     logits = head(encoder(*(part[[1, 5]] for part in batch)))
-    told = F.cross_entropy(logits, classes[[1, 5]], reduction="none")
-    expected = pretext(batch, seeded()) + 0.5 * (told[0] + 3 * told[1]) / 2
+    losses = F.cross_entropy(logits, classes[[1, 5]], reduction="none")
+    expected = pretext(batch, seeded()) + 0.5 * (losses[0] + 3 * losses[1]) / 2
     torch.testing.assert_close(guide((*batch, classes, weight), seeded()), expected)
 
 

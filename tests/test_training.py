@@ -258,8 +258,8 @@ def test_learning_rate_follows_the_schedule_batch_by_batch(schedule):
     ],
 )
 def test_schedules_have_their_shapes(schedule, factors):
-    told = {progress: SCHEDULES[schedule](progress) for progress in factors}
-    assert told == pytest.approx(factors)
+    measured = {progress: SCHEDULES[schedule](progress) for progress in factors}
+    assert measured == pytest.approx(factors)
     assert all(0 < SCHEDULES[schedule](step / 1000) <= 1 for step in range(1000))
 
 

@@ -105,7 +105,7 @@ def learn_bins(
         Cells of the column as the user has them.
 
     encoded : ndarray of shape (n_rows,), float32
-        The same cells encoded, NaN where missing.
+        The same cells encoded, NaN if missing.
 
     name : object
         Names the column in errors.

@@ -103,7 +103,7 @@ def _conform_numbers(column: Column, values: Values) -> Values:
     kind = kind_of(values)
     is_text = column.dtype is not None and kind_of_dtype(column.dtype) == "text"
     if kind not in {"text", "mixed"} or is_text:
-        return values  # and other kinds raise where cells are read
+        return values  # other kinds raise when their cells are read
     numbers = as_float(pd.Series(values, copy=False).astype(object), column.name)
     _warn_of_conversion(column.name, "numbers", kind, example_of(values), "numbers")
     return numbers

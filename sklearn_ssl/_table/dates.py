@@ -54,7 +54,7 @@ class DatetimeColumn:
         return 1 + 2 * len(self.cycles)
 
     def encode(self, values: Values) -> FloatArray:
-        """Return an array of shape (n_rows, n_features), NaN where missing."""
+        """Return an array of shape (n_rows, n_features), NaN if missing."""
         stamps = read_stamps(values, self.name, self.stamp_dtype)
         wall = _wall_clock(stamps)
         features = [self._encode_elapsed(_seconds(stamps))]
@@ -259,7 +259,7 @@ def _wall_clock(stamps: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def _seconds(times: pd.Series) -> FloatArray:
-    """Seconds of durations, or of dates since the epoch; NaN where missing."""
+    """Seconds of durations, or of dates since the epoch; NaN if missing."""
     if getattr(times.dtype, "tz", None) is not None:
         times = times.dt.tz_convert(None)
     counted = _counted(times)
@@ -278,7 +278,7 @@ def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
-    """Integers of microseconds that a dtype can hold; NaT, the least integer, where missing."""
+    """Integers of microseconds that a dtype can hold; NaT, the least integer, if missing."""
     unit = getattr(dtype, "unit", None) or _unit(dtype)
     low, high = LIMITS.get(unit, (-(2**62), 2**62))
     counted = np.nan_to_num(seconds) * SECOND
@@ -301,7 +301,7 @@ def _is_nat(times: npt.NDArray[np.int64]) -> Mask:
 
 
 def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
-    """Share of a cycle that has passed, in [0, 1); NaN where missing."""
+    """Share of a cycle that has passed, in [0, 1); NaN if missing."""
     days = wall // DAY
     if cycle == "time of day":
         phase = (wall - days * DAY) / DAY

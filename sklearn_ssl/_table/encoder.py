@@ -122,7 +122,7 @@ class TableEncoder:
         Returns
         -------
         numeric : ndarray of shape (n_samples, n_numeric), float32
-            In the units of the encoding; NaN where missing.
+            In the units of the encoding; NaN if missing.
 
         codes : ndarray of shape (n_samples, n_categorical), int32
             Category codes.
@@ -164,13 +164,13 @@ class TableEncoder:
         Returns
         -------
         excess : ndarray of shape (n_samples, n_numeric), float32
-            Negative below a range, positive above it, 0 within it and where missing.
+            Negative below a range, positive above it, 0 within it and if missing.
         """
         low, high = self.ranges()
         excess = np.nan_to_num(numeric - np.clip(numeric, low, high))
         first = self._first_features()
         for position, column in enumerate(self.columns_):
-            # The quantiles of a heavy-tailed column end at its extremes: only its cells can tell.
+            # The quantiles of a heavy-tailed column end at its extremes: only its cells show.
             if _is_heavy_tailed(column):
                 values = (
                     X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
@@ -214,7 +214,7 @@ class TableEncoder:
         features, (mean, scale) = list(units), np.array(list(units.values())).T
         for rows in _blocks(num_samples(X), max(CELLS_IN_CACHE // len(self.order_), 1)):
             cells = as_dense(X[rows])[:, self.order_[features]].astype(np.float64)
-            if np.isinf(cells).any():  # the column is named where they are read one by one
+            if np.isinf(cells).any():  # reading columns one by one names the column
                 return frozenset()
             numeric[rows, features] = standardize(cells, mean, scale)
         return frozenset(units)
@@ -266,7 +266,7 @@ class TableEncoder:
         return _replaced(X, converted) if converted else X
 
     def _unsettled(self, X: Table) -> list[int]:
-        """Positions of the columns of which not the dtype, only the cells can tell."""
+        """Positions of the columns whose kind only the cells show, not the dtype."""
         if isinstance(X, pd.DataFrame):
             columns = zip(self.columns_, X.dtypes, strict=True)
             return [i for i, (c, dtype) in enumerate(columns) if not is_settled(c, dtype)]

@@ -75,7 +75,7 @@ def kind_of(values: Values) -> Kind:
 
 
 def kind_of_dtype(dtype: Dtype) -> Kind | None:
-    """Kind that a dtype states; None if only the cells can tell."""
+    """Kind that a dtype states; None if only the cells show it."""
     if isinstance(dtype, pd.CategoricalDtype):
         return None
     if isinstance(dtype, pd.StringDtype) or dtype.kind in "US":

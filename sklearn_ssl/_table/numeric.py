@@ -22,7 +22,7 @@ N_KNOTS = 256
 class NumericColumn:
     """Numbers, encoded in standard deviations from the mean.
 
-    A heavy-tailed column first passes through its empirical quantiles to a normal distribution,
+    A heavy-tailed column is first mapped through its empirical quantiles to a normal distribution,
     interpolated between ``knots`` and ``normal_scores``; both are empty for other columns.
     """
 
@@ -53,7 +53,7 @@ class NumericColumn:
         return _restore_numbers(np.clip(values, self.low, self.high), self.dtype)
 
     def excess(self, values: Values) -> FloatArray:
-        """How far numbers lie outside the range seen while fitting; 0 inside and where missing.
+        """How far numbers lie outside the range seen while fitting; 0 inside and if missing.
 
         The unit is the standard deviation. For a heavy-tailed column it is the width of the range:
         its deviation says little, and a new extreme a little beyond the last one is usual.
@@ -96,7 +96,7 @@ class BinaryColumn:
 
 
 def as_float(values: Values, name: Name) -> FloatArray:
-    """Cells as float64, NaN where missing.
+    """Cells as float64, NaN if missing.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The vocabulary of an encoded table: what its columns stand for.
 
 An encoded table is a pair ``(numeric, codes)``. ``numeric`` holds one float per numeric feature,
-NaN where the cell is missing; ``codes`` holds one integer per categorical feature. A cell of the
+NaN if the cell is missing; ``codes`` holds one integer per categorical feature. A cell of the
 table is one entry of one of the two, or several of ``numeric`` if it is a date; whatever corrupts a
 table moves a whole cell at a time.
 """

@@ -1,4 +1,4 @@
-"""The checks that a table passes at every entrance."""
+"""The checks of a table at every entrance."""
 
 from typing import Protocol, overload
 
@@ -87,7 +87,7 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
     Returns
     -------
     X : {DataFrame, ndarray, csr_matrix} of shape (n_samples, n_features)
-        The same table, not copied where that can be helped.
+        The same table, not copied if that can be avoided.
     """
     X = _to_memory(X)
     if not isinstance(X, pd.DataFrame):
@@ -110,7 +110,7 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
     duplicated = X.columns[X.columns.duplicated()].unique().tolist()
     if duplicated:
         raise ValueError(
-            f"{name} tells columns apart by their names, but X has duplicate column names: "
+            f"{name} distinguishes columns by their names, but X has duplicate column names: "
             f"{duplicated}. Rename or drop them."
         )
     return X

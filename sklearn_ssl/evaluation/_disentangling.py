@@ -203,7 +203,7 @@ def _importance(fitted: ModelWithScore) -> Floats:
     prefer_skip_nested_validation=True,
 )
 def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 20) -> Bunch:
-    """Gap between the two features that tell most about a factor (MIG).
+    """Gap between the two features that are most informative about a factor (MIG).
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 
 
     See Also
     --------
-    dci : Sees factors that only several features tell together.
+    dci : Sees factors that only several features predict together.
 
     References
     ----------

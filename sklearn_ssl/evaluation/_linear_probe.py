@@ -45,7 +45,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
 
     Labeled rows are split into as many as five folds, in which classes are spread evenly. A class
     of one row is never held out, as no model could know it. The search begins at the strongest
-    penalty and ends where the loss begins to rise: the fits beyond would be the slowest. Nothing is
+    penalty and ends when the loss begins to rise: the fits beyond would be the slowest. Nothing is
     drawn at random: the rows of a class go to the folds in turn.
 
     Attributes

@@ -175,7 +175,7 @@ def transfer_score(
 
     The transformer is fitted once on all rows of the source table. A probe is then fitted on the
     embedded training rows of each split of the target table, and scored on its test rows. Two
-    references tell what the score is worth: the same transformer fitted on the target's training
+    references show what the score is worth: the same transformer fitted on the target's training
     rows, and the target's raw features.
 
     Parameters

@@ -98,7 +98,7 @@ def noisy_features():
 
 @pytest.fixture
 def coins():
-    """Rows with a number each, and labels that nothing in them tells."""
+    """Rows with a number each, and labels that nothing in them predicts."""
     rng = np.random.default_rng(0)
     X = np.column_stack([np.arange(120), rng.normal(size=(120, 2))])
     return X, rng.permutation(np.repeat([1, 2], 60))

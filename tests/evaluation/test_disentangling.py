@@ -105,7 +105,7 @@ def test_gap_of_factors_that_are_fully_crossed(all_combinations):
 
 
 def test_gap_of_a_feature_that_determines_half(all_combinations):
-    # The second feature tells one of the two bits of the first factor.
+    # The second feature states one of the two bits of the first factor.
     f = all_combinations
     Z = np.c_[f, f[:, 0] // 2]
     result = mutual_information_gap(Z, f)

@@ -73,7 +73,7 @@ def test_sparse_features(iris):
     assert display.points.shape == (150, 2)
 
 
-def test_umap_is_used_where_it_is_installed(iris, monkeypatch):
+def test_umap_is_used_if_it_is_installed(iris, monkeypatch):
     class UMAP:
         def __init__(self, random_state, n_jobs):
             assert isinstance(random_state, int)

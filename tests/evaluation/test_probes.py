@@ -175,7 +175,7 @@ def test_transfer_distinguishes_a_wrong_source_from_a_right_one():
     rng = np.random.default_rng(0)
     y = rng.integers(2, size=200)
     X = np.column_stack([3 * y + rng.normal(size=200), rng.normal(size=200)])
-    # In the source, the column that tells the classes apart is the one that hardly varies.
+    # In the source, the column that distinguishes the classes is the one that hardly varies.
     misleading = rng.normal(size=(200, 2)) * [0.01, 10]
     scores = transfer_score(PCA(1), misleading, X, y).mean()
     assert scores["within"] > 0.85

@@ -90,7 +90,7 @@ def test_models_on_raw_columns_of_any_table(container, has_classes):
         assert model.fit(X, [0, 1] * 10).predict(X).shape == (20,)
 
 
-def test_trees_take_more_categories_than_they_can_tell_apart():
+def test_trees_take_more_categories_than_they_can_distinguish():
     X = pd.DataFrame({"text": [f"text {i % 400}" for i in range(800)]})
     for model in models_on_raw_columns(X, has_classes=True).values():
         assert model.fit(X, np.arange(800) % 2).predict(X).shape == (800,)

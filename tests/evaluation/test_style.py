@@ -1,4 +1,4 @@
-"""Colors can be told apart, and matplotlib is left alone until something is drawn."""
+"""Colors are distinguishable, and matplotlib is left alone until something is drawn."""
 
 import subprocess
 import sys
