@@ -80,6 +80,54 @@ print(json.dumps({{"peak": peak.megabytes, "output": Z.nbytes / 2**20}}))
 """
 
 
+def rows(most_rows: int, n_columns: int) -> None:
+    """Print the memory and time per row of scoring outliers and of filling in missing cells."""
+    shown = []
+    for task in PEAK_OF_TASK:
+        for n_rows in (most_rows // 10, most_rows):
+            answer = in_new_process(PEAK_OF_TASK[task].format(n_rows=n_rows, n_columns=n_columns))
+            shown.append(
+                {
+                    "task": task,
+                    "rows": n_rows,
+                    "table, MB": answer["table"],
+                    "output, MB": answer["output"],
+                    "extra memory, MB": answer["peak"] - answer["output"],
+                    "microseconds a row": 1e6 * answer["seconds"] / n_rows,
+                }
+            )
+    print(f"\nNew rows of {n_columns} numbers, a tenth of the cells missing\n")
+    show(shown)
+
+
+PEAK_OF_TASK = {
+    task: f"""
+import json, time
+import numpy as np
+from sklearn_ssl import MaskedFeaturePredictor, MaskedImputer, OutlierDetector
+from _speed_timing import PeakMemory, numbers
+X = numbers({{n_rows}}, {{n_columns}})
+X[np.random.default_rng(1).random(X.shape, dtype=np.float32) < 0.1] = np.nan
+model = {estimator}.fit(X[:2000])
+model.{method}(X[:10000])
+started = time.perf_counter()
+with PeakMemory() as peak:
+    found = model.{method}(X)
+seconds = time.perf_counter() - started
+sizes = {{{{"table": X.nbytes / 2**20, "output": found.nbytes / 2**20}}}}
+print(json.dumps({{{{"peak": peak.megabytes, "seconds": seconds, **sizes}}}}))
+"""
+    for task, estimator, method in (
+        (
+            "OutlierDetector.score_samples",
+            "OutlierDetector(MaskedFeaturePredictor(max_iter=1), random_state=0)",
+            "score_samples",
+        ),
+        ("MaskedImputer.transform", "MaskedImputer(max_iter=1, random_state=0)", "transform"),
+    )
+}
+
+
 def encode(data: Path, name: str, n_rows: int, repeats: int) -> None:
     """Print the time and memory of encoding a mixed table against a ColumnTransformer."""
     X = resample(data, name, n_rows)

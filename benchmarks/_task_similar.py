@@ -65,7 +65,7 @@ def embedded(estimator: Callable, **parameters) -> Place:
     )
 
 
-LAST_LAYER = {"embedding": "last", "passthrough": False}
+BOTTLENECK = {"output": "bottleneck", "passthrough": False}
 
 METHODS: dict[str, Place] = {
     "raw": lambda X, seed: (standardized().fit_transform(X), "euclidean"),
@@ -74,9 +74,9 @@ METHODS: dict[str, Place] = {
     "DenoisingAutoencoder": embedded(DenoisingAutoencoder),
     "ContrastiveEmbedder": embedded(ContrastiveEmbedder),
     "MaskedFeaturePredictor": embedded(MaskedFeaturePredictor),
-    "DenoisingAutoencoder, last layer": embedded(DenoisingAutoencoder, **LAST_LAYER),
-    "ContrastiveEmbedder, last layer": embedded(ContrastiveEmbedder, **LAST_LAYER),
-    "MaskedFeaturePredictor, last layer": embedded(MaskedFeaturePredictor, **LAST_LAYER),
+    "DenoisingAutoencoder, bottleneck": embedded(DenoisingAutoencoder, **BOTTLENECK),
+    "ContrastiveEmbedder, bottleneck": embedded(ContrastiveEmbedder, **BOTTLENECK),
+    "MaskedFeaturePredictor, bottleneck": embedded(MaskedFeaturePredictor, **BOTTLENECK),
 }
 
 

@@ -14,7 +14,7 @@ from _speed_devices import devices
 from _speed_epoch import epoch
 from _speed_fits import memory, scaling, search, startup
 from _speed_peers import peers
-from _speed_tables import encode, transform
+from _speed_tables import encode, rows, transform
 from _speed_ways import ways
 
 
@@ -46,6 +46,8 @@ def main():
     text = "a mixed table against a ColumnTransformer"
     command = add(encode, text, name="adult", n_rows=1_000_000, repeats=3)
     command.add_argument("--data", type=Path, required=True, help="folder of Parquet files")
+    text = "memory and time of scoring outliers and of filling in, ten times the rows"
+    add(rows, text, most_rows=1_000_000, n_columns=50)
     add(startup, "one epoch over 200 rows; imports", repeats=9)
     add(memory, "peak of a fit against the encoded table", n_rows=500_000, n_columns=64)
     command = add(scaling, "time of an epoch in rows, columns, categories", most_rows=100_000)

@@ -3,23 +3,29 @@
     python benchmarks/tasks.py run outliers --data FOLDER --results results/outliers
     python benchmarks/tasks.py report outliers --results results/outliers
 
-The tasks are ``impute``, ``outliers`` and ``similar``; each is a module ``_task_NAME.py``, whose
-docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns ``name`` and ``task``) and
-``NAME.parquet`` with a column ``target``; for ``outliers`` it may hold tables ``NAME.npz`` of
-ADBench instead. A run continues where an earlier one ended.
+The tasks are ``downstream``, ``impute``, ``outliers`` and ``similar``; each is a module
+``_task_NAME.py``, whose docstring states its protocol. ``FOLDER`` holds ``index.csv`` (columns
+``name`` and ``task``) and ``NAME.parquet`` with a column ``target``; for ``outliers`` it may hold
+tables ``NAME.npz`` of ADBench instead. A run continues where an earlier one ended.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+import _task_downstream
 import _task_impute
 import _task_outliers
 import _task_similar
 from _parts import read_parts, write_part
 from joblib import Parallel, delayed
 
-TASKS = {"impute": _task_impute, "outliers": _task_outliers, "similar": _task_similar}
+TASKS = {
+    "downstream": _task_downstream,
+    "impute": _task_impute,
+    "outliers": _task_outliers,
+    "similar": _task_similar,
+}
 
 
 def measure(task: str, folder: Path, parts: Path, table: str, seed: int, method: str) -> None:

@@ -1,13 +1,23 @@
-"""Settings of the documentation; ``sphinx-build -t release`` runs the examples in full."""
+"""Settings of the documentation; ``sphinx-build -t release`` links to other projects, too."""
 
+import json
 import os
+import re
+import sys
 from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
-from sphinx_gallery.directives import imgsgnode
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
 
 from sklearn_ssl import __version__
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+sys.path.append(str(HERE))
+
+from _search_words import WORDS  # noqa: E402, it lies beside this file
 
 IS_RELEASE = tags.has("release")  # noqa: F821, Sphinx puts it here
 
@@ -20,17 +30,17 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_nb",
     "sphinx_design",
-    "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "auto_examples/*.ipynb"]
+exclude_patterns = ["_build"]
 nitpicky = True
 default_role = "code"
 smartquotes = False  # a string's quotes are to be copied
-suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
+suppress_warnings = ["config.cache"]  # autosummary_context holds a function
 
 # The pages of other projects are looked up over the network, which only a release needs.
 intersphinx_mapping = {
@@ -55,50 +65,26 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
-os.environ["PYTHONSTARTUP"] = str(Path(__file__).parent / "_links.py")  # kernels read it
-
-
-SHORT_FORM = (
-    "Drawn by the script's short form (--short): few rows, epochs and draws. It shows what the "
-    "figure looks like; for conclusions, run the script as it is."
-)
-
-
-def arguments_of_example(gallery_conf, script_vars):
-    """Command line of an example; the figure's name stands without its folder, as it is shown."""
-    figure = Path(script_vars["src_file"]).with_suffix(".png").name
-    return ["--output", figure, *([] if IS_RELEASE else ["--short"])]
-
-
-sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "auto_examples",
-    "backreferences_dir": "generated/examples",
-    "doc_module": ("sklearn_ssl",),
-    "reference_url": {"sklearn_ssl": None},
-    "reset_argv": arguments_of_example,
-    "within_subsection_order": "FileNameSortKey",
-    "download_all_examples": False,
-    "show_signature": False,
-    "write_computation_times": False,
-    "min_reported_time": 3600,  # other machines take other times
-    "notebook_extensions": set(),  # in a notebook the examples would read its command line
-}
-
+# The notebooks of the gallery hold what examples/make_gallery.py printed and drew.
+nb_execution_excludepatterns = ["gallery/*"]
+os.environ["PYTHONSTARTUP"] = str(HERE / "_links.py")  # kernels read it
 html_theme = "pydata_sphinx_theme"
-html_title = "sklearn_ssl"
+html_title = f"sklearn_ssl {version}"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
 html_sidebars = {page: [] for page in ("index", "start", "tutorial", "alternatives", "scaling")}
-html_sidebars["auto_examples/*"] = []  # the width is for the code
+html_sidebars["gallery/*"] = []  # the width is for the code
 html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
+    "logo": {"text": f"sklearn_ssl {version}"},
     "header_links_before_dropdown": 6,
     "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    # The pictures of the list of examples are read best if they are wide.
+    "secondary_sidebar_items": {"**": ["page-toc"], "gallery/index": []},
     "show_toc_level": 2,
 }
 html_math_renderer = "mathml"
@@ -112,14 +98,57 @@ def write_formula(translator, node):
     raise nodes.SkipNode
 
 
-def frame_figures(app, doctree):
-    """Put the figures of examples into frames, in which a telephone can move them."""
-    for figure in list(doctree.findall(imgsgnode)):
-        frame = nodes.container("", figure.deepcopy(), classes=["figure-frame"])
-        figure.replace_self([frame] if IS_RELEASE else [frame, nodes.paragraph(text=SHORT_FORM)])
+def examples_with(name):
+    """Examples that use a public name, for its page in the reference."""
+    scripts = sorted(EXAMPLES.glob("plot_*.py"))
+    call = re.compile(rf"(?<![.\w]){name}\(")  # of the name itself, and not of a method
+    used = [path for path in scripts if call.search(path.read_text("utf-8"))]
+    return [path.stem.removeprefix("plot_") for path in used]
+
+
+autosummary_context = {"examples_with": examples_with}
+
+
+def end_of_example(name):
+    """Cell below an example: what made the page, and what can be downloaded."""
+    return {
+        "cell_type": "markdown",
+        "id": "downloads",
+        "metadata": {},
+        "source": f"""---
+`python examples/make_gallery.py {name}` made this page; `python examples/plot_{name}.py` runs the
+script alone, and `--short` a small form of it.
+{{download}}`Download the notebook <{name}.ipynb>` or
+{{download}}`the script <../../examples/plot_{name}.py>`.""",
+    }
+
+
+def add_end_of_example(app, docname, source):
+    """Let each example end with its downloads, which a downloaded notebook does not need."""
+    folder, _, name = docname.partition("/")
+    if folder == "gallery" and name != "index":
+        notebook = json.loads(source[0])
+        notebook["cells"].append(end_of_example(name))
+        source[0] = json.dumps(notebook)
+
+
+class AddSearchWords(SphinxTransform):
+    """Put the words by which readers search for a page into its index."""
+
+    default_priority = 400  # before the entries of the index are collected
+
+    def apply(self, **kwargs):
+        """Add the entries at the beginning of the page."""
+        entries = [
+            ("single", word.lower(), "", "main", None) for word in WORDS.get(self.env.docname, ())
+        ]
+        if entries:
+            self.document.insert(0, addnodes.index(entries=entries, inline=False))
 
 
 def setup(app):
     """Register what the settings above name, and what pages need before they are written."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
-    app.connect("doctree-read", frame_figures)
+    app.add_transform(AddSearchWords)
+    app.connect("source-read", add_end_of_example)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,24 +1,18 @@
-"""
-Few labels: where pretraining saves some, and where it does not
-===============================================================
+"""How many labels does pretraining save?
 
-Labels cost more than rows do. This example measures how the score of a linear model grows with
-the number of labels, behind transformers that have learned from all training rows without labels,
-and on the raw features. It reads off how many labels the pretraining saves at equal score.
+Labels cost more than rows. This example measures how the score of a linear model grows with the
+number of labels: on features that transformers have learned from all training rows without
+labels, and on the raw columns. It then reads off how many labels the pretraining saves at equal
+score.
 
-Three real tables that come with scikit-learn give different answers. Images of digits have many
-columns that depend on each other, which is what there is to learn without labels. Measurements of
-breast tissue tell the classes apart along nearly straight lines: a few labels find these lines in
-the raw features, too. The ten columns of the diabetes data say little about each other, and are
-related to the progress of the disease by little more than straight lines: there, more features
-are more to be confused by, and pretraining may well cost labels instead of saving them.
+Three real tables that come with scikit-learn give three answers. Images of digits have many
+columns that depend on each other, and that is what can be learned without labels. Measurements of
+breast tissue separate the classes along nearly straight lines, which a few labels find in the raw
+columns, too. The ten columns of the diabetes table say little about each other: more features are
+then more to be confused by, and pretraining can cost labels instead of saving them.
 """
 
-import argparse
-import sys
-import textwrap
-from pathlib import Path
-
+# %%
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -27,115 +21,128 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, MaskedFeaturePredictor
 from sklearn_ssl.evaluation import LabelEfficiencyDisplay, label_efficiency_curve, labels_saved
 
-TABLES = {
-    "Digits": (load_digits, [10, 20, 50, 100, 200]),
-    "Breast cancer": (load_breast_cancer, [4, 10, 20, 50, 100]),
-    # Ten labels on ten columns are left out: a ridge on the raw features then has no rows to choose
-    # its penalty by, and loses to anything, for a reason that has nothing to do with pretraining.
-    "Diabetes": (load_diabetes, [20, 50, 100, 200]),
-}
-QUANTITIES = ("Diabetes",)
-TRANSFORMERS = ("DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor")
-FOREST = "forest, labeled rows alone"
+TRANSFORMERS = ["DenoisingAutoencoder", "ContrastiveEmbedder", "MaskedFeaturePredictor"]
+max_iter, n_repeats, n_splits, step = 30, 5, 3, 1
 
+# %% tags=["script"]
+import argparse
+import sys
+from pathlib import Path
 
-# %%
-# The curves
-# ----------
-# ``label_efficiency_curve`` fits each transformer once per split, on the training rows alone, and
+parser = argparse.ArgumentParser(description="How many labels pretraining saves.")
+parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
+parser.add_argument(
+    "--short", action="store_true", help="fewer epochs, draws and numbers of labels"
+)
+options = parser.parse_args()
+if options.short:
+    max_iter, n_repeats, n_splits, step = 2, 2, 2, 2
+
+# %% [markdown]
+# ## What is measured
+#
+# `label_efficiency_curve` fits each transformer once per split, on the training rows alone, and
 # then draws the labeled ones among them several times. A random forest, which learns from nothing
 # but the labeled rows, is a baseline of another kind.
 
 
-def make_estimators(name, max_iter):
-    forest = RandomForestRegressor if name in QUANTITIES else RandomForestClassifier
-    return {
+# %%
+def measure(X, y, train_sizes, forest, folds):
+    estimators = {
         "DenoisingAutoencoder": DenoisingAutoencoder(max_iter=max_iter),
         "ContrastiveEmbedder": ContrastiveEmbedder(max_iter=max_iter),
         "MaskedFeaturePredictor": MaskedFeaturePredictor(max_iter=max_iter),
-        FOREST: forest(50),
+        "forest, labeled rows alone": forest,
     }
-
-
-def measure(name, train_sizes, max_iter, n_repeats, n_splits):
-    X, y = TABLES[name][0](return_X_y=True)
-    folds = KFold if name in QUANTITIES else StratifiedKFold
     return label_efficiency_curve(
-        make_estimators(name, max_iter),
+        estimators,
         X,
         y,
-        train_sizes=train_sizes,
+        train_sizes=train_sizes[::step],
         n_repeats=n_repeats,
         cv=folds(n_splits, shuffle=True, random_state=0),
         random_state=0,
     )
 
 
-def score_of(name):
-    return "R²" if name in QUANTITIES else "accuracy"
+def draw_saving(display, title):
+    """Draw the arrow from the best transformer to the labels that raw columns need to equal it."""
+    curve = display.curve
+    ours = curve[curve["estimator"].isin(TRANSFORMERS)]
+    best = ours.groupby("estimator")["score"].mean().idxmax()
+    _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    display.plot_saving(best, ax=ax)
+    ax.set_ylabel(title)
+    return ax.figure
 
 
-# %%
-# The figure
-# ----------
-# The upper row shows all curves. The lower one answers the question that is asked most: the arrow
-# leads from the best transformer to the labels with which the raw features score as high.
-
-
-def draw(curves, output):
-    figure, axes = plt.subplots(2, len(curves), figsize=(15, 9), layout="constrained")
-    for (upper, lower), (name, curve) in zip(axes.T, curves.items(), strict=True):
-        display = LabelEfficiencyDisplay(curve, score_name=score_of(name).capitalize())
-        display.plot(ax=upper)
-        n_runs = len(curve) // curve.groupby(["estimator", "n_labels"]).ngroups
-        upper.set_title(f"{name} (mean and standard deviation of {n_runs} runs)", fontsize="medium")
-        upper.get_legend().remove()
-        best = curve[curve["estimator"].isin(TRANSFORMERS)].groupby("estimator")["score"].mean()
-        display.plot_saving(best.idxmax(), ax=lower)
-    figure.suptitle("A linear model on frozen features that were learned without labels")
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]), frameon=False)
-    figure.savefig(output, dpi=100)
-
+# %% [markdown]
+# ## Digits: 64 columns that depend on each other
 
 # %%
-# The conclusion
-# --------------
-# Estimators share splits and labeled rows, so that they are compared draw by draw. Draws in a split
-# have their test rows in common, and splits share training rows. The interval allows for both. If
-# it holds the number of labels itself, it is not decided whether any are saved.
+digits = measure(
+    *load_digits(return_X_y=True),
+    [10, 20, 50, 100, 200],
+    RandomForestClassifier(50),
+    StratifiedKFold,
+)
+display = LabelEfficiencyDisplay(digits, score_name="Accuracy").plot()
 
+# %% tags=["thumbnail"]
+figure = draw_saving(display, "Accuracy, digits")
 
-def conclude(name, curve):
-    print(f"\n{name}")
+# %% [markdown]
+# The table has a row for each transformer and number of labels. `equivalent` is the number of
+# labels with which the raw columns score as high, and `low` to `high` is its interval. It allows
+# for the test rows that draws have in common, and for the training rows that splits share. If the
+# interval holds `n_labels` itself, the data do not decide whether any labels are saved.
+
+# %%
+saved = labels_saved(digits)
+print(saved[saved["estimator"].isin(TRANSFORMERS)].round(3).to_string(index=False))
+
+# %% [markdown]
+# ## Breast cancer: nearly straight lines
+
+# %%
+cancer = measure(
+    *load_breast_cancer(return_X_y=True),
+    [4, 10, 20, 50, 100],
+    RandomForestClassifier(50),
+    StratifiedKFold,
+)
+LabelEfficiencyDisplay(cancer, score_name="Accuracy").plot()
+saved = labels_saved(cancer)
+print(saved[saved["estimator"].isin(TRANSFORMERS)].round(3).to_string(index=False))
+
+# %% [markdown]
+# ## Diabetes: ten columns that say little about each other
+#
+# Ten labels are left out. With so few, a ridge on the raw columns has no rows to choose its
+# penalty by, and would lose for a reason that has nothing to do with pretraining.
+
+# %%
+diabetes = measure(
+    *load_diabetes(return_X_y=True), [20, 50, 100, 200], RandomForestRegressor(50), KFold
+)
+LabelEfficiencyDisplay(diabetes, score_name="R²").plot()
+saved = labels_saved(diabetes)
+print(saved[saved["estimator"].isin(TRANSFORMERS)].round(3).to_string(index=False))
+
+# %% [markdown]
+# ## Conclusion
+#
+# Estimators share splits and labeled rows, so they are compared draw by draw.
+
+# %%
+for name, curve in {"digits": digits, "breast cancer": cancer, "diabetes": diabetes}.items():
     saved = labels_saved(curve)
     saved = saved[saved["estimator"].isin(TRANSFORMERS)]
-    print(saved.round({"score": 3}).to_string(index=False))
     n_ahead = int((saved["low"] >= saved["n_labels"]).sum())
     n_behind = int((saved["high"] <= saved["n_labels"]).sum())
-    conclusion = (
-        f"Of {len(saved)} comparisons with the raw features, the transformers are ahead in "
-        f"{n_ahead} and behind in {n_behind}; the others cannot be decided with so many labels and "
-        "splits."
-    )
-    print(textwrap.fill(conclusion, 88))
+    n_open = len(saved) - n_ahead - n_behind
+    print(f"{name}: {n_ahead} comparisons ahead of raw, {n_behind} behind, {n_open} undecided")
 
-
-def main():
-    parser = argparse.ArgumentParser(description="How many labels pretraining saves.")
-    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer epochs and draws")
-    options = parser.parse_args()
-    settings = (2, 2, 2) if options.short else (30, 5, 3)
-    curves = {
-        name: measure(name, sizes[1:4:2] if options.short else sizes, *settings)
-        for name, (_, sizes) in TABLES.items()
-    }
-    draw(curves, options.output)
-    for name, curve in curves.items():
-        conclude(name, curve)
-    print(f"Figure: {options.output}")
-
-
-if __name__ == "__main__":
-    main()
+# %% tags=["script"]
+figure.savefig(options.output, dpi=120)
+print(f"Figure: {options.output}")

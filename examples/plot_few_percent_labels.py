@@ -1,19 +1,14 @@
-"""
-Customers who leave, with 2% of the labels
-==========================================
+"""Customers who leave, with 2% of the labels
 
 A table of customers holds numbers, categories, flags and missing cells. Whether a customer left
-is known for 2% of them only. ``FineTunedClassifier`` takes all rows as they are, those without a
-label marked by -1: they serve the pretraining, and an optional term that asks for the same answer
-on disturbed copies of a row. Models that need labels get the labeled rows alone.
+is known for 2% of them only. `FineTunedClassifier` takes all rows as they are, and -1 marks those
+without a label: they are used in pretraining, and in an optional term that makes the predictions
+for corrupted copies of a row agree. Models that need labels get the labeled rows alone.
 
 The customers are generated: usage follows a few hidden habits, and so does the decision to leave.
 """
 
-import argparse
-import sys
-from pathlib import Path
-
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -28,14 +23,25 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ssl import DenoisingAutoencoder, FineTunedClassifier
 
-LABELLED_SHARE = 0.02
+n_rows, max_iter = 10_000, 30
+
+# %% tags=["script"]
+import argparse
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser(description="Churn with 2% of the labels.")
+parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
+parser.add_argument("--short", action="store_true", help="fewer rows and epochs")
+options = parser.parse_args()
+if options.short:
+    n_rows, max_iter = 3000, 3
+
+# %% [markdown]
+# ## The table
 
 
 # %%
-# The table
-# ---------
-
-
 def make_customers(n_rows, rng):
     """Generate customers, and whether they left (1) or stayed (0)."""
     habits = rng.normal(size=(n_rows, 4))
@@ -52,72 +58,59 @@ def make_customers(n_rows, rng):
     return frame, (wish > np.quantile(wish, 0.7)).astype(int)
 
 
+X, y = make_customers(n_rows, np.random.default_rng(0))
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
+is_labeled = np.arange(len(y)) < 0.02 * len(y)  # the split has shuffled the rows
+print(f"{is_labeled.sum()} labels, {len(y)} rows, {len(y_test)} rows to test on")
+print(X.iloc[:4, 10:].to_string(index=False))
+
+# %% [markdown]
+# ## Models that learn from the labeled rows alone
+
 # %%
-# The models
-# ----------
+numbers = make_pipeline(SimpleImputer(), StandardScaler())
+is_category = make_column_selector(dtype_include="category")
+columns = make_column_transformer(
+    (OneHotEncoder(handle_unknown="ignore"), is_category), remainder=numbers
+)
+supervised = {
+    "logistic regression": make_pipeline(columns, LogisticRegression(max_iter=1000)),
+    "gradient boosting": HistGradientBoostingClassifier(
+        categorical_features="from_dtype", random_state=0
+    ),
+}
+areas = {}
+for name, model in supervised.items():
+    model.fit(X[is_labeled], y[is_labeled])
+    areas[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
 
+# %% [markdown]
+# ## Models that learn from all rows
+#
+# No preparation of the columns is needed.
 
-def supervised_models():
-    """Models that learn from the labeled rows alone."""
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include="category")),
-        remainder=numbers,
-    )
-    return {
-        "logistic regression": make_pipeline(columns, LogisticRegression(max_iter=1000)),
-        "gradient boosting": HistGradientBoostingClassifier(
-            categorical_features="from_dtype", random_state=0
-        ),
-    }
+# %%
+transformer = DenoisingAutoencoder(max_iter=max_iter, random_state=0)
+common = {"class_weight": "balanced", "random_state": 0}
+semi_supervised = {
+    "pretrained, frozen": FineTunedClassifier(transformer, mode="frozen", **common),
+    "pretrained, fine-tuned": FineTunedClassifier(transformer, **common),
+    "with consistency": FineTunedClassifier(transformer, consistency_weight=1.0, **common),
+}
+for name, model in semi_supervised.items():
+    model.fit(X, np.where(is_labeled, y, -1))
+    areas[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
+areas = pd.Series(areas, name="Area under the ROC curve")
+print(areas.round(3).to_string())
 
+# %% tags=["thumbnail"]
+figure, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
+bars = ax.barh(areas.index[::-1], areas[::-1], color=["#0072B2"] * 3 + ["#767676"] * 2)
+ax.bar_label(bars, fmt="%.2f", padding=3)
+ax.set(xlim=(0.5, 1), xlabel="Area under the ROC curve, test rows")
+ax.set_title(f"Who leaves? {is_labeled.sum()} labels, {len(y)} rows")
+ax.spines[["top", "right"]].set_visible(False)
 
-def semi_supervised_models(max_iter):
-    """Models that learn from all rows, pretrained in ``fit``."""
-    transformer = DenoisingAutoencoder(max_iter=max_iter, random_state=0)
-    options = {"class_weight": "balanced", "random_state": 0}
-    return {
-        "pretrained, frozen": FineTunedClassifier(transformer, mode="frozen", **options),
-        "pretrained, fine-tuned": FineTunedClassifier(transformer, **options),
-        "with consistency": FineTunedClassifier(transformer, consistency_weight=1.0, **options),
-    }
-
-
-def areas(X, y, X_test, y_test, is_labeled, max_iter):
-    """Area under the ROC curve of each model on the test rows."""
-    found = {}
-    for name, model in supervised_models().items():
-        model.fit(X[is_labeled], y[is_labeled])
-        found[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
-    for name, model in semi_supervised_models(max_iter).items():
-        model.fit(X, np.where(is_labeled, y, -1))
-        found[name] = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
-    return pd.Series(found, name="ROC AUC")
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Churn with 2% of the labels.")
-    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="fewer rows, for a quick check")
-    options = parser.parse_args()
-    n_rows, max_iter = (3000, 3) if options.short else (10_000, 30)
-
-    rng = np.random.default_rng(0)
-    X, y = make_customers(n_rows, rng)
-    X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
-    is_labeled = np.zeros(len(y), dtype=bool)
-    is_labeled[: int(LABELLED_SHARE * len(y))] = True  # the split has shuffled the rows
-    table = areas(X, y, X_test, y_test, is_labeled, max_iter)
-    print(f"{is_labeled.sum()} labels for {len(y)} rows; area under the ROC curve on {len(y_test)}")
-    print(table.round(3).to_string())
-
-    figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
-    axes.barh(table.index[::-1], table[::-1], color="#0072B2")
-    axes.set(xlim=(0.5, 1), xlabel="Area under the ROC curve, test rows")
-    axes.set_title(f"Customers who leave: {is_labeled.sum()} labels for {len(y)} rows")
-    figure.savefig(options.output, dpi=120)
-    print(f"Figure: {options.output}")
-
-
-if __name__ == "__main__":
-    main()
+# %% tags=["script"]
+figure.savefig(options.output, dpi=120)
+print(f"Figure: {options.output}")

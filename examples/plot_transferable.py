@@ -1,23 +1,17 @@
-"""
-What makes features transferable: geometry and disentangling against probe scores
-=================================================================================
+"""Which measure predicts that features transfer?
 
-Several measures promise to tell good features from bad ones without a single label: their
-effective rank, how evenly they fill the sphere, how little they move when a row is disturbed, how
-many neighbors they keep. Others need the factors behind a table: whether each feature stands for
-one of them. This example asks how well each of these measures foretells what features are worth
-on rows of another domain.
+Several measures promise to distinguish good features from bad ones without a single label: their
+effective rank, how evenly they fill the sphere, how little they move if a row is corrupted, how
+many neighbors they keep. Others need the factors behind a table: does each feature stand for one
+of them? This example measures how well each of them predicts what features are worth on rows of
+another domain.
 
-The tables are generated, so that their factors are known. Features are learned where the first
-factor is negative, and probed where it is positive: rows unlike those that the features come from.
-All embeddings have the same width; they differ in objective and in the epochs made.
+The tables are generated, so their factors are known. Features are learned where the first factor
+is negative, and probed where it is positive, on rows unlike those that they were learned from.
+All embeddings have the same width; they differ in objective and in the number of epochs.
 """
 
-import argparse
-import sys
-import textwrap
-from pathlib import Path
-
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,12 +31,12 @@ from sklearn_ssl.evaluation import (
 
 WIDTH = 8
 MEASURES = {
-    "effective_rank": "Effective rank (directions)",
-    "uniformity": "Uniformity (nats, lower: more even)",
-    "alignment": "Alignment (squared distance, lower: closer)",
-    "neighbors_kept": "Share of neighbors kept",
-    "disentanglement": "Disentanglement (DCI)",
-    "mutual_information_gap": "Mutual information gap",
+    "effective_rank": "effective rank",
+    "uniformity": "uniformity (lower: more even)",
+    "alignment": "alignment (lower: closer)",
+    "neighbors_kept": "neighbors kept",
+    "disentanglement": "disentanglement (DCI)",
+    "mutual_information_gap": "mutual information gap",
 }
 LOOKS = {
     "plain autoencoder": ("#0072B2", "o"),
@@ -51,19 +45,32 @@ LOOKS = {
     "ContrastiveEmbedder": ("#D55E00", "D"),
     "PCA": ("#767676", "P"),
 }
+n_tables, epochs, n_samples = 3, (2, 10, 30), 1600
+
+# %% tags=["script"]
+import argparse
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser(description="What makes features transferable.")
+parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
+parser.add_argument("--short", action="store_true", help="one small table and fewer embeddings")
+options = parser.parse_args()
+if options.short:
+    n_tables, epochs, n_samples = 1, (3,), 800
+
+# %% [markdown]
+# ## The embeddings
+#
+# Every objective is stopped early, in the middle and late, so that there are worse and better
+# features of each kind.
 
 
 # %%
-# The embeddings
-# --------------
-# Every objective stops early, in the middle and late, so that there are worse and better features
-# of each kind.
-
-
-def make_embedders(epochs, seed):
+def make_embedders(seed):
     for max_iter in epochs:
         settings = {
-            "n_components": WIDTH,
+            "bottleneck_size": WIDTH,
             "hidden_layer_sizes": (64,),
             "output": "bottleneck",
             "passthrough": False,
@@ -78,14 +85,15 @@ def make_embedders(epochs, seed):
     yield "PCA", PCA(WIDTH)
 
 
-# %%
-# Measures and scores
-# -------------------
+# %% [markdown]
+# ## Measures and scores
+#
 # All are taken on the target domain, with the transformer frozen as it was fitted on the source
-# domain. The score is the mean R² of linear probes for the factors.
+# domain. The score is the mean R² of linear probes that predict the factors.
 
 
-def judge(embedder, X, factors):
+# %%
+def measure(embedder, X, factors):
     Z = embedder.transform(X)
     report = RepresentationReport.from_estimator({"embedding": embedder}, X, random_state=0)
     forest = RandomForestRegressor(30, min_samples_leaf=3)
@@ -98,112 +106,78 @@ def judge(embedder, X, factors):
     }
 
 
-def measure(seeds, epochs, n_samples):
-    rows = []
-    for seed in seeds:
-        table = make_factors_table(
-            n_samples, entanglement=0.5, n_noise_columns=4, random_state=seed
-        )
-        is_source = table.factors["factor0"] < 0
-        for name, embedder in make_embedders(epochs, seed):
-            embedder.fit(table.data[is_source])
-            judged = judge(embedder, table.data[~is_source], table.factors[~is_source])
-            rows.append({"objective": name, "table": seed, **judged})
-    return pd.DataFrame(rows)
+rows = []
+for seed in range(n_tables):
+    table = make_factors_table(n_samples, entanglement=0.5, n_noise_columns=4, random_state=seed)
+    is_source = table.factors["factor0"] < 0
+    for name, embedder in make_embedders(seed):
+        embedder.fit(table.data[is_source])
+        measured = measure(embedder, table.data[~is_source], table.factors[~is_source])
+        rows.append({"objective": name, "table": seed, **measured})
+results = pd.DataFrame(rows)
 
-
-# %%
-# Agreement
-# ---------
+# %% [markdown]
+# ## Agreement
+#
 # Spearman's rank correlation within each table: do features that a measure prefers score better?
 
+# %%
+correlations = pd.DataFrame(index=list(MEASURES))
+for table, rows in results.groupby("table"):
+    ranks = [spearmanr(rows[name], rows["score"]).statistic for name in MEASURES]
+    correlations[f"table {table}"] = ranks
+mean = correlations.mean(axis=1).sort_values(key=abs, ascending=False)
+print(correlations.loc[mean.index].round(2).to_string())
 
-def agreement(results):
-    rank_correlations = {
-        table: {name: spearmanr(rows[name], rows["score"]).statistic for name in MEASURES}
-        for table, rows in results.groupby("table")
-    }
-    return pd.DataFrame(rank_correlations)
+
+# %% [markdown]
+# ## The strongest and the weakest measure
 
 
 # %%
-# The figure
-# ----------
+def draw(measure):
+    _, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    for name, (color, marker) in LOOKS.items():
+        rows = results[results["objective"] == name]
+        ax.scatter(rows[measure], rows["score"], marker=marker, color=color, alpha=0.75, label=name)
+    rank = correlations.loc[measure].mean()
+    ax.set(xlabel=MEASURES[measure].capitalize(), ylabel="R² of probes, other domain")
+    ax.set_title(f"Mean rank correlation {rank:+.2f}")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax.figure
 
 
-def draw(results, correlations, output):
-    figure, axes = plt.subplots(2, 3, figsize=(12, 7), sharey=True, layout="constrained")
-    for ax, (measure, label) in zip(axes.flat, MEASURES.items(), strict=True):
-        for name, (color, marker) in LOOKS.items():
-            rows = results[results["objective"] == name]
-            ax.plot(
-                rows[measure],
-                rows["score"],
-                marker,
-                color=color,
-                alpha=0.75,
-                ls="none",
-                label=name,
-            )
-        low, high = (f"{rho:.2f}" for rho in correlations.loc[measure].agg(["min", "max"]))
-        extent = low if low == high else f"{low} to {high}"
-        ax.set(xlabel=label, title=f"Rank correlation {extent}")
-        ax.locator_params(axis="x", nbins=6)
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("R² of probes, other domain")
-    n_tables = results["table"].nunique()
-    figure.suptitle(
-        f"Which measure foretells the score? {len(results)} embeddings of width {WIDTH}, "
-        f"tables: {n_tables} (correlations within each)"
-    )
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=5, frameon=False)
-    figure.savefig(output, dpi=120)
+_ = draw(mean.index[-1])
+_ = draw(mean.index[0])
 
+# %% [markdown]
+# ## Conclusion
+#
+# A measure counts as a guide if its correlation has the same sign in every table and its mean is
+# stronger than that which unrelated rankings would give any of the measures in nineteen of twenty
+# trials.
+
+# %% tags=["thumbnail"]
+figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+names = [MEASURES[name] for name in mean.index[::-1]]
+for table in correlations:
+    ax.plot(correlations.loc[mean.index[::-1], table], names, "o", color="#0072B2", alpha=0.6)
+ax.axvline(0, color="black", linewidth=0.8)
+ax.set(xlim=(-1.05, 1.05), xlabel="Rank correlation with the score; one point a table")
+ax.set_title("Which measure predicts transfer?")
+ax.grid(axis="x", alpha=0.3)
 
 # %%
-# The conclusion
-# --------------
-# A measure counts as a guide where its correlation has the same sign in every table and its mean
-# is stronger than unrelated rankings would make any of the measures in nineteen of twenty trials.
+n_embeddings = len(results) // n_tables
+chance = norm.ppf(1 - 0.025 / len(MEASURES)) / np.sqrt(n_tables * (n_embeddings - 1))
+is_same_sign = correlations.gt(0).all(axis=1) | correlations.lt(0).all(axis=1)
+guides = [name for name in mean.index if is_same_sign[name] and abs(mean[name]) > chance]
+print(f"{n_tables} table(s), {n_embeddings} embeddings each; by chance: |rho| up to {chance:.2f}")
+print("Guides:", ", ".join(f"{name} ({mean[name]:+.2f})" for name in guides) or "none")
+print("Not to be relied on here:", ", ".join(n for n in mean.index if n not in guides) or "none")
 
-
-def conclude(results, correlations):
-    mean = correlations.mean(axis=1).sort_values(key=abs, ascending=False)
-    print("Rank correlation with the score on the other domain, by table")
-    print(correlations.loc[mean.index].round(2).to_string())
-    n_tables = correlations.shape[1]
-    n_embeddings = len(results) // n_tables
-    chance = norm.ppf(1 - 0.025 / len(MEASURES)) / np.sqrt(n_tables * (n_embeddings - 1))
-    if chance >= 1:
-        print(f"Conclusion: {len(results)} embeddings are too few to tell a guide from chance.")
-        return
-    is_same_sign = correlations.gt(0).all(axis=1) | correlations.lt(0).all(axis=1)
-    guides = [name for name in mean.index if is_same_sign[name] and abs(mean[name]) > chance]
-    others = [name for name in mean.index if name not in guides]
-    conclusion = (
-        f"Conclusion: over {n_tables} table(s), each with {n_embeddings} embeddings, the measures "
-        f"that foretell the score beyond chance (mean |rho| > {chance:.2f}, the same sign in each) "
-        f"are: {', '.join(f'{name} ({mean[name]:+.2f})' for name in guides) or 'none'}. Not to be "
-        f"relied on here: {', '.join(others) or 'none'}."
-    )
-    print(textwrap.fill(conclusion, 88))
-
-
-def main():
-    parser = argparse.ArgumentParser(description="What makes features transferable.")
-    parser.add_argument("--output", type=Path, default=Path(sys.argv[0]).with_suffix(".png"))
-    parser.add_argument("--short", action="store_true", help="one table, for a quick check")
-    options = parser.parse_args()
-    settings = (range(1), (3,), 800) if options.short else (range(3), (2, 10, 30), 1600)
-    results = measure(*settings)
-    correlations = agreement(results)
-    draw(results, correlations, options.output)
-    conclude(results, correlations)
-    print(f"Figure: {options.output}")
-
-
-if __name__ == "__main__":
-    main()
+# %% tags=["script"]
+figure.savefig(options.output, dpi=120)
+print(f"Figure: {options.output}")

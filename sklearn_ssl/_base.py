@@ -18,12 +18,15 @@ from sklearn.utils import Tags, check_array, check_consistent_length, check_rand
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import (
+    CallbackSupportMixin,
+    FitTask,
     Interval,
     StrOptions,
     available_if,
     check_own_parameters,
     fit_context,
     warn_user,
+    with_callbacks,
 )
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._labels import Target, read_target
@@ -49,6 +52,7 @@ from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import check_rows
+from sklearn_ssl._training.callbacks import FollowedEpochs
 from sklearn_ssl._training.checkpoints import Checkpoint, checkpoints_of
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, train
@@ -64,7 +68,13 @@ from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_out
 Embedder = TypeVar("Embedder", bound="BaseEmbedder")
 
 
-class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseEmbedder(
+    DisplayMixin,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Base of the transformers. A subclass resolves its parameters in ``_blueprint``."""
 
     # Parameters, which every subclass has, too
@@ -160,10 +170,18 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
             If the table or the targets cannot be read. The estimator remains as it was.
         """
         target = read_target(y, self) if self.supervision_weight else None
-        return self._fit(X, target, OneProcess())
+        return self._fit(X, target, OneProcess(), y)
 
-    def _fit(self, X: TableLike, target: Target | None, processes: OneProcess) -> Self:
+    @with_callbacks
+    def _fit(
+        self,
+        X: TableLike,
+        target: Target | None,
+        processes: OneProcess,
+        y: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn from checked targets, or from none, in one or in several processes."""
+        fit_task = FitTask.begin(self, self.max_iter, X=X, y=y)
         with safe_fit(self):
             rng = check_random_state(self.random_state)
             model = self._start_shared_model(X, rng, processes)
@@ -174,7 +192,10 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
                 rng = np.random.RandomState(processes.rank + draw_seed(rng))
             task, rows = self._add_targets(model, table, target, rng)
             training, validation = self._hold_out(rows, rng)
-            options = self._options(len(training), validation is not None, processes)
+            options = replace(
+                self._options(len(training), validation is not None, processes),
+                followed_epochs=FollowedEpochs(fit_task, lambda: self._fitted_now(model, table)),
+            )
             checkpoints = checkpoints_of(self)
             checkpoint = Checkpoint(checkpoints) if checkpoints else None
             # A contrastive objective compares rows across processes.
@@ -183,7 +204,16 @@ class BaseEmbedder(DisplayMixin, ClassNamePrefixFeaturesOutMixin, TransformerMix
                     task, training, validation, options, draw_seed(rng), checkpoint=checkpoint
                 )
             self._accept(model, result, table, processes)
+        fit_task.end(fitted=dict)
         return self
+
+    def _fitted_now(self, model: TableModel, table: Batch) -> dict[str, object]:
+        """What this estimator would have learned if its fit ended now, for callbacks that ask."""
+        # A copy, since the readout belongs to these weights, and training goes on.
+        model = copy.deepcopy(model)
+        model.task.to("cpu").eval()
+        rank = model.learn_readout(table, self._readout_options(), resolve_device(self.device))
+        return {"model_": model, "effective_rank_": rank, "_n_features_out": model.n_columns}
 
     @available_if(learns_without_labels)
     @fit_context(prefer_skip_nested_validation=True)

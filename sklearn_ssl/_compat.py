@@ -5,7 +5,9 @@ Each has the version at which it goes. The functions that are typed here have no
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from inspect import signature, unwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,12 +25,26 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import validate_data
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _untyped_with_callbacks
+except ImportError:
+    # This branch goes once scikit-learn 1.9, which has callbacks, is the oldest version supported.
+    _untyped_with_callbacks = None
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing, since there are no callbacks to support."""
+
+
 if TYPE_CHECKING:
+    from sklearn.callback import CallbackContext
     from torch import nn
     from torch.nn.parallel import DistributedDataParallel
     from torch.optim import Optimizer
 
 __all__ = [
+    "CallbackSupportMixin",
+    "FitTask",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -44,6 +60,7 @@ __all__ = [
     "validate_data",
     "validate_params",
     "warn_user",
+    "with_callbacks",
     "without_compiler",
     "wrap_output",
 ]
@@ -93,6 +110,85 @@ def validate_params(
 def check_own_parameters(estimator: BaseEstimator) -> None:
     """Check the parameters of an estimator, for methods that are not called ``fit``."""
     estimator._validate_params()
+
+
+def with_callbacks(method: Method) -> Method:
+    """Tear down the callbacks of a fit when the method ends, or fails, that began it."""
+    if _untyped_with_callbacks is None:
+        return method
+    decorated: Method = _untyped_with_callbacks(method)
+    return decorated
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A part of a fit that scikit-learn's callbacks follow: all of it, a stage or an epoch.
+
+    Callbacks came with scikit-learn 1.9. In an older version the context is None, and no method
+    does anything; that case goes once 1.9 is the oldest version supported
+    (https://scikit-learn.org/1.9/developers/callbacks.html).
+
+    Attributes
+    ----------
+    estimator : BaseEstimator
+        The estimator that is fitted.
+
+    context : CallbackContext or None
+        The place of this task in the tree of tasks.
+
+    data : mapping of str to object
+        ``X``, ``y`` and ``metadata`` of the rows that callbacks may score, or functions that
+        return them and are called only if a callback asks.
+    """
+
+    estimator: BaseEstimator
+    context: "CallbackContext | None"
+    data: Mapping[str, object]
+
+    @classmethod
+    def begin(cls, estimator: BaseEstimator, n_parts: int, **data: object) -> "FitTask":
+        """Announce that a fit of so many parts begins, within a method ``with_callbacks``."""
+        context = None
+        if hasattr(estimator, "_init_callback_context"):
+            context = estimator._init_callback_context(max_subtasks=n_parts)
+            context.call_on_fit_task_begin(estimator=estimator, **data)
+        return cls(estimator, context, data)
+
+    def part(self, name: str, n_parts: int = 0) -> "FitTask":
+        """Announce that a part begins, which has so many parts itself."""
+        if self.context is None:
+            return self
+        context = self.context.subcontext(task_name=name, max_subtasks=n_parts)
+        context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        return replace(self, context=context)
+
+    @contextmanager
+    def part_of(self, estimator: BaseEstimator, name: str) -> Iterator[None]:
+        """Announce a part that is the fit of another estimator, which the callbacks follow, too."""
+        if self.context is None:
+            yield
+            return
+        context = self.context.subcontext(task_name=name)
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+            yield
+            context.call_on_fit_task_end(estimator=self.estimator, **self.data)
+
+    def end(self, fitted: Callable[[], Mapping[str, object]] | None = None) -> bool:
+        """Announce the end; return whether a callback asks for no further tasks of this kind.
+
+        Parameters
+        ----------
+        fitted : callable or None, default=None
+            Returns the attributes that an estimator would have if the fit ended here. It is called
+            only if a callback asks for that estimator.
+        """
+        if self.context is None:
+            return False
+        is_last: bool = self.context.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=fitted, **self.data
+        )
+        return is_last
 
 
 # torch

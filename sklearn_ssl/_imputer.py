@@ -717,6 +717,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             if indicators.size and array.dtype.kind in "mM":
                 # NumPy would read indicators beside times as times.
                 array = array.astype(object)
+            if len(self._kept) == array.shape[1] and not indicators.shape[1]:
+                return array  # of a long table, another copy would not fit
             return np.column_stack([array[:, self._kept], indicators.astype(array.dtype)])
         filled = {
             position: _fill_column(X.iloc[:, position], columns[position], chosen[position])

@@ -11,9 +11,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback, EpochScoring, LRScheduler, PrintLog
 from torch import nn
 
+from sklearn_ssl._compat import FitTask
 from sklearn_ssl._training.callbacks import SCHEDULES
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
 from sklearn_ssl._training.loop import train
@@ -493,3 +495,10 @@ def test_a_validation_callback_decides_when_to_stop():
     )
     assert len(result.loss_curve) == 4
     assert result.validation_scores == []
+
+
+def test_estimators_without_callbacks_of_scikit_learn_announce_nothing():
+    task = FitTask.begin(BaseEstimator(), 2, X=None, y=None)
+    assert task.part("epoch").end() is False
+    with task.part_of(BaseEstimator(), "pretrain"):
+        assert task.end() is False

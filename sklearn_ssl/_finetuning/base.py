@@ -1,7 +1,8 @@
 """What the fine-tuned estimators share: the labeled rows, the probe, the epochs, the outputs."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from numbers import Real
 from typing import cast
 
@@ -14,16 +15,25 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_ssl._base import BaseEmbedder, check_columns, pretrain
-from sklearn_ssl._compat import HasMethods, Interval, StrOptions, check_sample_weight, num_samples
+from sklearn_ssl._compat import (
+    CallbackSupportMixin,
+    FitTask,
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    num_samples,
+)
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._finetuning.problem import Problem, draw_folds, state_problem
 from sklearn_ssl._finetuning.validation import ValidationCallback
-from sklearn_ssl._labels import Target
+from sklearn_ssl._labels import Target, rows_to_score
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, Memory, RandomState
 from sklearn_ssl._pretext.supervised import Supervise
-from sklearn_ssl._table.types import Table, TableLike
+from sklearn_ssl._table.types import FloatArray, Table, TableLike
 from sklearn_ssl._table.validation import check_rows
+from sklearn_ssl._training.callbacks import FollowedEpochs
 from sklearn_ssl._training.loop import train
 from sklearn_ssl._training.options import TrainingOptions, resolve_batch_size, resolve_device
 from sklearn_ssl._training.safety import draw_seed, warn_of_outcome
@@ -31,8 +41,13 @@ from sklearn_ssl._training.safety import draw_seed, warn_of_outcome
 AVERAGED_EPOCHS = 3
 """Epochs that the running mean of the weights reaches back."""
 
+Scaling = tuple[FloatArray | float, FloatArray | float]
+"""Center and scale of the targets, which the head predicts standardized."""
 
-class BaseFineTuned(DisplayMixin, BaseEstimator):
+AS_THEY_ARE: Scaling = (0.0, 1.0)
+
+
+class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
     """Base of the fine-tuned estimators; a subclass turns ``y`` into targets and outputs back."""
 
     _parameter_constraints: Constraints = {
@@ -74,10 +89,34 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
     _calibrates: bool
     """Whether outputs are divided by a temperature, which only classes have a use for."""
 
-    def _learn(self, X: Table, target: Target) -> None:
+    def _begin(
+        self,
+        X: TableLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        classes: Callable[[], npt.ArrayLike | None],
+    ) -> FitTask:
+        """Announce a fit to scikit-learn's callbacks, which get the labeled rows to score."""
+
+        @cache
+        def labeled() -> tuple[TableLike, npt.ArrayLike, npt.ArrayLike | None]:
+            return rows_to_score(X, y, sample_weight, classes(), type(self).__name__)
+
+        def metadata() -> dict[str, object] | None:
+            weight = labeled()[2]
+            return None if weight is None else {"sample_weight": weight}
+
+        # The parts are pretraining, the choice of the number of epochs, and fine-tuning.
+        return FitTask.begin(
+            self, 3, X=lambda: labeled()[0], y=lambda: labeled()[1], metadata=metadata
+        )
+
+    def _learn(
+        self, X: Table, target: Target, fit_task: FitTask, scaling: Scaling = AS_THEY_ARE
+    ) -> None:
         """Pretrain unless the transformer is fitted, fit the probe, train the encoder further."""
         rng = check_random_state(self.random_state)
-        transformer = self._pretrained(X, target, rng)
+        transformer = self._pretrained(X, target, rng, fit_task)
         problem = state_problem(
             transformer.model_,
             check_columns(transformer, X),
@@ -88,27 +127,44 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         self.C_ = problem.choose_penalty()
         # The search for the number of epochs and the last fit draw the same corruptions.
         seed = draw_seed(rng)
-        self.best_iter_, temperature = self._choose_n_epochs(problem, seed)
+        self.best_iter_, temperature = self._choose_n_epochs(problem, seed, fit_task)
         task = self._make_task(problem, torch.arange(len(problem)))
         if self.best_iter_:
-            options = self._options(len(problem), self.best_iter_, "Fine-tuning")
+            stage = fit_task.part("fine-tune", self.best_iter_)
+            followed = FollowedEpochs(
+                stage,
+                # A copy, since a callback may keep the estimator while training goes on.
+                lambda: self._attributes(copy.deepcopy(transformer), task, temperature, scaling),
+            )
+            options = self._options(len(problem), self.best_iter_, "Fine-tuning", followed)
             result = train(task, problem.dataset(), None, options, seed)
             warn_of_outcome(result)
             self.loss_curve_ = result.loss_curve
-        self._accept(transformer, task, temperature)
+            stage.end()
+        self.__dict__.update(self._attributes(transformer, task, temperature, scaling))
 
-    def _accept(self, transformer: BaseEmbedder, task: Supervise, temperature: float) -> None:
-        """Take the encoder over, and the head with its outputs divided by the temperature."""
+    def _attributes(
+        self, transformer: BaseEmbedder, task: Supervise, temperature: float, scaling: Scaling
+    ) -> dict[str, object]:
+        """The transformer with the trained encoder, and the head in the units of the targets."""
         # In place, since a tied decoder reads the weights of this encoder.
         encoder = transformer.model_.task.encoder
         encoder.load_state_dict(task.embedding.encoder.state_dict())
-        self.transformer_ = transformer
-        if self._calibrates:
-            self.temperature_ = temperature
-        self.coef_ = task.head.weight.detach().double().numpy() / temperature
-        self.intercept_ = task.head.bias.detach().double().numpy() / temperature
+        center, scale = scaling
+        weight, bias = (
+            parameter.detach().cpu().double().numpy() / temperature
+            for parameter in (task.head.weight, task.head.bias)
+        )
+        return {
+            "transformer_": transformer,
+            **({"temperature_": temperature} if self._calibrates else {}),
+            "coef_": weight * np.reshape(scale, (-1, 1)),
+            "intercept_": bias * scale + center,
+        }
 
-    def _pretrained(self, X: Table, target: Target, rng: np.random.RandomState) -> BaseEmbedder:
+    def _pretrained(
+        self, X: Table, target: Target, rng: np.random.RandomState, fit_task: FitTask
+    ) -> BaseEmbedder:
         """A fitted transformer of our own: a copy of a fitted one, or a clone fitted on ``X``."""
         given = self._given()
         transformer: BaseEmbedder
@@ -122,8 +178,9 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         shown = target if transformer.supervision_weight else None
         # Equal tensors have different hashes, equal arrays the same one.
         key = shown and (shown.values.numpy(), shown.weight, shown.losses)
-        fit_once = check_memory(self.memory).cache(pretrain_by_key, ignore=["target"])
-        return cast(BaseEmbedder, fit_once(transformer, X, key, target=shown))
+        unhashed = ["target", "fit_task"]
+        fit_once = check_memory(self.memory).cache(pretrain_by_key, ignore=unhashed)
+        return cast(BaseEmbedder, fit_once(transformer, X, key, target=shown, fit_task=fit_task))
 
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
@@ -136,7 +193,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             )
         return given
 
-    def _choose_n_epochs(self, problem: Problem, seed: int) -> tuple[int, float]:
+    def _choose_n_epochs(self, problem: Problem, seed: int, fit_task: FitTask) -> tuple[int, float]:
         """Epochs after which held-out rows are predicted best, and the temperature of the outputs.
 
         With no epochs the probe is kept.
@@ -151,19 +208,23 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         if not self.early_stopping or not problem.folds:
             return (self.max_iter if problem.folds else 0), 1.0
         measured = []
+        choice = fit_task.part("choose-epochs", len(problem.folds))
         for number, (kept, held_out) in enumerate(problem.folds, start=1):
             callback = ValidationCallback(
                 problem.dataset(held_out), problem.losses, calibrates=self._calibrates
             )
             stage = f"Choosing epochs, fold {number} of {len(problem.folds)}"
-            options = self._options(len(kept), self.max_iter, stage, callback)
+            fold = choice.part("fold", self.max_iter)
+            options = self._options(len(kept), self.max_iter, stage, FollowedEpochs(fold), callback)
             task = self._make_task(problem, kept)
             result = train(task, problem.dataset(kept), None, options, seed)
             warn_of_outcome(result)
+            fold.end()
             if result.outcome == "interrupted":
                 # Without the other folds there is no choice; the probe is already good.
                 return 0, 1.0
             measured.append(callback)
+        choice.end()
         return self._best_epoch(measured)
 
     def _best_epoch(self, measured: Sequence[ValidationCallback]) -> tuple[int, float]:
@@ -206,6 +267,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
         n_rows: int,
         n_epochs: int,
         stage: str,
+        followed: FollowedEpochs,
         validation: ValidationCallback | None = None,
     ) -> TrainingOptions:
         factor = 1.0 if self.mode == "full" else self.encoder_rate
@@ -225,6 +287,7 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
             rate_factors={"embedding.layers.encoder.*": factor},
             averaged_epochs=AVERAGED_EPOCHS,
             validation_callback=validation,
+            followed_epochs=followed,
         )
 
     def _output(self, X: TableLike) -> npt.NDArray[np.float64]:
@@ -266,7 +329,8 @@ class BaseFineTuned(DisplayMixin, BaseEstimator):
 
 
 def pretrain_by_key(
-    transformer: BaseEmbedder, X: Table, key: object, target: Target | None
+    transformer: BaseEmbedder, X: Table, key: object, target: Target | None, fit_task: FitTask
 ) -> BaseEmbedder:
     """Fit a transformer; joblib finds what it has kept by ``key``, which stands for the target."""
-    return pretrain(transformer, X, target)
+    with fit_task.part_of(transformer, "pretrain"):
+        return pretrain(transformer, X, target)

@@ -255,9 +255,15 @@ FrozenEstimator or None, default=None
         ValueError
             If the table cannot be read, or fewer than two classes are labeled.
         """
+        name = type(self).__name__
+
+        def classes() -> FloatArray:
+            values, is_labeled = check_classes(y, name)
+            return np.unique(values[is_labeled])
+
+        fit_task = self._begin(X, y, sample_weight, classes)
         with safe_fit(self):
             table = self._check_X(X, reset=True)
-            name = type(self).__name__
             values, is_labeled = check_classes(y, name)
             check_consistent_length(table, values)
             # Rows without a label have no weight, and so do rows that the user gives none.
@@ -268,7 +274,8 @@ FrozenEstimator or None, default=None
                 weight[is_labeled] *= compute_sample_weight(self.class_weight, values[is_labeled])
                 target = replace(target, weight=weight)
             self._is_multilabel = values.ndim == 2
-            self._learn(table, target)
+            self._learn(table, target, fit_task)
+        fit_task.end(fitted=dict)
         return self
 
     def decision_function(self, X: TableLike) -> FloatArray:

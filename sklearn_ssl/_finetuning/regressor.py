@@ -211,6 +211,7 @@ FrozenEstimator or None, default=None
         ValueError
             If the table cannot be read, or a target is never known.
         """
+        fit_task = self._begin(X, y, sample_weight, lambda: None)
         with safe_fit(self):
             table = self._check_X(X, reset=True)
             name = type(self).__name__
@@ -220,10 +221,8 @@ FrozenEstimator or None, default=None
             # Standardized targets make one learning rate and one set of penalties suit all.
             target, center, scale = scale_numbers(values, weight * is_labeled, name)
             self._is_1d = values.ndim == 1
-            self._learn(table, target)
-            # The head was fitted to standardized targets.
-            self.coef_ *= scale[:, None]
-            self.intercept_ = self.intercept_ * scale + center
+            self._learn(table, target, fit_task, (center, scale))
+        fit_task.end(fitted=dict)
         return self
 
     def predict(self, X: TableLike) -> FloatArray:

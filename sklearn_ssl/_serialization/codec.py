@@ -103,8 +103,9 @@ def encode(value: object, store: Store, path: str) -> JSON:
         )
     raise ValueError(
         f"{path} holds a value of type {type(value).__name__}, which cannot be written as plain "
-        "data. Replace a parameter by plain values with set_params; convert a column with such "
-        "cells, for instance with .astype(str), and fit again."
+        "data. Replace a parameter by plain values with set_params; remove scikit-learn's "
+        "callbacks with set_callbacks(); convert a column with such cells, for instance with "
+        ".astype(str), and fit again."
     )
 
 

@@ -1,13 +1,14 @@
 """What happens at the steps and epochs of the training loop, as callbacks of skorch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from sklearn_ssl._compat import FitTask
 from sklearn_ssl._progress import ProgressReport
 
 WARM_UP = 0.1
@@ -206,6 +207,32 @@ class Stop(Callback):
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         if self.is_due():
+            raise StopTraining
+
+
+class FollowedEpochs(Callback):
+    """Announce each epoch to scikit-learn's callbacks, and end the fit if one of them asks for it.
+
+    Parameters
+    ----------
+    task : FitTask
+        The fit or stage whose parts the epochs are.
+
+    fitted : callable or None
+        Returns the attributes of an estimator whose fit ended after the current epoch.
+    """
+
+    def __init__(self, task: FitTask, fitted: Callable[[], Mapping[str, object]] | None = None):
+        self.task = task
+        self.fitted = fitted
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: object) -> None:
+        self.epoch_ = self.task.part("epoch")
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
+        is_last = self.epoch_.end(self.fitted)
+        # Processes that share a fit end together, even if a callback of only one asks for it.
+        if net.run.processes.mean(float(is_last)) > 0:
             raise StopTraining
 
 

@@ -333,7 +333,9 @@ def _callbacks(
         callbacks.append((f"user_{i}", callback))
     if checkpoint:
         callbacks.append(("checkpoint", checkpoint))
-    # It comes last, because it leaves the loop before any later callback is called.
+    # These come last, because they leave the loop before any later callback is called.
+    if options.followed_epochs:
+        callbacks.append(("followed_epochs", options.followed_epochs))
     patience = options.n_iter_no_change if options.early_stopping else math.inf
     callbacks.append(("stop", Stop(best, patience)))
     return callbacks

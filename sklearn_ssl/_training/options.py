@@ -34,6 +34,9 @@ class TrainingOptions:
     validation_callback : Callback or None
         Records a ``valid_loss`` after each epoch, in place of the loss on validation rows.
 
+    followed_epochs : Callback or None
+        Announces the epochs to scikit-learn's callbacks.
+
     processes : OneProcess
         The processes that share the fit.
     """
@@ -53,6 +56,7 @@ class TrainingOptions:
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     averaged_epochs: int = 0
     validation_callback: Callback | None = None
+    followed_epochs: Callback | None = None
     processes: OneProcess = field(default_factory=OneProcess)
 
 
