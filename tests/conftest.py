@@ -7,7 +7,13 @@ import torch
 from sklearn.datasets import load_iris
 from threadpoolctl import threadpool_limits
 
-SLOW_EXAMPLES = {"LabelEfficiencyDisplay", "compare_objectives", "label_efficiency_curve"}
+SLOW_EXAMPLES = {
+    "LabelEfficiencyDisplay",
+    "MaskedImputer",
+    "OutlierDetector",
+    "compare_objectives",
+    "label_efficiency_curve",
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -111,6 +111,7 @@ def test_classifiers_on_embeddings_can_be_composed(Embedder, build, compose):
     assert compose(build(Embedder)).fit(X, y).score(X, y) > 0.8
 
 
+@pytest.mark.slow
 def test_the_mean_with_a_random_forest_learns_from_labeled_rows_alone():
     pretrained = FrozenEstimator(DenoisingAutoencoder(**BRIEF).fit(X))
     network = FineTunedClassifier(pretrained, max_iter=2, random_state=0)

@@ -51,6 +51,7 @@ def test_classes_are_pickled_by_their_names():
     assert pickle.loads(pickle.dumps(transformer)) is transformer
 
 
+@pytest.mark.slow
 def test_a_silent_fit_looks_for_no_bar():
     # In a notebook without widgets, tqdm.auto warns when it is imported.
     code = (

@@ -340,6 +340,7 @@ def test_test_rows_of_objects_are_scored(kind):
     assert scores.mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_search_over_ordinary_folds_scores_labeled_rows():
     classifier = FineTunedClassifier(DenoisingAutoencoder(**BRIEF), mode="frozen", random_state=0)
     search = GridSearchCV(classifier, {"transformer__noise_level": [0.1, 0.3]}, cv=3)

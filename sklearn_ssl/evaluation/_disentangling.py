@@ -274,7 +274,7 @@ def _codes(target: Target, n_bins: int) -> RowNumbers:
     codes, distinct = pd.factorize(target.known)
     if target.has_classes or len(distinct) <= n_bins:
         return codes
-    return _bin(target.known, n_bins)
+    return _bin(target.known.astype(np.float64), n_bins)
 
 
 def _bin(values: Floats, n_bins: int) -> RowNumbers:

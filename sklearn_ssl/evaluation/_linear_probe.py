@@ -12,9 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import is_sparse
 from sklearn_ssl.evaluation._measures import log_loss_of
-from sklearn_ssl.evaluation._types import Features, Floats, Labels, RowNumbers
+from sklearn_ssl.evaluation._types import Features, Floats, RowNumbers
 
 N_FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0))

@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._types import (
     Floats,
-    Labels,
     Model,
     predicts_probabilities,
     predicts_scores,

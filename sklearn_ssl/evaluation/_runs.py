@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from sklearn_ssl._compat import safe_indexing
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._estimators import embed, is_supervised, pretrain, seeded_clone
 from sklearn_ssl.evaluation._probes import Probe
 from sklearn_ssl.evaluation._raw import RAW, raw_features
 from sklearn_ssl.evaluation._splits import LabeledTable, Split, hide_labels
-from sklearn_ssl.evaluation._types import Labels, Model, RowNumbers, Scoring, Transformer
+from sklearn_ssl.evaluation._types import Model, RowNumbers, Scoring, Transformer
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
-from sklearn_ssl._marks import UNLABELED
+from sklearn_ssl._marks import UNLABELED, Labels
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
 from sklearn_ssl.evaluation._targets import Target, read_target
-from sklearn_ssl.evaluation._types import Labels, RowNumbers, Splits, Splitter
+from sklearn_ssl.evaluation._types import RowNumbers, Splits, Splitter
 
 
 @dataclass(frozen=True)

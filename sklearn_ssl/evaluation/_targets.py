@@ -9,6 +9,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._marks import (
+    Labels,
+    Mask,
     is_minus_one,
     marked_classes,
     missing_cells,
@@ -16,6 +18,7 @@ from sklearn_ssl._marks import (
     read_cells,
     refuse_texts_that_mean_nothing,
 )
+from sklearn_ssl.evaluation._types import RowNumbers
 
 MOST_CLASSES_OF_FLOATS = 20
 
@@ -36,21 +39,21 @@ class Target:
         Rows with a label.
     """
 
-    values: np.ndarray
+    values: Labels
     has_classes: bool
-    is_labeled: np.ndarray
+    is_labeled: Mask
 
     @property
-    def labeled_rows(self) -> np.ndarray:
+    def labeled_rows(self) -> RowNumbers:
         """Row numbers with a label."""
         return np.flatnonzero(self.is_labeled)
 
     @property
-    def known(self) -> np.ndarray:
+    def known(self) -> Labels:
         """Labels of the labeled rows."""
         return self.values[self.is_labeled]
 
-    def of(self, rows: np.ndarray) -> np.ndarray:
+    def of(self, rows: RowNumbers) -> Labels:
         """Labels of some rows, all of which must have one."""
         if not self.is_labeled[rows].all():
             raise AssertionError("Unlabeled rows were asked for their labels.")
@@ -124,15 +127,19 @@ def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = Tr
     return Target(filled, has_classes, is_labeled)
 
 
-def _are_quantities(values: np.ndarray) -> bool:
-    return values.dtype.kind == "f" and not (_are_whole(values) and len(np.unique(values)) <= 2)
+def _are_quantities(values: Labels) -> bool:
+    if values.dtype.kind != "f":
+        return False
+    # Floats of one or two whole values are classes.
+    return not _are_whole(values) or len(np.unique(values)) > 2
 
 
-def _are_whole(values: np.ndarray) -> bool:
-    return bool(np.all(values == np.rint(values)))
+def _are_whole(values: Labels) -> bool:
+    numbers = np.asarray(values, dtype=np.float64)
+    return bool(np.all(numbers == np.rint(numbers)))
 
 
-def _marks(values: np.ndarray, has_classes: bool, has_gaps: bool, name: str) -> np.ndarray:
+def _marks(values: Labels, has_classes: bool, has_gaps: bool, name: str) -> Mask:
     """Which of the values say that a row has no label."""
     if has_classes:
         return marked_classes(values, name, has_gaps=has_gaps)
@@ -142,7 +149,7 @@ def _marks(values: np.ndarray, has_classes: bool, has_gaps: bool, name: str) -> 
     return np.zeros_like(is_number)
 
 
-def _refuse_minus_one_among_quantities(others: np.ndarray, n_marks: int, name: str) -> None:
+def _refuse_minus_one_among_quantities(others: Labels, n_marks: int, name: str) -> None:
     if n_marks < 2 or (len(others) and others.min() < 0):
         return
     raise ValueError(
@@ -152,7 +159,7 @@ def _refuse_minus_one_among_quantities(others: np.ndarray, n_marks: int, name: s
     )
 
 
-def _refuse_floats_of_unknown_kind(values: np.ndarray, name: str) -> None:
+def _refuse_floats_of_unknown_kind(values: Labels, name: str) -> None:
     if values.dtype.kind != "f" or not _are_whole(values):
         return
     distinct = np.unique(values)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sklearn_ssl._marks import Labels
 from sklearn_ssl._table.types import Array, SparseTable, TableLike
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ Look: TypeAlias = tuple[str, str]
 """A color and a marker."""
 
 RowNumbers: TypeAlias = npt.NDArray[np.intp]
-
-Labels: TypeAlias = npt.NDArray[np.generic]
-"""Classes or quantities, of shape (n_rows,)."""
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
