@@ -12,6 +12,7 @@ WORDS = {
     "alternatives": ["TabPFN", "AutoGluon", "PyOD", "gradient boosting"],
     "guide/choosing": ["how many labels", "when does it help", "which objective"],
     "guide/evaluation": ["compare", "geometry"],
+    "guide/extending": ["own network", "own encoder", "custom loss", "transformer network"],
     "guide/fine_tuning": ["fine-tune", "few labels", "semi-supervised", "unlabeled rows"],
     "guide/files_and_streams": ["stream", "larger than memory", "Parquet", "partial fit"],
     "guide/glossary": ["glossary", "terms"],

@@ -17,7 +17,7 @@ CELLS = {
     for page in [DOCS / "tutorial.md", *sorted(DOCS.glob("guide/*.md"))]
 }
 PAGES = [page for page, cells in CELLS.items() if cells]
-WITHOUT_FIGURE = {"guide/extending.md", "guide/glossary.md", "guide/index.md"}
+WITHOUT_FIGURE = {"guide/glossary.md", "guide/index.md"}
 
 SESSION = re.compile(r"```pycon\n(.*?)```", re.DOTALL)
 SESSIONS = {
