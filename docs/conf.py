@@ -63,7 +63,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900
 nb_merge_streams = True
 # The notebooks of the gallery hold what examples/make_gallery.py printed and drew.
 nb_execution_excludepatterns = ["gallery/*"]

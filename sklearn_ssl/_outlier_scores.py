@@ -57,10 +57,18 @@ class Forest(TypedDict):
 
 
 class Ellipsoid(TypedDict):
-    """The cloud of the training rows: its center, and directions along which it has variance 1."""
+    """The cloud of the training rows.
+
+    With many rows, ``directions`` are those along which it has variance 1, and the distance is the
+    sum of squares along them. With fewer rows than columns, most directions have the same, smallest
+    variance: the distance is that to a sphere, ``outer``, less what it is too long along the
+    ``directions`` in which the rows lie.
+    """
 
     center: FloatArray
     directions: FloatArray
+    outer: FloatArray
+    n_directions: int
 
 
 class Spread(TypedDict):
@@ -146,23 +154,49 @@ def learn_ellipsoid(X: FloatArray) -> Ellipsoid:
     factor = 1 / np.where(varies, scale, 1.0)
     unit = np.where(varies, factor, 0.0)
     rows = (X - center) * unit
-    covariance = rows.T @ rows / len(rows)
     shrinkage = ledoit_wolf_shrinkage(rows, assume_centered=True) if len(rows) > 1 else 1.0
-    variances, axes = eigh(covariance)
+    if len(rows) < X.shape[1]:
+        return _ellipsoid_of_few_rows(rows, center, unit, shrinkage)
+    variances, axes = eigh(rows.T @ rows / len(rows))
     typical = max(variances.mean(), 1e-12)
     variances = (1 - shrinkage) * variances + shrinkage * typical
     kept = variances > 1e-6 * variances.max()
     directions = unit[:, None] * axes[:, kept] / np.sqrt(variances[kept])
-    return Ellipsoid(center=center, directions=directions)
+    return Ellipsoid(
+        center=center,
+        directions=directions,
+        outer=np.zeros_like(center),
+        n_directions=int(kept.sum()),
+    )
+
+
+def _ellipsoid_of_few_rows(
+    rows: FloatArray, center: FloatArray, unit: FloatArray, shrinkage: float
+) -> Ellipsoid:
+    """The same from products of rows, whose matrix is the smaller one."""
+    n_rows, width = rows.shape
+    variances, weights = eigh(rows @ rows.T / n_rows)
+    # Directions in which no row lies have this variance, and the others have more.
+    smallest = max(shrinkage * max(variances.sum() / width, 1e-12), 1e-6 * variances.max(), 1e-12)
+    held = variances > 1e-10 * max(variances.max(), 1e-12)
+    axes = rows.T @ weights[:, held] / np.sqrt(n_rows * variances[held])  # (width, n_held)
+    excess = 1 / smallest - 1 / ((1 - shrinkage) * variances[held] + smallest)
+    return Ellipsoid(
+        center=center,
+        directions=unit[:, None] * axes * np.sqrt(excess),
+        outer=unit / np.sqrt(smallest),
+        n_directions=width,
+    )
 
 
 def ellipsoid_distances(X: FloatArray, ellipsoid: Ellipsoid) -> FloatArray:
     """Squared Mahalanobis distances from the center, per direction."""
     centered = X - ellipsoid["center"]
-    squares = (centered @ ellipsoid["directions"]) ** 2
+    along = ((centered @ ellipsoid["directions"]) ** 2).sum(axis=1)
+    if ellipsoid["outer"].any():
+        along = ((centered * ellipsoid["outer"]) ** 2).sum(axis=1) - along
     # A table of constant columns has no directions, and no row of it is far away.
-    n_directions = max(squares.shape[1], 1)
-    distances: FloatArray = squares.sum(axis=1) / n_directions
+    distances: FloatArray = along / max(ellipsoid["n_directions"], 1)
     return distances
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
@@ -250,6 +251,17 @@ def test_distances_of_fewer_rows_than_columns_differ():
     X = np.random.default_rng(0).normal(size=(10, 30))
     X[0] *= 5
     assert ellipsoid_distances(X, learn_ellipsoid(X)).argmax() == 0
+
+
+@pytest.mark.parametrize("n_rows", [5, 10, 29, 30])
+def test_distances_follow_the_definition_with_about_as_many_rows_as_columns(n_rows):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 20)) @ rng.normal(size=(20, 30)) + rng.normal(size=30)
+    new = np.concatenate([X, rng.normal(size=(5, 30))])
+    unit = (new - X.mean(axis=0)) / X.std(axis=0)
+    precision = np.linalg.inv(LedoitWolf(assume_centered=True).fit(unit[:n_rows]).covariance_)
+    expected = np.einsum("ij,jk,ik->i", unit, precision, unit) / 30
+    np.testing.assert_allclose(ellipsoid_distances(new, learn_ellipsoid(X)), expected, rtol=1e-6)
 
 
 def test_surprise_is_the_logarithm_of_the_share_of_larger_values():
