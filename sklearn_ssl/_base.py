@@ -1,7 +1,6 @@
 """What the transformers share: parameters, validation, fitting, embedding."""
 
 import copy
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -44,8 +43,7 @@ from sklearn_ssl._pretext.blueprints import Blueprint
 from sklearn_ssl._pretext.supervised import WithAuxiliaryHead
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._readout import ReadoutOptions
-from sklearn_ssl._serialization.codec import Store, decode, encode
-from sklearn_ssl._serialization.types import Arrays
+from sklearn_ssl._serialization.codec import attributes_of, plain_state
 from sklearn_ssl._streams import Stream, StreamFit, epochs_of, learns_without_labels
 from sklearn_ssl._table.chunks import buffers
 from sklearn_ssl._table.encoder import TableEncoder
@@ -530,20 +528,10 @@ class BaseEmbedder(
 
     def __getstate__(self) -> dict[str, object]:
         """State without classes of torch, which files of other libraries can hold, too."""
-        store = Store(records=RECORDS)
-        try:
-            document = encode(vars(self).copy(), store, type(self).__name__)
-        except ValueError:
-            # A callback, or an attribute of the user's, has no plain form; pickle may know one.
-            return vars(self).copy()
-        return {"document": json.dumps(document), "arrays": store.arrays}
+        return plain_state(vars(self), RECORDS, type(self).__name__)
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        if set(state) == {"document", "arrays"}:
-            store = Store(cast(Arrays, state["arrays"]), RECORDS)
-            self.__dict__.update(decode(json.loads(cast(str, state["document"])), store))
-        else:
-            self.__dict__.update(state)
+        self.__dict__.update(attributes_of(state, RECORDS))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

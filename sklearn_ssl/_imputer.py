@@ -1,6 +1,5 @@
 """An imputer for mixed tables that predicts the distribution of every missing cell."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -37,8 +36,7 @@ from sklearn_ssl._pretext.distribution import (
 )
 from sklearn_ssl._pretext.losses import features_per_cell
 from sklearn_ssl._pretext.tasks import PretextTask
-from sklearn_ssl._serialization.codec import Store, decode, encode
-from sklearn_ssl._serialization.types import Arrays
+from sklearn_ssl._serialization.codec import attributes_of, plain_state
 from sklearn_ssl._table.bins import BinnedColumn, learn_bins
 from sklearn_ssl._table.column import CategoryColumn, Column
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
@@ -740,20 +738,10 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, object]:
         """State without classes of torch, which files of other libraries can hold, too."""
-        store = Store(records=RECORDS)
-        try:
-            document = encode(vars(self).copy(), store, type(self).__name__)
-        except ValueError:
-            # A callback, or an attribute of the user's, has no plain form; pickle may know one.
-            return vars(self).copy()
-        return {"document": json.dumps(document), "arrays": store.arrays}
+        return plain_state(vars(self), RECORDS, type(self).__name__)
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        if set(state) == {"document", "arrays"}:
-            store = Store(cast(Arrays, state["arrays"]), RECORDS)
-            self.__dict__.update(decode(json.loads(cast(str, state["document"])), store))
-        else:
-            self.__dict__.update(state)
+        self.__dict__.update(attributes_of(state, RECORDS))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

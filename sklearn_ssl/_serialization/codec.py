@@ -8,12 +8,13 @@ Records, the small classes that the fitted state consists of, are known by name.
 ``__getstate__`` and ``__setstate__`` what they consist of.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from types import UnionType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ Array: TypeAlias = npt.NDArray[np.generic]
 Dtype: TypeAlias = np.dtype[np.generic] | pd.api.extensions.ExtensionDtype
 Storage: TypeAlias = Literal["python", "pyarrow"]
 Closed: TypeAlias = Literal["left", "right", "both", "neither"]
+
+State: TypeAlias = dict[str, object]
+"""What ``__getstate__`` returns."""
 
 Types: TypeAlias = type | UnionType | tuple[type, ...]
 """What :func:`isinstance` takes."""
@@ -121,6 +125,38 @@ def decode(document: JSON, store: Store) -> Any:
         return document
     ((kind, content),) = document.items()
     return DECODERS[kind](content, store)
+
+
+def plain_state(attributes: Mapping[str, object], records: Mapping[str, type], name: str) -> State:
+    """Attributes without classes of torch, which pickles and files of other libraries can hold.
+
+    Parameters
+    ----------
+    attributes : mapping of str to object
+        What an estimator has.
+
+    records : mapping of type
+        Classes of plain values, by name.
+
+    name : str
+        Of the estimator, for the names of arrays.
+    """
+    store = Store(records=records)
+    try:
+        document = encode(dict(attributes), store, name)
+    except ValueError:
+        # A callback, or an attribute of the user's, has no plain form; pickle may know one.
+        return dict(attributes)
+    return {"document": json.dumps(document), "arrays": store.arrays}
+
+
+def attributes_of(state: State, records: Mapping[str, type]) -> State:
+    """The attributes that ``plain_state`` was given."""
+    if set(state) != {"document", "arrays"}:
+        return state
+    store = Store(cast(Arrays, state["arrays"]), records)
+    attributes: State = decode(json.loads(cast(str, state["document"])), store)
+    return attributes
 
 
 def array_names(document: JSON) -> set[str]:
