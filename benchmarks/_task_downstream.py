@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare
 from _methods import standardized
 from _tables import read_index
 from _task_impute import METHODS as IMPUTERS
-from _task_impute import OURS, errors, is_number
+from _task_impute import errors, is_number, print_comparison
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -116,13 +115,4 @@ def report(raw: pd.DataFrame, results: Path) -> None:
     for mechanism in MECHANISMS:
         part = raw[raw["mechanism"] == mechanism]
         for metric, description in METRICS.items():
-            wide = part.pivot_table(index=["table", "seed"], columns="method", values=metric)
-            scores = wide.dropna().groupby(level="table").mean()
-            if scores.empty:
-                continue
-            sign = -1 if metric == "error" else 1
-            comparison = compare(sign * scores, OURS).sort_values("mean", ascending=False)
-            comparison["mean"] *= sign
-            print(f"\n## {description}, missing {mechanism}: {len(scores)} tables\n")
-            columns = ["mean", "difference", "low", "high", "wins"]
-            print(comparison[columns].to_markdown(floatfmt=".3f"))
+            print_comparison(part, metric, f"{description}, missing {mechanism}")

@@ -202,24 +202,28 @@ def covered(X: pd.DataFrame, H: pd.DataFrame, hidden: np.ndarray, imputer: Maske
     return float(np.concatenate(inside).mean()) if inside else np.nan
 
 
+def print_comparison(part: pd.DataFrame, metric: str, title: str) -> pd.DataFrame:
+    """Print how far each method is from ours; return its scores by table, without a row if none."""
+    wide = part.pivot_table(index=["table", "seed"], columns="method", values=metric)
+    scores = wide.dropna().groupby(level="table").mean()
+    if scores.empty:
+        return scores
+    sign = -1 if metric == "error" else 1
+    comparison = compare(sign * scores, OURS).sort_values("mean", ascending=False)
+    comparison["mean"] *= sign
+    print(f"\n## {title}: {len(scores)} tables\n")
+    columns = ["mean", "difference", "low", "high", "wins"]
+    print(comparison[columns].to_markdown(floatfmt=".3f"))
+    return scores
+
+
 def report(raw: pd.DataFrame, results: Path) -> None:
     """Print the comparisons for each share of hidden cells."""
     for rate, part in raw.groupby("rate"):
         for metric, description in METRICS.items():
-            wide = part.pivot_table(index=["table", "seed"], columns="method", values=metric)
-            scores = wide.dropna().groupby(level="table").mean()
-            if scores.empty:
-                continue
-            sign = -1 if metric == "error" else 1
-            comparison = compare(sign * scores, OURS).sort_values("mean", ascending=False)
-            comparison["mean"] *= sign
-            print(f"\n## {description}, {rate:.0%} hidden: {len(scores)} tables\n")
-            print(
-                comparison[["mean", "difference", "low", "high", "wins"]].to_markdown(
-                    floatfmt=".3f"
-                )
-            )
-            print("\n" + scores.round(3).to_markdown())
+            scores = print_comparison(part, metric, f"{description}, {rate:.0%} hidden")
+            if not scores.empty:
+                print("\n" + scores.round(3).to_markdown())
         print(f"\nIntervals of 90 % cover {part['covered'].mean():.1%} of the hidden numbers.")
     seconds = raw.groupby("method")["seconds"].mean().sort_values()
     print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
