@@ -1,5 +1,11 @@
 """What several test modules share."""
 
+import os
+
+# Before torch is imported. Small tables gain nothing from more threads, and where several
+# processes run the tests, threads wait for each other in busy loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -34,7 +34,7 @@ DESIGN = {
     ),
     "_training": (
         {"_compat", "_progress", "_serialization"},
-        {"numpy", "sklearn", "skorch", "torch"},
+        {"numpy", "sklearn", "skorch", "threadpoolctl", "torch"},
     ),
     "_labels": (
         {"_compat", "_marks", "_pretext", "_table"},

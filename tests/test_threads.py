@@ -1,14 +1,22 @@
 """Threads of a fit: as many as its steps are worth, and the user's setting outside it."""
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from threadpoolctl import ThreadpoolController
 from torch import nn
 
-from sklearn_ssl import DenoisingAutoencoder
+from sklearn_ssl import (
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    MaskedFeaturePredictor,
+    MaskedImputer,
+    OutlierDetector,
+)
 from sklearn_ssl._training import threads
-from sklearn_ssl._training.threads import n_threads_for, threads_for
+from sklearn_ssl._training.threads import OneThread, n_threads_for, threads_for
 
 X = np.random.default_rng(0).normal(size=(64, 3))
 
@@ -84,3 +92,74 @@ def test_small_fits_are_the_same_with_any_number_of_threads(four_threads):
         states.append([weight.clone() for weight in weights])
     for others in states[1:]:
         assert all(torch.equal(a, b) for a, b in zip(states[0], others, strict=True))
+
+
+MATRIX_LIBRARIES = ThreadpoolController().select(user_api="blas")
+
+
+def n_threads_of_numpy():
+    return {library["num_threads"] for library in MATRIX_LIBRARIES.info()}
+
+
+@pytest.fixture
+def three_threads_of_numpy():
+    with MATRIX_LIBRARIES.limit(limits=3):
+        yield
+
+
+class WatchNumpy(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(n_threads_of_numpy())
+
+
+def test_numpy_uses_one_thread_in_a_fit_and_the_user_s_after_it(three_threads_of_numpy):
+    watch = WatchNumpy()
+    DenoisingAutoencoder(2, hidden_layer_sizes=(8,), max_iter=2, callbacks=[watch]).fit(X)
+    assert watch.seen == [{1}, {1}]
+    assert n_threads_of_numpy() == {3}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        FineTunedClassifier(MaskedFeaturePredictor(2, hidden_layer_sizes=(8,), max_iter=1)),
+        MaskedImputer(width=8, n_blocks=1, max_iter=1),
+        OutlierDetector(MaskedFeaturePredictor(2, hidden_layer_sizes=(8,), max_iter=1)),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_every_fit_asks_for_one_thread_of_numpy(estimator, three_threads_of_numpy, monkeypatch):
+    entered = []
+    enter = OneThread.__enter__
+    monkeypatch.setattr(OneThread, "__enter__", lambda self: entered.append(enter(self)))
+    estimator.fit(X, np.arange(len(X)) % 2)
+    assert entered
+    assert n_threads_of_numpy() == {3}
+
+
+def test_fits_in_several_threads_leave_the_setting_of_the_user(three_threads_of_numpy):
+    one_thread = OneThread()
+    # The first to enter leaves first: it must not give the threads back while the other needs one.
+    one_thread.__enter__()
+    one_thread.__enter__()
+    one_thread.__exit__(None, None, None)
+    assert n_threads_of_numpy() == {1}
+    one_thread.__exit__(None, None, None)
+    assert n_threads_of_numpy() == {3}
+    # At the same time, and with failures.
+    model = DenoisingAutoencoder(2, hidden_layer_sizes=(8,), max_iter=1)
+    tables = [X, np.full((0, 3), 0.0)] * 4
+
+    def attempt(table):
+        try:
+            model.__class__(**model.get_params()).fit(table)
+        except ValueError:
+            return "refused"
+        return "fitted"
+
+    found = joblib.Parallel(n_jobs=4, prefer="threads")(map(joblib.delayed(attempt), tables))
+    assert found == ["fitted", "refused"] * 4
+    assert n_threads_of_numpy() == {3}

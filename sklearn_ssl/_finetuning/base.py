@@ -26,7 +26,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._finetuning.problem import Problem, draw_folds, state_problem
-from sklearn_ssl._finetuning.validation import ValidationCallback
+from sklearn_ssl._finetuning.validation import ValidationCallback, pooled_losses
 from sklearn_ssl._labels import Target, rows_to_score
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, Memory, RandomState
@@ -229,10 +229,11 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
 
     def _best_epoch(self, measured: Sequence[ValidationCallback]) -> tuple[int, float]:
         """The epoch of the lowest mean loss over the folds, unless chance explains it."""
-        self.n_iter_ = max(len(fold.row_losses_) for fold in measured) - 1
+        self.n_iter_ = max(len(fold.outputs_) for fold in measured) - 1
         # Folds stop at different epochs; beyond the shortest they do not compare.
-        n_common = min(len(fold.row_losses_) for fold in measured)
-        losses = np.concatenate([np.stack(fold.row_losses_[:n_common], 1) for fold in measured])
+        n_common = min(len(fold.outputs_) for fold in measured)
+        of_epochs = [pooled_losses(measured, epoch) for epoch in range(n_common)]
+        losses = np.stack([of_rows for of_rows, _ in of_epochs], axis=1)  # (n_rows, n_common)
         mean = losses.mean(axis=0)
         # A fold that diverged rules the epochs out.
         mean[~np.isfinite(mean)] = np.inf
@@ -245,8 +246,7 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
             by_chance = gains.std(ddof=1) / len(gains) ** 0.5
         if not gains.mean() > max(self.tol, by_chance):
             return 0, 1.0
-        temperatures = [fold.temperatures_[best] for fold in measured]
-        return best, float(np.mean(temperatures))
+        return best, of_epochs[best][1]
 
     def _make_task(self, problem: Problem, rows: torch.Tensor) -> Supervise:
         """A head on a copy of the encoder, at the probe of ``rows`` or, in mode full, at zero."""

@@ -1,5 +1,7 @@
 """How well the epochs of a fit predict rows that it does not train on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -36,21 +38,18 @@ class ValidationCallback(Callback):
 
     Attributes
     ----------
-    row_losses_ : list of ndarray of shape (n_rows,)
-        Losses before the first epoch and after each.
-
-    temperatures_ : list of float
-        Temperatures before the first epoch and after each.
+    outputs_ : list of Tensor of shape (n_rows, n_outputs)
+        Outputs before the first epoch and after each, not divided by a temperature.
     """
 
     def __init__(self, rows: TableDataset, losses: Losses, *, calibrates: bool):
         self.rows = rows
+        *_, self.target, self.weight = rows[:]
         self.losses = losses
         self.calibrates = calibrates
 
     def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
-        self.row_losses_: list[npt.NDArray[np.float64]] = []
-        self.temperatures_: list[float] = []
+        self.outputs_: list[Tensor] = []
         # The probe, before any epoch, is the one to beat.
         self._measure(net.module_, net.device)
 
@@ -59,20 +58,33 @@ class ValidationCallback(Callback):
 
     def _measure(self, task: Supervise, device: str) -> float:
         task.eval()
-        blocks = []
         with torch.no_grad():
-            for numeric, codes, target, weight in BatchIterator(self.rows, ROWS_PER_BLOCK):
-                # Temperatures are searched on the CPU, in double precision.
-                output = task.outputs(numeric.to(device), codes.to(device))
-                blocks.append((output.cpu().double(), target, weight))
-        outputs, target, weight = (torch.cat(parts) for parts in zip(*blocks, strict=True))
-        temperature = 1.0
-        if self.calibrates:
-            temperature = best_temperature(outputs, target, weight, self.losses)
-        losses = weight * self.losses(outputs / temperature, target)
-        self.row_losses_.append(losses.numpy())
-        self.temperatures_.append(temperature)
+            blocks = [
+                # Temperatures are searched on the CPU.
+                task.outputs(numeric.to(device), codes.to(device)).cpu()
+                for numeric, codes, *_ in BatchIterator(self.rows, ROWS_PER_BLOCK)
+            ]
+        self.outputs_.append(torch.cat(blocks))
+        losses, _ = pooled_losses([self], epoch=-1)
         return float(losses.mean())
+
+
+def pooled_losses(
+    folds: Sequence[ValidationCallback], epoch: int
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Losses of the held-out rows of all folds after an epoch, and their one temperature.
+
+    A fold has too few rows for a temperature of its own: with ten rows of twenty classes, nearly
+    all of them predicted wrong, the best one makes all classes equally probable.
+    """
+    outputs = torch.cat([fold.outputs_[epoch] for fold in folds]).double()
+    target = torch.cat([fold.target for fold in folds])
+    weight = torch.cat([fold.weight for fold in folds])
+    losses, temperature = folds[0].losses, 1.0
+    if folds[0].calibrates:
+        temperature = best_temperature(outputs, target, weight, losses)
+    of_rows: npt.NDArray[np.float64] = (weight * losses(outputs / temperature, target)).numpy()
+    return of_rows, temperature
 
 
 def best_temperature(outputs: Tensor, target: Tensor, weight: Tensor, losses: Losses) -> float:

@@ -1,9 +1,12 @@
-"""How many threads a step of training is worth."""
+"""How many threads a fit is worth: those of torch in a step, and those of NumPy and SciPy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from threading import Lock
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import nn
 
 PRODUCTS_PER_THREAD = 2**29
@@ -54,3 +57,42 @@ def threads_for(module: nn.Module, batch_size: int, device: str) -> Iterator[int
         yield n_threads
     finally:
         torch.set_num_threads(n_before)
+
+
+class OneThread:
+    """A context in which NumPy and SciPy use one thread, as often as it is entered at a time.
+
+    Torch, NumPy and SciPy each keep threads of their own, which stay busy for a while after a
+    product in case another follows. A fit goes to and fro between the three: with two processors,
+    the threads that wait take them from those that compute, and a small fit takes ten times as
+    long.
+
+    The number of these threads is that of the whole process. Fits in several threads of Python
+    therefore count: the first one notes the setting of the user, and the last one restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._n_inside:
+                self._limit = _matrix_libraries().limit(limits=1)
+            self._n_inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._limit.restore_original_limits()
+
+
+@cache
+def _matrix_libraries() -> ThreadpoolController:
+    """The libraries that multiply matrices for NumPy and SciPy; to look for them takes 4 ms."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+one_thread_for_numpy = OneThread()
+"""Entered by every fit; one object, since the number of threads belongs to the process."""
