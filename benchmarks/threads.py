@@ -95,7 +95,7 @@ def sides(fit: Callable[[], object], n_threads: int) -> Sides:
         with (
             torch_threads(n_threads),
             patch.object(threads, "PRODUCTS_PER_THREAD", 1),
-            patch.object(safety, "one_thread_for_numpy", nullcontext()),
+            patch.object(safety, "one_thread", nullcontext),
         ):
             fit()
 

@@ -1,5 +1,7 @@
 """Threads of a fit: as many as its steps are worth, and the user's setting outside it."""
 
+from contextlib import nullcontext
+
 import joblib
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from sklearn_ssl import (
     MaskedImputer,
     OutlierDetector,
 )
+from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._training import threads
 from sklearn_ssl._training.threads import OneThread, n_threads_for, threads_for
 
@@ -115,6 +118,25 @@ class WatchNumpy(Callback):
         self.seen.append(n_threads_of_numpy())
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_torch_uses_one_thread_outside_the_steps(fails, four_threads, monkeypatch):
+    seen = []
+    start = BaseEmbedder._start_shared_model
+
+    def watched(self, *args, **kwargs):
+        seen.append((torch.get_num_threads(), threads.one_thread.n_available()))
+        if fails:
+            raise RuntimeError("as planned")
+        return start(self, *args, **kwargs)
+
+    monkeypatch.setattr(BaseEmbedder, "_start_shared_model", watched)
+    model = DenoisingAutoencoder(2, hidden_layer_sizes=(8,), max_iter=1)
+    with pytest.raises(RuntimeError, match="as planned") if fails else nullcontext():
+        model.fit(X)
+    assert seen == [(1, 4)]
+    assert torch.get_num_threads() == threads.one_thread.n_available() == 4
+
+
 def test_numpy_uses_one_thread_in_a_fit_and_the_user_s_after_it(three_threads_of_numpy):
     watch = WatchNumpy()
     DenoisingAutoencoder(2, hidden_layer_sizes=(8,), max_iter=2, callbacks=[watch]).fit(X)
@@ -133,21 +155,22 @@ def test_numpy_uses_one_thread_in_a_fit_and_the_user_s_after_it(three_threads_of
 )
 def test_every_fit_asks_for_one_thread_of_numpy(estimator, three_threads_of_numpy, monkeypatch):
     entered = []
-    enter = OneThread.__enter__
-    monkeypatch.setattr(OneThread, "__enter__", lambda self: entered.append(enter(self)))
+    enter = OneThread._enter
+    monkeypatch.setattr(OneThread, "_enter", lambda self: entered.append(enter(self)))
     estimator.fit(X, np.arange(len(X)) % 2)
-    assert entered
+    # Once, although fits contain fits.
+    assert len(entered) == 1
     assert n_threads_of_numpy() == {3}
 
 
 def test_fits_in_several_threads_leave_the_setting_of_the_user(three_threads_of_numpy):
     one_thread = OneThread()
     # The first to enter leaves first: it must not give the threads back while the other needs one.
-    one_thread.__enter__()
-    one_thread.__enter__()
-    one_thread.__exit__(None, None, None)
+    one_thread._enter()
+    one_thread._enter()
+    one_thread._leave()
     assert n_threads_of_numpy() == {1}
-    one_thread.__exit__(None, None, None)
+    one_thread._leave()
     assert n_threads_of_numpy() == {3}
     # At the same time, and with failures.
     model = DenoisingAutoencoder(2, hidden_layer_sizes=(8,), max_iter=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from sklearn_ssl._compat import warn_user
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, with_gradients
-from sklearn_ssl._training.threads import one_thread_for_numpy
+from sklearn_ssl._training.threads import one_thread
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
 """Words of torch's allocators, on each device, in a RuntimeError."""
@@ -23,14 +23,14 @@ OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_a
 def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
     """Train in any gradient mode of the caller; restore the attributes if something fails midway.
 
-    NumPy and SciPy use one thread meanwhile, since theirs get in the way of torch's.
+    Torch, NumPy and SciPy use one thread each outside the steps of training.
 
     If torch runs out of memory, the error is a MemoryError, as it is if NumPy does.
     """
     # A shallow copy is enough, since a fit replaces attributes and does not write into them.
     before = estimator.__dict__.copy()
     try:
-        with with_gradients(), one_thread_for_numpy:
+        with with_gradients(), one_thread():
             yield
     except BaseException as error:
         # Interruptions count, too: Ctrl+C must not leave an estimator that is half fitted.

@@ -1,9 +1,9 @@
-"""How many threads a fit is worth: those of torch in a step, and those of NumPy and SciPy."""
+"""How many threads a fit is worth: those of torch, and those of NumPy and SciPy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -27,6 +27,17 @@ def n_threads_for(n_rows: int, n_weights: int, n_available: int) -> int:
 
 
 @contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Let torch use so many threads, and restore the number."""
+    n_before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_before)
+
+
+@contextmanager
 def threads_for(module: nn.Module, batch_size: int, device: str) -> Iterator[int]:
     """Use as many threads as the steps are worth, never more than the user allows.
 
@@ -44,44 +55,61 @@ def threads_for(module: nn.Module, batch_size: int, device: str) -> Iterator[int
     Yields
     ------
     n_threads : int
-        Threads in use within the context; the user's number is restored after it.
+        Threads in use within the context; the number before it is restored.
     """
     n_weights = sum(weight.numel() for weight in module.parameters() if weight.ndim == 2)
-    n_before = torch.get_num_threads()
-    n_threads = n_threads_for(batch_size, n_weights, n_before)
-    if n_threads == n_before or device != "cpu":
-        yield n_before
-        return
-    torch.set_num_threads(n_threads)
-    try:
+    n_threads = n_threads_for(batch_size, n_weights, one_thread.n_available())
+    if device != "cpu":
+        n_threads = torch.get_num_threads()
+    with torch_threads(n_threads):
         yield n_threads
-    finally:
-        torch.set_num_threads(n_before)
 
 
 class OneThread:
-    """A context in which NumPy and SciPy use one thread, as often as it is entered at a time.
+    """A context in which torch, NumPy and SciPy use one thread each.
 
-    Torch, NumPy and SciPy each keep threads of their own, which stay busy for a while after a
-    product in case another follows. A fit goes to and fro between the three: with two processors,
-    the threads that wait take them from those that compute, and a small fit takes ten times as
-    long.
+    Each of them keeps threads of its own, which stay busy for a while after a product in case
+    another follows. A fit goes to and fro between them: with two processors, the threads that wait
+    take them from those that compute, and a small fit takes ten times as long. Only the steps of
+    training, most of the work of a fit, can be worth more threads (``threads_for``).
 
-    The number of these threads is that of the whole process. Fits in several threads of Python
-    therefore count: the first one notes the setting of the user, and the last one restores it.
+    The number of threads of NumPy and SciPy is that of the whole process. Fits in several threads
+    of Python therefore count: the first one notes the setting of the user, and the last one
+    restores it. The number of torch belongs to the thread of Python that sets it.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._n_inside = 0
+        self._of_torch = local()
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        if hasattr(self._of_torch, "n_available"):
+            # A fit within a fit, such as the pretraining of a fine-tuned estimator.
+            yield
+            return
+        self._of_torch.n_available = torch.get_num_threads()
+        self._enter()
+        try:
+            with torch_threads(1):
+                yield
+        finally:
+            self._leave()
+            del self._of_torch.n_available
+
+    def n_available(self) -> int:
+        """Threads that the user allows torch."""
+        n_available: int = getattr(self._of_torch, "n_available", torch.get_num_threads())
+        return n_available
+
+    def _enter(self) -> None:
         with self._lock:
             if not self._n_inside:
                 self._limit = _matrix_libraries().limit(limits=1)
             self._n_inside += 1
 
-    def __exit__(self, *exception: object) -> None:
+    def _leave(self) -> None:
         with self._lock:
             self._n_inside -= 1
             if not self._n_inside:
@@ -94,5 +122,5 @@ def _matrix_libraries() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-one_thread_for_numpy = OneThread()
-"""Entered by every fit; one object, since the number of threads belongs to the process."""
+one_thread = OneThread()
+"""The context of every fit; one object, since some numbers of threads belong to the process."""
