@@ -58,7 +58,7 @@ def mixed_table(n_rows=300, missing=0.2):
 @pytest.fixture(scope="module")
 def mixed():
     full, X, hidden = mixed_table()
-    return full, X, hidden, MaskedImputer(**SMALL).fit(X)
+    return full, X, hidden, MaskedImputer(**SMALL, max_iter=20).fit(X)
 
 
 def test_fills_every_cell_and_keeps_dtypes_index_and_observed_cells(mixed):
