@@ -91,13 +91,15 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
     """
     X = _to_memory(X)
     if not isinstance(X, pd.DataFrame):
+        # Missing cells are welcome; infinite ones are found where the column has a name.
         X = check_array(
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
         if X.dtype.kind not in "biuf" and not has_categories:
             X = _check_objects(X) if X.dtype.kind == "O" else _check_numbers(X)
         return X
-    if X.attrs:  # pandas compares them when it joins columns, and arrays have no one answer
+    # pandas compares attributes when it joins columns, and arrays have no one answer.
+    if X.attrs:
         X = X.copy(deep=False)
         X.attrs = {}
     name = type(estimator).__name__
