@@ -162,7 +162,9 @@ def _frequent(
         raise TypeError(
             f"Column {name!r} holds a value that cannot be a category: {error}."
         ) from error
-    frequent = [(cell, count) for cell, count in counts if count >= max(min_frequency, 1)]
+    # Categories of a dtype can have no row, and a frequency of 0 must not let them in.
+    fewest = max(min_frequency, 1)
+    frequent = [(cell, count) for cell, count in counts if count >= fewest]
     # Ties are broken by name, since the result must not depend on the order of rows.
     frequent.sort(key=lambda item: (-item[1], str(item[0])))
     names = [cell for cell, _ in frequent[:max_categories]]

@@ -160,7 +160,8 @@ def _read_durations(values: pd.Series) -> pd.Series:
 
 def _conform_categories(column: CategoryColumn, values: Values) -> Values:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
-    now, then = kind_of(values), kind_of(pd.Series(column.categories, dtype=object))
+    now = kind_of(values)
+    then = kind_of(pd.Series(column.categories, dtype=object))
     is_same = now == then or any({now, then} <= alike for alike in ALIKE)
     # Dates of one type are not found among those of another one, others are.
     is_found = is_same and now not in {"dates", "durations"}

@@ -79,7 +79,8 @@ class DatetimeColumn:
         for extremes.
         """
         cells = self.elapsed.encode(seconds)
-        low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
+        ends = np.array([self.elapsed.low, self.elapsed.high])
+        low, high = self.elapsed.encode(ends)
         inside = np.clip(cells, low, high)
         return inside + _by_logarithm(cells - inside)
 
@@ -247,7 +248,8 @@ def _to_stamps(values: pd.Series) -> pd.Series:
         return middle
     if isinstance(dtype, pd.CategoricalDtype):
         return _to_stamps(values.astype(dtype.categories.dtype))
-    if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
+    is_of_numpy = isinstance(dtype, np.dtype) and dtype.kind == "M"
+    if is_of_numpy or isinstance(dtype, pd.DatetimeTZDtype):
         return values
     if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M":
         # Arrow has a type of dates without a time of day, which has no zone.

@@ -176,10 +176,7 @@ class TableEncoder:
         for position, column in enumerate(self.columns_):
             # The quantiles of a heavy-tailed column end at its extremes: only its cells show.
             if _is_heavy_tailed(column):
-                values = (
-                    X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
-                )
-                excess[:, first[position]] = column.excess(values)
+                excess[:, first[position]] = column.excess(_column(X, position))
         return excess
 
     def ranges(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -257,8 +254,9 @@ class TableEncoder:
             return numbers
         kinds = {np.asarray(values).dtype.kind for values in decoded}
         # NumPy would read dates beside anything else as integers.
-        alike = decoded if len(kinds) == 1 else [np.asarray(d, dtype=object) for d in decoded]
-        return np.column_stack(alike)
+        if len(kinds) > 1:
+            decoded = [np.asarray(values, dtype=object) for values in decoded]
+        return np.column_stack(decoded)
 
     def conform(self, X: Table) -> Table:
         """Check that a later table holds what the table of ``fit`` did, column by column.
@@ -276,7 +274,7 @@ class TableEncoder:
         """
         converted = {}
         for position in self._unsettled(X):
-            values = X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
+            values = _column(X, position)
             conformed = conform(self.columns_[position], values)
             if conformed is not values:
                 converted[position] = conformed
@@ -359,7 +357,9 @@ def _replaced(X: Table, columns: dict[int, Values]) -> Table:
     return X
 
 
-def _column(X: Array | SparseTable, position: int) -> Array:
+def _column(X: Table, position: int) -> Values:
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[:, position]
     return as_dense(X[:, [position]])[:, 0]
 
 

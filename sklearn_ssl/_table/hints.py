@@ -82,7 +82,8 @@ def _advice(name: Name, cells: list[str]) -> str | None:
             f"X[{name!r}] = pandas.to_numeric(X[{name!r}], errors='coerce')"
         )
     written = [cell for cell in others if WRITTEN_NUMBER.fullmatch(cell) and _is_signed(cell)]
-    if len(written) + len(plain) >= max(USUAL_SHARE * len(others), FEWEST_NUMBERS) and written:
+    n_numbers = len(written) + len(plain)
+    if written and n_numbers >= max(USUAL_SHARE * len(others), FEWEST_NUMBERS):
         return (
             f"holds numbers as text, such as {written[0]!r}. Remove all but digits, signs and "
             f"points first: X[{name!r}] = X[{name!r}].str.replace(r'[^0-9.+-]', '', "
@@ -93,4 +94,5 @@ def _advice(name: Name, cells: list[str]) -> str | None:
 
 def _is_signed(cell: str) -> bool:
     """Whether digits stand beside a currency, a percent sign or separators of thousands."""
-    return any(sign in cell for sign in "$€£¥%,") and any(digit.isdigit() for digit in cell)
+    has_sign = any(sign in cell for sign in "$€£¥%,")
+    return has_sign and any(character.isdigit() for character in cell)

@@ -147,8 +147,9 @@ def spelled(cell: object) -> str:
         stamp = pd.Timestamp(cell)
         is_day = stamp == stamp.normalize() and stamp.tz is None
         return stamp.date().isoformat() if is_day else str(stamp)
-    if isinstance(cell, float | np.floating) and math.isfinite(cell) and cell == int(cell):
-        return str(int(cell))
+    if isinstance(cell, float | np.floating):
+        is_whole = math.isfinite(cell) and cell == int(cell)
+        return str(int(cell)) if is_whole else str(cell)
     return str(cell)
 
 

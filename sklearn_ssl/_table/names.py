@@ -79,5 +79,6 @@ def _in_own_scale(encoder: TableEncoder, feature: int, start: float) -> str:
     is_first = feature == 0 or encoder.order_[feature - 1] != position
     if not is_first:
         return f"{start:.4g}"
-    (value,) = pd.Series(encoder.columns_[position].decode(np.array([start])))
+    column = encoder.columns_[position]
+    (value,) = pd.Series(column.decode(np.array([start])))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

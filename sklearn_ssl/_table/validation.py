@@ -135,7 +135,8 @@ def _to_memory(X: TableLike) -> TableLike:
 
 def _check_objects(X: Array) -> Array | SparseTable:
     """Objects as numbers, but columns of dates and of durations as they are."""
-    is_time = np.array([kind_of(X[:, i]) in {"dates", "durations"} for i in range(X.shape[1])])
+    kinds = [kind_of(X[:, column]) for column in range(X.shape[1])]
+    is_time = np.array([kind in {"dates", "durations"} for kind in kinds])
     if not is_time.any():
         return _check_numbers(X)
     if not is_time.all():
