@@ -177,8 +177,8 @@ CONTAINERS = {"pandas": as_is, "numpy": pd.DataFrame.to_numpy, "polars": pl.from
 @pytest.mark.parametrize("output", ["default", "pandas", "polars"])
 @pytest.mark.parametrize("given", CONTAINERS)
 def test_tables_are_of_the_class_that_set_output_asks_for(mixed, given, output, is_global):
-    X = CONTAINERS[given](mixed[1][["size", "double"]])
-    imputer = MaskedImputer(**SMALL, max_iter=1)
+    X = CONTAINERS[given](mixed[1][["size", "double"]][:40])
+    imputer = MaskedImputer(width=8, n_blocks=1, max_iter=1, random_state=0)
     if not is_global:
         imputer.set_output(transform=output)
     with config_context(transform_output=output if is_global else "default"):
