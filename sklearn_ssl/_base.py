@@ -243,8 +243,7 @@ class BaseEmbedder(
             model = self._start_model(X, rng, continued=True)
             table = model.encode(self._check_table(X, model))
             # A stream has no known end, which a schedule would need.
-            options = self._options(len(table[0]))
-            options = replace(options, max_iter=1, learning_rate="constant")
+            options = replace(self._options(len(table[0])), max_iter=1, learning_rate="constant")
             result = train(
                 model.task,
                 TableDataset(*table),
@@ -255,8 +254,7 @@ class BaseEmbedder(
             )
             # The curve goes on, and the readout stays that of the first rows: columns of
             # transform must not change under a model on top.
-            earlier = [] if is_first else self.loss_curve_
-            result.loss_curve = earlier + result.loss_curve
+            result.loss_curve = ([] if is_first else self.loss_curve_) + result.loss_curve
             self._accept(model, result, table if is_first else None)
             self._continuation = {"rng": rng, "optimizer": result.optimizer_state}
         return self
