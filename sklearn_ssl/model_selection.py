@@ -11,7 +11,6 @@ from typing import Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 from sklearn.utils import Tags, check_consistent_length, get_tags, indexable
@@ -21,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
 from sklearn_ssl._labels import labeled_rows, plain_labels, require_target, rows_to_score
 from sklearn_ssl._marks import Labels
+from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import FloatArray, TableLike
 
 __all__ = ["LabeledFold", "LabeledRowsOnly"]
@@ -126,7 +126,7 @@ class LabeledFold(BaseCrossValidator):
         placeholder = np.zeros(len(labeled))
         for train, test in splitter.split(placeholder, labels, groups):
             # A learning curve trains on the beginning of the set, in which no class may be missing.
-            train = train[_alternating(labels[train])] if _has_strata(labels) else train
+            train = train[alternating(labels[train])] if _has_strata(labels) else train
             yield np.concatenate([unlabeled, labeled[train]]), labeled[test]
 
     def get_n_splits(
@@ -486,14 +486,3 @@ def _has_strata(labels: Labels, n_folds: int = 2) -> bool:
         is_repeated = np.unique(labels, return_counts=True)[1].min() >= n_folds
         return is_repeated and type_of_target(labels) in {"binary", "multiclass"}
     return type_of_target(labels) in {"binary", "multiclass"}
-
-
-def _alternating(labels: Labels) -> Positions:
-    """Order rows so that each beginning holds the classes in about their proportions."""
-    codes = np.unique(labels, return_inverse=True)[1]
-    place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    size_of_class = np.bincount(codes)[codes]
-    progress = (place + 0.5) / size_of_class
-    # One row of each class comes first.
-    is_later = place > 0
-    return np.lexsort((progress, is_later))
