@@ -85,14 +85,14 @@ def write_forest(forest: IsolationForest) -> Forest:
     """
     trees = [tree.tree_ for tree in forest.estimators_]
     root = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
-    own, left, right = (
-        np.concatenate([values + start for values, start in zip(part, root, strict=True)])
-        for part in (
-            [np.arange(tree.node_count) for tree in trees],
-            [tree.children_left for tree in trees],
-            [tree.children_right for tree in trees],
-        )
+    # Trees number their nodes from 0; in one array, each begins at its root.
+    left = np.concatenate(
+        [tree.children_left + start for tree, start in zip(trees, root, strict=True)]
     )
+    right = np.concatenate(
+        [tree.children_right + start for tree, start in zip(trees, root, strict=True)]
+    )
+    own = np.arange(len(left))
     is_leaf = np.concatenate([tree.children_left < 0 for tree in trees])
     depths = np.concatenate([_depths(tree) for tree in trees])
     n_rows = np.concatenate([tree.n_node_samples for tree in trees])
@@ -101,6 +101,7 @@ def write_forest(forest: IsolationForest) -> Forest:
         root=root.astype(np.int32),
         feature=np.where(is_leaf, 0, feature).astype(np.int32),
         threshold=np.concatenate([tree.threshold for tree in trees]),
+        # A leaf is its own child: rows that have come to one stay there, whatever is compared.
         left=np.where(is_leaf, own, left).astype(np.int32),
         right=np.where(is_leaf, own, right).astype(np.int32),
         length=depths + average_path_length(n_rows),
@@ -113,7 +114,9 @@ def _depths(tree: BinaryTree) -> FloatArray:
     depths = np.zeros(tree.node_count)
     # A parent stands before its children.
     for node in np.flatnonzero(tree.children_left >= 0):
-        depths[tree.children_left[node]] = depths[tree.children_right[node]] = depths[node] + 1
+        depth_of_children = depths[node] + 1
+        depths[tree.children_left[node]] = depth_of_children
+        depths[tree.children_right[node]] = depth_of_children
     return depths
 
 
@@ -134,6 +137,7 @@ def forest_scores(X: npt.NDArray[np.float32], forest: Forest) -> FloatArray:
     total = np.zeros(len(X))
     for root in forest["root"]:
         node = np.full(len(X), root, dtype=np.int32)
+        # All rows go one level down at a time; as many steps as the deepest tree has levels.
         for _ in range(forest["depth"]):
             cells = columns[forest["feature"][node], rows]
             goes_left = cells <= forest["threshold"][node]

@@ -448,12 +448,15 @@ def _measure_features(
     train = embed(frozen, table.X, split.train)
     scale = judged.probe.scaling_by(embed(frozen, table.X, split.pretrain))
     linear = _fit(judged.probe.model, scale(train), table, split, seed)
-    knn = _fit(resolve_probe("knn", table.target.has_classes).model, train, table, split, seed)
+    nearest = resolve_probe("knn", table.target.has_classes)
+    knn = _fit(nearest.model, train, table, split, seed)
     # The seed of the split is that of all its estimators: they see the same disturbed copies.
+    test_rows = safe_indexing(table.X, split.test)
     report = RepresentationReport.from_estimator(
-        {judged.name: frozen}, safe_indexing(table.X, split.test), random_state=int(seed)
+        {judged.name: frozen}, test_rows, random_state=int(seed)
     )
-    (geometry,) = report.measures.loc[[judged.name], list(GEOMETRY)].to_numpy().tolist()
+    measured = report.measures.loc[judged.name, list(GEOMETRY)]
+    geometry = measured.to_numpy().tolist()
     return {
         **_scores(linear, scale(test), table, split, scoring),
         "knn": score_of(knn, test, table.target.of(split.test), scoring),

@@ -35,7 +35,8 @@ def draw_comparison(
         )
     looks = _looks(comparison.runs)
     _draw_differences(axes[0], comparison, looks)
-    for each, (measure, (title, xlabel)) in zip(axes[1:], panels.items(), strict=True):
+    for each, measure in zip(axes[1:], panels, strict=True):
+        title, xlabel = panels[measure]
         _draw_measure(each, comparison.runs, comparison.table[measure], measure, looks)
         each.set(title=title, xlabel=xlabel)
     for each in axes:
@@ -87,12 +88,14 @@ def _draw_differences(ax: Axes, comparison: "ObjectiveComparison", looks: dict[s
     names = list(looks)
     baseline = best_baseline(comparison.runs, "score")
     ax.axvline(0, color=GRAY, linewidth=1)
-    ax.plot([0], [names.index(baseline)], marker=looks[baseline][1], color=GRAY, markersize=9)
+    _, marker = looks[baseline]
+    ax.plot(0, names.index(baseline), marker=marker, color=GRAY, markersize=9)
     for name, row in differences.iterrows():
         color, marker = looks[str(name)]
         place = names.index(str(name))
-        ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.5, alpha=0.6)
-        ax.plot([row["difference"]], [place], marker=marker, color=color, markersize=9)
+        ends = [row["low"], row["high"]]
+        ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.6)
+        ax.plot(row["difference"], place, marker=marker, color=color, markersize=9)
     kind = "" if baseline == RAW else "the "
     ax.set(
         title=f"Difference from {kind}{baseline}",
@@ -115,7 +118,7 @@ def _draw_measure(
         values = runs.loc[runs["estimator"] == name, measure]
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)
-        ax.plot([typical[name]], [place], marker=marker, color=color, markersize=9)
+        ax.plot(typical[name], place, marker=marker, color=color, markersize=9)
     # Times are compared by their ratio, which an axis that begins elsewhere would distort.
     if measure == "fit_seconds":
         ax.set_xlim(left=0)

@@ -168,7 +168,10 @@ def _concentration(importances: Floats) -> Floats:
 
 
 def _weighted(values: Floats, weights: Floats) -> float:
-    return float(np.average(values, weights=weights)) if weights.sum() > 0 else 0.0
+    # Without any importance there is nothing that could be disentangled.
+    if not weights.sum() > 0:
+        return 0.0
+    return float(np.average(values, weights=weights))
 
 
 def _learn_factor(
@@ -268,7 +271,9 @@ def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 
     # With a single feature, the second one knows nothing.
     nothing = np.zeros(len(values))
     ordered = np.sort(np.vstack([nothing, information]), axis=0)
-    gaps = np.divide(ordered[-1] - ordered[-2], entropy, out=nothing.copy(), where=entropy > 0)
+    lead = ordered[-1] - ordered[-2]  # (n_factors,)
+    # A constant factor has no entropy, and nothing to tell the features apart by.
+    gaps = np.divide(lead, entropy, out=nothing.copy(), where=entropy > 0)
     return Bunch(
         gap=float(gaps.mean()),
         gaps=pd.Series(gaps, index=names),

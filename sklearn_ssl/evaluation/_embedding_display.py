@@ -327,7 +327,8 @@ def _project(Z: Floats, method: str, seed: int) -> Plane:
     if method == "umap":
         return Plane(_points_of_umap(Z, seed), ("UMAP, first dimension", "UMAP, second dimension"))
     # The user may have asked for frames everywhere, and points are an array.
-    pca = PCA(n_components=2, random_state=seed).set_output(transform="default").fit(Z)
+    pca = PCA(n_components=2, random_state=seed).set_output(transform="default")
+    pca.fit(Z)
     first, second = pca.explained_variance_ratio_
     names = (_component_name("First", first), _component_name("Second", second))
     return Plane(pca.transform(Z), names)

@@ -84,10 +84,11 @@ def seeded_clone(estimator: AnyEstimator, seed: int) -> AnyEstimator:
     copy: AnyEstimator = clone(estimator)
     rng = np.random.RandomState(seed)
     unset = {}
+    parameters = copy.get_params(deep=True)
     # Sorted, since the order of the parameters decides which seed each of them gets.
-    for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0]):
+    for name in sorted(parameters):
         last_name = name.rpartition("__")[2]
-        if last_name == "random_state" and value is None:
+        if last_name == "random_state" and parameters[name] is None:
             unset[name] = int(rng.randint(LARGEST_SEED))
     # A FrozenEstimator has nothing to set, and returns nothing if it is asked to.
     return copy.set_params(**unset) if unset else copy

@@ -198,7 +198,9 @@ def linear_cka(Z1: npt.ArrayLike, Z2: npt.ArrayLike) -> float:
     >>> print(f"{linear_cka(Z, 3 - Z[:, ::-1]):.1f}")
     1.0
     """
-    first, second = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
+    first, second = _check_pair(Z1, Z2)
+    first = first - first.mean(axis=0)
+    second = second - second.mean(axis=0)
     scale = _product_norm(first, first) * _product_norm(second, second)
     # A constant embedding is similar to none.
     if scale == 0:

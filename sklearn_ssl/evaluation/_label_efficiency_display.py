@@ -330,13 +330,16 @@ or None, default=None
         return [describe_saving(row, baseline, measured) for row in savings_of(saved)]
 
     def _measured(self, name: str) -> list[int]:
-        return sorted(self.curve.loc[self.curve["estimator"] == name, "n_labels"].unique().tolist())
+        is_named = self.curve["estimator"] == name
+        sizes = self.curve.loc[is_named, "n_labels"].unique()
+        return sorted(sizes.tolist())
 
     def _row_to_draw(self, estimator: str | None, n_labels: int | None, baseline: str) -> Saving:
         """The row of :func:`labels_saved` that was asked for, or the clearest one."""
         saved = labels_saved(self.curve, baseline=baseline)
         if estimator is None:
-            estimator = str(saved.groupby("estimator", sort=False)["score"].mean().idxmax())
+            means = saved.groupby("estimator", sort=False)["score"].mean()
+            estimator = str(means.idxmax())
         own = saved[saved["estimator"] == estimator]
         if own.empty:
             raise ValueError(
@@ -425,7 +428,9 @@ or None, default=None
 
     def _name_curves(self, curve: pd.DataFrame) -> None:
         """Names at the ends of the curves, and what is around them."""
-        ends = {name: np.asarray(line.get_xydata())[-1] for name, line in self.lines_.items()}
+        ends = {}
+        for name, line in self.lines_.items():
+            ends[name] = np.asarray(line.get_xydata())[-1]
         # One name above the highest end, the others below theirs: two curves never cross a name.
         highest = max(ends, key=lambda name: ends[name][1])
         for name, line in self.lines_.items():

@@ -116,7 +116,8 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
 
 def savings_of(saved: pd.DataFrame) -> list[Saving]:
     """The rows of what :func:`labels_saved` returns."""
-    return [Saving(*row) for row in saved[list(Saving._fields)].itertuples(index=False)]
+    rows = saved[list(Saving._fields)].itertuples(index=False)
+    return [Saving(*row) for row in rows]
 
 
 def describe_saving(row: Saving, baseline: str, measured: Collection[int]) -> str:
@@ -186,11 +187,12 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
     reference = by_split[baseline].unstack("n_labels").loc[own.index]
     # A curve of the user's may lack the ratio, which is this one for folds of equal size.
     test_ratio = curve["test_ratio"].mean() if "test_ratio" in curve else 1 / (len(own) - 1)
-    labels = np.geomspace(reference.columns.min(), reference.columns.max(), N_STEPS)
-    log_labels = np.log(labels)
-    log_measured = np.log(reference.columns.to_numpy(float))
+    measured = reference.columns.to_numpy(float)
+    labels = np.geomspace(measured.min(), measured.max(), N_STEPS)
+    log_labels, log_measured = np.log(labels), np.log(measured)
+    curves = [np.interp(log_labels, log_measured, row) for row in reference.to_numpy()]
     # Scores of the baseline, of shape (n_splits, N_STEPS).
-    scores = np.array([np.interp(log_labels, log_measured, row) for row in reference.to_numpy()])
+    scores = np.array(curves)
     differences = own.to_numpy()[:, None] - scores  # (n_splits, N_STEPS)
     ends = [corrected_interval(each, test_ratio) for each in differences.T]
     too_few = np.array([end.low > 0 for end in ends])

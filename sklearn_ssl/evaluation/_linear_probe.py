@@ -18,7 +18,7 @@ from sklearn_ssl.evaluation._measures import log_loss_of
 from sklearn_ssl.evaluation._types import Features, Floats, RowNumbers
 
 N_FOLDS = 5
-STRENGTHS = tuple(10.0**power for power in (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0))
+STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
 """Values of ``C`` for rows of mean squared length one; the first is the strongest penalty."""
 
 MAX_STEPS = 1000
@@ -105,8 +105,10 @@ def assign_folds(y: Labels) -> RowNumbers:
     codes, _ = pd.factorize(y)
     folds = np.empty(len(y), dtype=int)
     # Rows of a class lie in different folds; the next class goes on where the last one ended.
-    folds[np.argsort(codes, kind="stable")] = np.arange(len(y)) % N_FOLDS
-    folds[np.bincount(codes)[codes] == 1] = -1
+    by_class = np.argsort(codes, kind="stable")
+    folds[by_class] = np.arange(len(y)) % N_FOLDS
+    is_alone = np.bincount(codes)[codes] == 1
+    folds[is_alone] = -1
     return folds
 
 
@@ -119,7 +121,8 @@ def _choose_strength(rows: Features, y: Labels, folds: RowNumbers) -> float:
     if not held_out:
         return best
     scale = _mean_squared_length(rows)
-    parts = [(np.setdiff1d(np.arange(len(y)), test), test) for test in held_out]
+    every_row = np.arange(len(y))
+    parts = [(np.setdiff1d(every_row, test), test) for test in held_out]
     # From the strongest penalty on, each fit starts at the solution before it, which is near.
     models = [_logistic_regression(1.0, warm_start=True) for _ in parts]
     for strength in STRENGTHS:
@@ -159,6 +162,7 @@ def _mean_squared_length(rows: Features) -> float:
     if is_sparse(rows):
         squares = rows.multiply(rows).sum()
     else:
-        squares = float(np.square(np.asarray(rows, dtype=np.float64)).sum())
+        cells = np.asarray(rows, dtype=np.float64)
+        squares = float(np.square(cells).sum())
     # Features that are all zero have nothing to penalize.
     return squares / rows.shape[0] or 1.0

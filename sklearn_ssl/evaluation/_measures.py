@@ -54,7 +54,7 @@ def roc_auc_of(y: Labels, scores: Floats, classes: Labels) -> float:
 
 def log_loss_of(y: Labels, probabilities: Floats, classes: Labels) -> float:
     """Mean negative logarithm of the true class's probability, which is 0 for unknown classes."""
-    is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]
+    is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]  # (n_rows, n_classes)
     probability = (probabilities * is_true).sum(axis=1)
     # As in scikit-learn's log_loss, a wrong prediction without a doubt costs 36 nats.
     smallest = np.finfo(np.float64).eps

@@ -299,7 +299,8 @@ def _measures(
 
 def _neighbors(rows: dict[str, Floats], reference: str) -> pd.DataFrame:
     # Beyond half of the rows most neighbors are kept by chance.
-    sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= len(rows[reference])]
+    n_rows = len(rows[reference])
+    sizes = [k for k in NEIGHBORHOODS if k == 1 or 2 * k <= n_rows]
     # The largest neighborhood holds the others, so that distances are measured once.
     nearest = {name: nearest_rows(Z, sizes[-1]) for name, Z in rows.items()}
     before = nearest[reference]
@@ -310,5 +311,7 @@ def _neighbors(rows: dict[str, Floats], reference: str) -> pd.DataFrame:
 
 
 def _similarities(rows: dict[str, Floats]) -> pd.DataFrame:
-    table = [[linear_cka(a, b) for b in rows.values()] for a in rows.values()]
-    return pd.DataFrame(table, index=list(rows), columns=list(rows))
+    similarities = []
+    for Z in rows.values():
+        similarities.append([linear_cka(Z, other) for other in rows.values()])
+    return pd.DataFrame(similarities, index=list(rows), columns=list(rows))

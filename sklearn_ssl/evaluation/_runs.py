@@ -142,7 +142,9 @@ def score_reader(
 ) -> float:
     """Fit on the labeled training rows and score on the test rows."""
     fitted = fit_reader(reader, table, split, split.train, seed)
-    return score_of(fitted, reader.see(split.test), table.target.of(split.test), scoring)
+    test = reader.see(split.test)
+    y_test = table.target.of(split.test)
+    return score_of(fitted, test, y_test, scoring)
 
 
 def remember(reader: Reader, split: Split) -> Reader:

@@ -179,7 +179,8 @@ def _make_split(
     if groups is not None:
         is_open[: table.n_own] &= ~np.isin(groups, groups[test])
     if keys is not None:
-        is_open[table.n_own :] &= ~np.isin(keys[table.n_own :], keys[test])
+        is_test_row = np.isin(keys[table.n_own :], keys[test])
+        is_open[table.n_own :] &= ~is_test_row
     train = train[is_labeled[train]]
     test = test[is_labeled[test]]
     for rows, what in ((train, "training"), (test, "test")):
@@ -226,7 +227,8 @@ def resolve_train_sizes(
                 f"must be within (0, 1], but is within [{sizes.min():g}, {sizes.max():g}]."
             )
         # A fraction asks for no exact number, so that it may be rounded up to one row per class.
-        return np.unique(np.clip(np.rint(sizes * most).astype(int), fewest, most))
+        numbers = np.rint(sizes * most).astype(int)
+        return np.unique(np.clip(numbers, fewest, most))
     if sizes.min() < fewest or sizes.max() > most:
         raise ValueError(
             "train_sizes has been interpreted as numbers of labels and must be within "

@@ -91,7 +91,8 @@ def row_keys(X: TableLike) -> npt.NDArray[np.integer]:
         n_rows = rows.shape[0]
         return np.array([hash(_bytes_of_row(rows, row)) for row in range(n_rows)])
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    keys: npt.NDArray[np.integer] = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    hashed = pd.util.hash_pandas_object(frame, index=False)
+    keys: npt.NDArray[np.integer] = hashed.to_numpy()
     return keys
 
 
@@ -121,7 +122,8 @@ def _stack_column(first: pd.Series, second: pd.Series, name: Hashable) -> pd.Ser
     dtypes = first.dtype, second.dtype
     if second.isna().all() and dtypes[0] != dtypes[1]:
         # A column without a cell has whatever type its reader gave it.
-        second = pd.Series([None] * len(second)).astype(_with_gaps(dtypes[0]))
+        nothing = pd.Series([None] * len(second))
+        second = nothing.astype(_with_gaps(dtypes[0]))
     elif isinstance(dtypes[0], pd.CategoricalDtype):
         second = second.astype(object)
         known = first.cat.categories

@@ -15,13 +15,17 @@ GRAY = "#767676"
 
 def styles(n: int) -> list[Look]:
     """Pairs of a color and a marker, all different up to 56 of them."""
-    return list(islice(zip(cycle(COLORS), cycle(MARKERS), strict=False), n))
+    pairs = zip(cycle(COLORS), cycle(MARKERS), strict=False)
+    return list(islice(pairs, n))
 
 
 def named_styles(names: Sequence[str]) -> dict[str, Look]:
     """A color and a marker by name; raw features are gray, so that they look like a reference."""
     others = iter(styles(len(names)))
-    return {name: (GRAY, "o") if name == RAW else next(others) for name in names}
+    looks = {}
+    for name in names:
+        looks[name] = (GRAY, "o") if name == RAW else next(others)
+    return looks
 
 
 def make_axes(ax: "Axes | None") -> Axes:

@@ -11,7 +11,9 @@ UNDECIDED = "cannot be decided with this many labels"
 
 def best_baseline(runs: pd.DataFrame, measure: str) -> str:
     """Name of the baseline with the best mean."""
-    means = runs[runs["is_baseline"]].groupby("estimator", sort=False)[measure].mean().dropna()
+    baselines = runs[runs["is_baseline"]]
+    # A baseline can lack a measure: one without probabilities has no log loss.
+    means = baselines.groupby("estimator", sort=False)[measure].mean().dropna()
     if means.empty:
         raise ValueError(f"No baseline has a value of {measure!r}.")
     return str(means.idxmin() if measure in LOWER_IS_BETTER else means.idxmax())

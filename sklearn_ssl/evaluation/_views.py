@@ -24,6 +24,8 @@ def swap_cells(X: TableLike, rate: float, rng: np.random.RandomState) -> TableLi
             columns.append(taken.set_axis(X.index))
         return pd.concat(columns, axis=1)
     if is_polars(X):
-        swapped = [X[:, place].gather(rows) for place, rows in enumerate(source.T)]
+        swapped = []
+        for place, rows in enumerate(source.T):
+            swapped.append(X[:, place].gather(rows))
         return X.with_columns(*swapped)
     return np.take_along_axis(np.asarray(X), source, axis=0)
