@@ -82,8 +82,7 @@ class RowEmbedder:
         written = torch.from_numpy(out)
         while start < n_rows:
             # The largest block that the remaining rows fill, or the smallest one.
-            n_left = n_rows - start
-            size = next((size for size in BLOCKS if size <= n_left), BLOCKS[-1])
+            size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
             rows = slice(start, min(start + size, n_rows))
             # Only the last block can lack rows; zeros stand in their places.
             n_lacking = start + size - rows.stop
