@@ -293,10 +293,10 @@ class DenoisingAutoencoder(BaseEmbedder):
                 f"noise_level must be a number or have shape (n_features,) = ({n_features},); got "
                 f"an array of shape {levels.shape}."
             )
-        # A level is a standard deviation of noise, and a share of cells in all other cases.
+        # With Gaussian noise a level is a standard deviation; otherwise it is a share of cells.
         highest = np.inf if self.noise == "gaussian" else 1.0
         is_inside = (levels >= 0) & (levels <= highest)
-        # Negated, because NaN is inside of nothing.
+        # NaN compares false, so it is outside only by this negation.
         outside = levels[~is_inside]
         if outside.size:
             raise ValueError(

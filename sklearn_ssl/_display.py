@@ -106,7 +106,7 @@ def _lines(curves: list[Curve], last: int) -> str:
             # A curve without height lies at the top.
             y = MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / span
             places.append((x, y))
-        # The first point twice: a line has at least two.
+        # A line needs two points, so the first one is repeated.
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places[:1] + places)
         lines.append(
             f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="2" '

@@ -235,7 +235,7 @@ def scale_numbers(
             f"{name} needs labeled rows for each target, but y has targets of NaN only. Rows "
             "with y=NaN are unlabeled."
         )
-    # Of the rows that are learned from, and of each target by itself: (n_targets,).
+    # Only rows that are learned from count, each target by itself: (n_targets,).
     center = np.nanmean(used, axis=0)
     scale = np.nanstd(used, axis=0)
     # A constant target is all center; its rounding errors must not be scaled up.

@@ -85,7 +85,7 @@ def narrow(values: Labels) -> Labels:
     """Objects as booleans, integers or floats if all of them are such numbers."""
     if values.dtype.kind != "O" or not values.size:
         return values
-    # Each kind holds those above it: booleans are integers to Python, and integers are real.
+    # Each kind includes those above it: to Python, booleans are integers, and integers are real.
     kinds: list[tuple[type | tuple[type, ...], type]] = [
         ((bool, np.bool_), bool),
         (Integral, np.int64),
@@ -101,7 +101,7 @@ def is_minus_one(values: Labels) -> Mask:
     """Which values are the number -1."""
     if values.dtype.kind in "if":
         return np.asarray(values == UNLABELED)
-    # Booleans, counts without a sign and texts have no room for -1.
+    # Booleans, unsigned integers and strings cannot hold -1.
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
     flat = [isinstance(value, Real) and value == UNLABELED for value in values.ravel()]
@@ -143,7 +143,7 @@ def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
 
 def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:
     """Raise if a text would be a class that looks like a mark."""
-    # Objects, and NumPy's texts of a fixed and of any length.
+    # These are the kinds of objects and of NumPy's strings of fixed and of variable length.
     if values.dtype.kind not in "OUT":
         return
     for text in TEXTS_THAT_MEAN_NOTHING:

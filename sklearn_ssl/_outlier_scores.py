@@ -137,7 +137,7 @@ def forest_scores(X: npt.NDArray[np.float32], forest: Forest) -> FloatArray:
     total = np.zeros(len(X))
     for root in forest["root"]:
         node = np.full(len(X), root, dtype=np.int32)
-        # All rows go one level down at a time; as many steps as the deepest tree has levels.
+        # All rows go down by a level at a time, as many times as the deepest tree has levels.
         for _ in range(forest["depth"]):
             cells = columns[forest["feature"][node], rows]
             goes_left = cells <= forest["threshold"][node]

@@ -154,7 +154,7 @@ class StreamFit:
             learning_rate_init=options.learning_rate_init * factor,
         )
         rows = TableDataset(*table)
-        # Drawn anew for each part, so that parts are not corrupted alike.
+        # A seed for each part, because one for all would corrupt their rows alike.
         seed = draw_seed(self.rng)
         return train(self.task, rows, None, one_epoch, seed, optimizer_state=state)
 

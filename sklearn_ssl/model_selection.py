@@ -218,7 +218,7 @@ class LabeledFold(BaseCrossValidator):
         return StratifiedKFold(n_folds) if is_stratified else KFold(n_folds)
 
     def _check_cv(self) -> None:
-        # Texts have a method of this name, too.
+        # Strings have a method of this name, too.
         can_split = hasattr(self.cv, "split") and not isinstance(self.cv, str)
         if not isinstance(self.cv, Integral) and not can_split:
             raise TypeError(

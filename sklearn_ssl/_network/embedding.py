@@ -77,7 +77,7 @@ class Layers(nn.Module):
             # Missing cells stand at the mean, as in the row written out.
             values = numeric.nan_to_num(0.0)[:, self.bin_feature]  # (n_rows, n_bins)
             ways = (values - self.bin_start) / self.bin_width
-            # 0 before a bin, 1 behind it, and within it the share of the way.
+            # Numbers before a bin give 0, those behind it 1, and others their share of the way.
             parts = [*parts, ways.clamp(0, 1)]
         return torch.cat(parts, dim=1)
 

@@ -215,7 +215,7 @@ def _decode_array(content: tuple[str, list[int], list[JSON]], store: Store) -> A
 
 def _encode_tensor(value: torch.Tensor, store: Store, path: str) -> JSON:
     cells = value.detach().cpu().contiguous().numpy()
-    # A copy, because the array of a tensor shares its memory, which training goes on to change.
+    # The array shares the memory of the tensor, which further training changes: hence a copy.
     store.arrays[path] = cells.copy()
     return {"tensor": path}
 

@@ -130,7 +130,7 @@ def learn_bins(
     encoded = encoded[present]
     order = np.lexsort((cells, encoded))
     if len(cells) > MOST_CELLS:
-        # Evenly spaced by rank, the first and the last among them: quantiles hardly move.
+        # The kept cells are evenly spaced by rank and include both ends, so quantiles hardly move.
         kept = np.linspace(0, len(cells) - 1, MOST_CELLS).astype(int)
         order = order[kept]
     cells = cells[order]

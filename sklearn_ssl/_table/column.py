@@ -181,7 +181,7 @@ def _counts(values: pd.Series) -> list[tuple[Hashable, int]]:
         return list(values.value_counts().items())
     # value_counts makes dates of objects, in some versions of pandas.
     codes, cells = pd.factorize(values.to_numpy())
-    # Code -1 is a missing cell.
+    # A missing cell has code -1.
     present = codes[codes >= 0]
     counts = np.bincount(present, minlength=len(cells))
     return list(zip(cells, counts, strict=True))

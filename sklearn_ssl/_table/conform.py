@@ -101,7 +101,7 @@ def _conform_numbers(column: Column, values: Values) -> Values:
     if kind_of_dtype(values.dtype) in {"numbers", "booleans"}:
         return values
     kind = kind_of(values)
-    # Text that was read as numbers while fitting needs no warning now.
+    # Text that was already read as numbers while fitting needs no warning.
     is_text = column.dtype is not None and kind_of_dtype(column.dtype) == "text"
     # Other kinds raise when their cells are read.
     if kind not in {"text", "mixed"} or is_text:
@@ -180,7 +180,7 @@ def _conform_categories(column: CategoryColumn, values: Values) -> Values:
         raise TypeError(
             f"Column {column.name!r} holds a value that cannot be a category: {error}."
         ) from error
-    # All cells are categories as they are.
+    # All cells are categories as they are, so there is nothing to convert.
     if others.isna().all():
         return values
     if is_same:

@@ -61,8 +61,8 @@ class DatetimeColumn:
     def encode(self, values: Values) -> FloatArray:
         """Return an array of shape (n_rows, n_features), NaN if missing."""
         stamps = read_stamps(values, self.name, self.stamp_dtype)
-        # Elapsed time is that of the world, and cycles are those of the place: customers come at
-        # noon by the clock on the wall.
+        # Elapsed time is counted in UTC. Cycles follow the local clock, because people do, who
+        # have lunch at noon wherever they are.
         features = [self._encode_elapsed(_seconds(stamps))]
         wall = _wall_clock(stamps)
         for cycle in self.cycles:
@@ -252,7 +252,7 @@ def _to_stamps(values: pd.Series) -> pd.Series:
     if is_of_numpy or isinstance(dtype, pd.DatetimeTZDtype):
         return values
     if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M":
-        # Arrow has a type of dates without a time of day, which has no zone.
+        # Arrow also has dates without a time of day, whose type has no zone.
         timezone = getattr(dtype.pyarrow_dtype, "tz", None)
         return values.astype(pd.DatetimeTZDtype("us", timezone) if timezone else "datetime64[us]")
     try:
@@ -329,7 +329,7 @@ def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
     else:
         dates = days.astype("datetime64[D]")
         first = dates.astype("datetime64[Y]").astype("datetime64[D]")
-        # The days of a leap year: in other years, the last day stays below 1, too.
+        # A leap year has 366 days. With this divisor the phase stays below 1 in every year.
         phase = (dates - first).astype(np.int64) / 366
     return np.where(_is_nat(wall), np.nan, phase)
 

@@ -103,8 +103,8 @@ class TableEncoder:
         positions += [position for _, position in categorical]
         self.order_ = np.array(positions, dtype=np.intp)  # (n_features,)
         leads: list[int] = []
-        # Only dates have several features. All others are their own leads, which goes without
-        # saying: corruptions need not gather anything then.
+        # Only dates have several features. Without dates every feature leads itself, and an empty
+        # list spares corruptions the lookup.
         if len(self.order_) > len(self.columns_):
             leads = self._first_features()[self.order_].tolist()
         is_binary = [isinstance(column, BinaryColumn) for column in numeric.values()]
@@ -222,7 +222,7 @@ class TableEncoder:
         rows_per_block = max(CELLS_IN_CACHE // len(self.order_), 1)
         for rows in _blocks(num_samples(X), rows_per_block):
             cells = as_dense(X[rows])[:, positions].astype(np.float64)
-            # An error is to name the column: reading one column at a time does.
+            # Encoding one column at a time raises an error that names the column.
             if np.isinf(cells).any():
                 return frozenset()
             numeric[rows, features] = standardize(cells, mean, scale)
@@ -232,7 +232,7 @@ class TableEncoder:
         self, numeric: NumberArray, codes: NumberArray, index: pd.Index | None = None
     ) -> Table:
         """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
-        # In the order of the schema, an array of shape (n_samples,) each.
+        # One array of shape (n_samples,) for each feature, in the order of the schema.
         encoded = [*numeric.T, *codes.T]
         # The first feature of a column says what it holds; others of a date follow from it.
         decoded = [
@@ -242,7 +242,7 @@ class TableEncoder:
         if self.is_frame_:
             series = {i: pd.Series(values, copy=False) for i, values in enumerate(decoded)}
             frame = pd.concat(series, axis=1)
-            # Only now: concat would turn names that are tuples into levels.
+            # The names are set last, because concat would turn names that are tuples into levels.
             frame.columns = pd.Index([column.name for column in self.columns_])
             return frame if index is None else frame.set_axis(index, axis=0)
         are_numbers = all(
@@ -348,7 +348,7 @@ def _replaced(X: Table, columns: dict[int, Values]) -> Table:
     if isinstance(X, pd.DataFrame):
         X = X.copy(deep=False)
         for position, values in columns.items():
-            # Without its index: that of a converted column need not be the table's.
+            # pandas would align a Series by its index, which need not be that of the table.
             X.isetitem(position, values.array if isinstance(values, pd.Series) else values)
         return X
     X = as_dense(X).astype(object)

@@ -72,7 +72,7 @@ def kind_of(values: Values) -> Kind:
     if by_dtype is not None:
         return "missing" if _lacks_cells(values) else by_dtype
     if isinstance(values.dtype, pd.CategoricalDtype):
-        # Far fewer than cells, and never missing.
+        # Categories are far fewer than cells, and none of them is missing.
         return kind_of(pd.Series(values.cat.categories))
     return _kind_of_objects(values)
 

@@ -106,7 +106,7 @@ class ObjectiveComparison:
     @property
     def table(self) -> pd.DataFrame:
         """Means over the splits, medians of the times; one row per estimator."""
-        # What says which run it was, and measures nothing.
+        # These columns identify a run and measure nothing.
         dropped = ["split", "is_baseline", "test_ratio", "n_labels"]
         by_estimator = self.runs.drop(columns=dropped).groupby("estimator", sort=False)
         table = by_estimator.mean().astype({"width": int})
@@ -347,7 +347,7 @@ default=None
     (cv_seed,) = draw_seeds(rng, 1)
     folds = N_FOLDS if cv is None else cv
     splits = make_splits(table, repeat_splits(folds, n_repeats, has_classes, cv_seed), groups)
-    # All entrants of a split get its seed, so that what they share is drawn alike.
+    # All entrants of a split share its seed, and with it whatever is drawn for the split.
     seeds = draw_seeds(rng, len(splits))
     tasks = []
     labels = []
@@ -463,7 +463,7 @@ def _measure_features(
         "width": np.shape(test)[1],
         **dict(zip(GEOMETRY, geometry, strict=True)),
         "fit_seconds": fitted - began,
-        # For a thousand rows, since test sets differ in size.
+        # Test sets differ in size, so the time is that of a thousand rows.
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
     }
 

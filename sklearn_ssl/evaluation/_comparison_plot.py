@@ -126,7 +126,7 @@ def _draw_measure(
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), names)
-    # Upside down, so that the first estimator is the topmost one.
+    # The axis is turned upside down: the first estimator is at the top.
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)
     ax.margins(x=0.1)

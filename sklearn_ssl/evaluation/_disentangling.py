@@ -272,7 +272,7 @@ def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 
     nothing = np.zeros(len(values))
     ordered = np.sort(np.vstack([nothing, information]), axis=0)
     lead = ordered[-1] - ordered[-2]  # (n_factors,)
-    # A constant factor has no entropy, and nothing to tell the features apart by.
+    # A constant factor has no entropy, and no feature says anything about it.
     gaps = np.divide(lead, entropy, out=nothing.copy(), where=entropy > 0)
     return Bunch(
         gap=float(gaps.mean()),

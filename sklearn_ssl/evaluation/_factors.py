@@ -132,10 +132,10 @@ def make_factors_table(
             signals[:, column] = curve(signals[:, column])
     signals += noise * rng.normal(size=signals.shape)
     data = pd.DataFrame(signals).rename(columns="x{}".format)
-    # Spread over the table, so that as many factors as possible have a categorical column.
+    # Columns at equal distances belong to as many factors as possible.
     categorical = np.linspace(0, n_caused - 1, n_categorical).round().astype(int)
     for column in categorical:
-        # By rank, so that equal values cannot leave a category empty.
+        # Equal values could leave a category empty; their ranks differ.
         order = data[f"x{column}"].rank(method="first")
         data[f"x{column}"] = pd.qcut(order, len(CATEGORIES), labels=CATEGORIES)
     for column in range(n_noise_columns):

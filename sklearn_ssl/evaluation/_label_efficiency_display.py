@@ -371,7 +371,7 @@ or None, default=None
         for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
             scores = curve[curve["estimator"] == name].groupby("n_labels")["score"]
             mean = scores.mean()
-            # Of the runs there are, not an estimate for others: one run has a spread of 0, not NaN.
+            # The spread describes these runs and estimates nothing: that of one run is 0, not NaN.
             spread = scores.std(ddof=0)
             (self.lines_[name],) = ax.plot(
                 mean.index, mean, color=color, marker=marker, markersize=5, label=name, zorder=3
@@ -431,7 +431,8 @@ or None, default=None
         ends = {}
         for name, line in self.lines_.items():
             ends[name] = np.asarray(line.get_xydata())[-1]
-        # One name above the highest end, the others below theirs: two curves never cross a name.
+        # The name of the highest curve stands above its end, and the others below theirs, where
+        # they are less likely to cover a curve.
         highest = max(ends, key=lambda name: ends[name][1])
         for name, line in self.lines_.items():
             above = name == highest

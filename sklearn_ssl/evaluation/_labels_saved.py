@@ -99,7 +99,7 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     # What the baseline reached with fewer labels, it keeps.
     reached = np.maximum.accumulate(reference.to_numpy())
     saved = means.drop(index=baseline, level="estimator").reset_index()
-    # Straight lines between the measured points, as the figure has them on its logarithmic axis.
+    # As in the figure, lines between the measured points are straight on a logarithmic axis.
     scores, log_labels = _steps(reached, np.log(measured))
     needed = np.exp(np.interp(saved["score"], scores, log_labels))
     saved["baseline_labels"] = needed.round().astype(int)

@@ -257,7 +257,7 @@ default=None
     source_seed, *seeds = draw_seeds(check_random_state(random_state), 1 + len(splits))
     judged = Judged("", estimator, resolve_probe(probe, table.target.has_classes))
     source = judged.probe.prepare(estimator)
-    # Once for all splits: no row of the target is in the source.
+    # One fit serves all splits, because no row of the target is in the source.
     every_row = np.arange(num_samples(X_source))
     (frozen,) = show(
         (pretrain(each, X_source, every_row, source_seed) for each in [source]),

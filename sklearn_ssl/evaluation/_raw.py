@@ -53,7 +53,7 @@ def raw_features(X: TableLike) -> Transformer:
     encoder = make_column_transformer(
         (numbers, _positions(X, of_numbers=True)),
         (categories, _positions(X, of_numbers=False)),
-        # Sparse however many zeros there are: the width decides below.
+        # The output is sparse however few zeros there are. The width decides below.
         sparse_threshold=1.0,
     )
     dense_enough = _in_arrays(FunctionTransformer(dense_if_narrow))
@@ -159,7 +159,7 @@ def _floats(column: pd.Series) -> Floats:
     if getattr(column.dtype, "tz", None) is not None:
         column = column.dt.tz_convert(None)
     times = column.to_numpy()
-    # Counts of any unit: what follows scales them, or looks at their order alone.
+    # The unit does not matter: what follows scales the counts or looks at their order alone.
     counted = times.astype(np.int64).astype(np.float64)
     return np.where(np.isnat(times), np.nan, counted)
 

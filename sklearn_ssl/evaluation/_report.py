@@ -178,7 +178,7 @@ class RepresentationReport:
             check_is_fitted(estimator)
         rng = check_random_state(random_state)
         X = dense(safe_indexing(X, draw_rows(num_samples(X), max_samples, rng)))
-        # One disturbed copy for all, since what is compared must be the same.
+        # All representations see the same disturbed copy, because their alignments are compared.
         view = swap_cells(X, swap_rate, rng)
         named = {RAW: raw_features(X).fit(X), **named}
         embedded = show(
@@ -231,7 +231,7 @@ class RepresentationReport:
         similarity = _similarities(rows)
         spectra = {name: svdvals(Z) for name, Z in rows.items()}
         measures = _measures(rows, views or {}, spectra)
-        # Of ten neighbors, or of the largest smaller neighborhood that so few rows allow.
+        # Few rows may not have ten neighbors: the largest neighborhood of at most ten counts.
         measures["neighbors_kept"] = neighbors.loc[:10].iloc[-1]
         measures["cka_with_raw"] = similarity[RAW] if RAW in rows else np.nan
         return cls(

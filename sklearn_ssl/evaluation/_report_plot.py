@@ -64,7 +64,7 @@ def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look
         title="Alignment with disturbed copies, uniformity",
     )
     ax.margins(0.15)
-    # After the margins, which would move it.
+    # The limit is set after the margins, which would move it.
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, fontsize="small")
     ax.grid(alpha=0.3)

@@ -151,7 +151,7 @@ def remember(reader: Reader, split: Split) -> Reader:
     """Embed the training rows once, for a reader that is fitted on many draws of them."""
     if reader.sees_unlabeled:
         return reader
-    # Sorted, so that a row is found by bisection.
+    # Rows are sorted, because they are looked up by bisection.
     known = np.sort(split.train)
     seen = reader.see(known)
 

@@ -62,7 +62,7 @@ class Target:
 
     def followed_by_unlabeled(self, n_rows: int) -> "Target":
         """The same target for a table with more rows, which have no label."""
-        # Any value that the array can hold: nobody asks for what stands there.
+        # Any value that the array can hold will do, because nobody reads these labels.
         fillers = np.repeat(self.values[:1], n_rows)
         values = np.concatenate([self.values, fillers])
         is_labeled = np.concatenate([self.is_labeled, np.zeros(n_rows, dtype=bool)])
