@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from embedders import UNSEEDED
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -64,6 +65,20 @@ def test_numbers_and_sets_of_labels_are_held_out_although_they_occur_once(kind):
         target, _ = index_classes(indicators, np.ones(12), "Classifier")
     held_out = np.concatenate([held_out for _, held_out in folds_of(target)])
     assert sorted(held_out) == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_epochs"),
+    [({}, 0), ({"mode": "full"}, 3), ({"early_stopping": False}, 3), ({"mode": "frozen"}, 0)],
+)
+def test_a_row_for_each_class_is_enough_to_fit(parameters, n_epochs):
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    y = np.where(np.arange(40) < 3, np.arange(40), -1)
+    transformer = DenoisingAutoencoder(**UNSEEDED, random_state=0)
+    model = FineTunedClassifier(transformer, max_iter=3, random_state=0, **parameters).fit(X, y)
+    assert model.best_iter_ == n_epochs
+    # Something was learned: a head of zeros makes all classes equally probable.
+    assert model.predict_proba(X).std(axis=1).max() > 1e-6
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
