@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias, TypedDict, cast
+from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 from torch import Tensor
 
 from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._pretext.supervised import HasSupervisionWeight
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl._training.callbacks import SCHEDULES
@@ -19,12 +20,6 @@ from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.safety import draw_seed
 
 Stream: TypeAlias = Iterable[TableLike] | Callable[[], Iterable[TableLike]]
-
-
-class HasSupervisionWeight(Protocol):
-    """An estimator that may use labels during pretraining."""
-
-    supervision_weight: float
 
 
 def learns_without_labels(estimator: HasSupervisionWeight) -> bool:
@@ -158,7 +153,9 @@ class StreamFit:
             learning_rate="constant",
             learning_rate_init=options.learning_rate_init * factor,
         )
-        rows, seed = TableDataset(*table), draw_seed(self.rng)
+        rows = TableDataset(*table)
+        # Drawn anew for each part, so that parts are not corrupted alike.
+        seed = draw_seed(self.rng)
         return train(self.task, rows, None, one_epoch, seed, optimizer_state=state)
 
     def _end_epoch(self, result: TrainingResult) -> None:

@@ -58,7 +58,7 @@ def mixed_table(n_rows=300, missing=0.2):
 @pytest.fixture(scope="module")
 def mixed():
     full, X, hidden = mixed_table()
-    return full, X, hidden, MaskedImputer(**SMALL).fit(X)
+    return full, X, hidden, MaskedImputer(**SMALL, max_iter=20).fit(X)
 
 
 def test_fills_every_cell_and_keeps_dtypes_index_and_observed_cells(mixed):
@@ -177,8 +177,8 @@ CONTAINERS = {"pandas": as_is, "numpy": pd.DataFrame.to_numpy, "polars": pl.from
 @pytest.mark.parametrize("output", ["default", "pandas", "polars"])
 @pytest.mark.parametrize("given", CONTAINERS)
 def test_tables_are_of_the_class_that_set_output_asks_for(mixed, given, output, is_global):
-    X = CONTAINERS[given](mixed[1][["size", "double"]])
-    imputer = MaskedImputer(**SMALL, max_iter=1)
+    X = CONTAINERS[given](mixed[1][["size", "double"]][:40])
+    imputer = MaskedImputer(width=8, n_blocks=1, max_iter=1, random_state=0)
     if not is_global:
         imputer.set_output(transform=output)
     with config_context(transform_output=output if is_global else "default"):
