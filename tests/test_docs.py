@@ -62,6 +62,25 @@ def test_what_a_cell_shows_says_more_than_true_or_2(page):
     assert bare == []
 
 
+BLOCKS_RUN_BY = {
+    "guide/outliers.md": None,  # it reads a table that is not part of scikit-learn
+    "guide/tables.md": "test_skrub.py",
+    "index.md": "test_readme.py",
+    "scaling.md": "test_scaling.py",
+}
+"""Python blocks that the build does not run, by page, and the tests that run them."""
+
+
+def test_blocks_that_the_build_does_not_run_are_run_by_a_test():
+    pages = {
+        str(page.relative_to(DOCS)): page.read_text(encoding="utf-8")
+        for page in DOCS.glob("**/*.md")
+    }
+    assert {page for page, text in pages.items() if "```python\n" in text} == set(BLOCKS_RUN_BY)
+    tests = [Path(__file__).parent / name for name in BLOCKS_RUN_BY.values() if name]
+    assert [test for test in tests if not test.exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_with_cells_is_run_by_the_build(page):
     text = (DOCS / page).read_text(encoding="utf-8")
