@@ -88,6 +88,30 @@ def test_a_page_with_cells_is_run_by_the_build(page):
     assert "raises-exception" not in text
 
 
+def names_in(cell, context):
+    """Names that a cell stores, or loads."""
+    nodes = list(ast.walk(ast.parse(cell)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and type(node.ctx) is context}
+    if context is ast.Store:
+        aliases = [alias for node in nodes for alias in getattr(node, "names", ())]
+        names |= {alias.asname or alias.name for alias in aliases if isinstance(alias, ast.alias)}
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_reader_sees_runs_without_the_cells_that_are_folded(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    seen, folded = set(), set()
+    for options, cell in re.findall(
+        r"```\{code-cell\} ipython3\n((?::[^\n]*\n)*)(.*?)```", text, re.DOTALL
+    ):
+        if "hide-input" in options:
+            folded |= names_in(cell, ast.Store)
+            continue
+        assert (names_in(cell, ast.Load) & folded) - seen - names_in(cell, ast.Store) == set()
+        seen |= names_in(cell, ast.Store)
+
+
 @pytest.mark.parametrize("module", [sklearn_ssl, evaluation, model_selection])
 def test_reference_lists_all_public_names(module):
     listed = (DOCS / "reference.md").read_text(encoding="utf-8").split()
