@@ -1,4 +1,4 @@
-"""Masked feature prediction: learn features by telling what was hidden."""
+"""Masked feature prediction: learn features by predicting what was hidden."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ SCORING_SEED = 0
 
 
 class MaskedFeaturePredictor(BaseEmbedder):
-    """Learn row embeddings by telling which cells were hidden and what stood in them.
+    """Learn row embeddings by predicting which cells were hidden and what they held.
 
     Half of the hidden cells are replaced by cells of other rows, as in VIME [1]_, and half are
     marked as missing, so that the network also learns to impute.

@@ -43,7 +43,7 @@ DESIGN = {
         {"numpy", "scipy", "sklearn", "torch"},
     ),
     "_parameters": ({"_compat", "_training"}, {"joblib", "numpy"}),
-    "_streams": ({"_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
+    "_streams": ({"_compat", "_network", "_pretext", "_table", "_training"}, {"numpy", "torch"}),
     "_base": (
         {
             "_compat",
