@@ -146,9 +146,23 @@ class AddSearchWords(SphinxTransform):
             self.document.insert(0, addnodes.index(entries=entries, inline=False))
 
 
+class MarkPrintedTables(SphinxTransform):
+    """Let printed tables scroll, since only sentences can be wrapped on a narrow screen."""
+
+    default_priority = 400  # after the outputs of cells are there
+
+    def apply(self, **kwargs):
+        """Add a class to printed text of which several lines have columns."""
+        for block in self.document.findall(nodes.literal_block):
+            in_columns = [re.search(r"\S {2,}\S", line) for line in block.astext().splitlines()]
+            if "stream" in block["classes"] and sum(map(bool, in_columns)) > 1:
+                block["classes"].append("table-of-text")
+
+
 def setup(app):
     """Register what the settings above name, and what pages need before they are written."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.add_transform(AddSearchWords)
+    app.add_transform(MarkPrintedTables)
     app.connect("source-read", add_end_of_example)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

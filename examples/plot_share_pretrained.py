@@ -2,7 +2,7 @@
 
 One group has many rows and no labels; another has a few labeled rows. The first pretrains a
 transformer and saves it to one file, which holds numbers and plain JSON. Loading it runs no code,
-so a file can be opened without trusting whoever wrote it.
+so the worst that a file can do is fill the memory.
 
 The second group loads the file and fine-tunes it. The result is compared with the same network
 trained on the labels alone, and with a logistic regression on the raw columns.

@@ -86,8 +86,8 @@ whole = pd.concat([pd.read_parquet(path) for path in paths])
 folder.cleanup()
 at_once = DenoisingAutoencoder(**settings).fit(whole)
 # At this learning rate, the weights remain those that were drawn at random.
-untrained = DenoisingAutoencoder(**{**settings, "max_iter": 1, "learning_rate_init": 1e-12})
-untrained.fit(whole)
+as_drawn = {**settings, "max_iter": 1, "learning_rate_init": 1e-12}
+untrained = DenoisingAutoencoder(**as_drawn).fit(whole)
 
 # %% [markdown]
 # ## What the features are worth

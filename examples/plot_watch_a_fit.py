@@ -1,8 +1,10 @@
 """Watch a fit: scores of every epoch, progress bars, an early end
 
 scikit-learn 1.9 brought callbacks: objects that follow a fit. The three transformers and the
-fine-tuned estimators announce their stages and epochs to them. The interface is experimental in
-scikit-learn, so what is shown here may change with it. Older versions have no `set_callbacks`.
+fine-tuned estimators announce their stages and epochs to them. The epochs of `fit_stream` are
+announced without rows, because a stream is never in memory as a whole; `partial_fit` announces one
+epoch per call. The interface is experimental in scikit-learn, so what is shown here may change with
+it. Older versions have no `set_callbacks`.
 """
 
 # %%

@@ -205,16 +205,20 @@ class BaseEmbedder(
         fit_task.end(fitted=dict)
         return self
 
-    def _fitted_now(self, model: TableModel, table: Batch) -> dict[str, object]:
+    def _fitted_now(self, model: TableModel, sample: Batch | None) -> dict[str, object]:
         """What this estimator would have learned if its fit ended now, for callbacks that ask."""
         # A copy, since the readout belongs to these weights, and training goes on.
         model = copy.deepcopy(model)
         model.task.to("cpu").eval()
-        rank = model.learn_readout(table, self._readout_options(), resolve_device(self.device))
+        rank = getattr(self, "effective_rank_", 0.0)
+        # Without a sample the readout of an earlier fit stays.
+        if sample is not None:
+            rank = model.learn_readout(sample, self._readout_options(), resolve_device(self.device))
         return {"model_": model, "effective_rank_": rank, "_n_features_out": model.n_columns}
 
     @available_if(learns_without_labels)
     @fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def partial_fit(self, X: TableLike, y: None = None) -> Self:
         """Continue with one epoch over more rows.
 
@@ -235,6 +239,7 @@ class BaseEmbedder(
         self : object
             The fitted transformer.
         """
+        fit_task = FitTask.begin(self, 1, X=X, y=y)
         with safe_fit(self):
             before = getattr(self, "_continuation", {})
             # A copy, since the draws of a call that fails must not count.
@@ -242,8 +247,14 @@ class BaseEmbedder(
             is_first = not hasattr(self, "model_")
             model = self._start_model(X, rng, continued=True)
             table = model.encode(self._check_table(X, model))
+            sample = table if is_first else None
             # A stream has no known end, which a schedule would need.
-            options = replace(self._options(len(table[0])), max_iter=1, learning_rate="constant")
+            options = replace(
+                self._options(len(table[0])),
+                max_iter=1,
+                learning_rate="constant",
+                followed_epochs=FollowedEpochs(fit_task, lambda: self._fitted_now(model, sample)),
+            )
             result = train(
                 model.task,
                 TableDataset(*table),
@@ -255,11 +266,13 @@ class BaseEmbedder(
             # The curve goes on, and the readout stays that of the first rows: columns of
             # transform must not change under a model on top.
             result.loss_curve = ([] if is_first else self.loss_curve_) + result.loss_curve
-            self._accept(model, result, table if is_first else None)
+            self._accept(model, result, sample)
             self._continuation = {"rng": rng, "optimizer": result.optimizer_state}
+        fit_task.end(fitted=dict)
         return self
 
     @available_if(learns_without_labels)
+    @with_callbacks
     def fit_stream(self, batches: Stream, *, buffer_size: int = 10_000) -> Self:
         """Learn the embedding from a table that is read in parts.
 
@@ -311,9 +324,11 @@ class BaseEmbedder(
             raise TypeError(f"buffer_size must be an integer; got {buffer_size!r}.")
         if buffer_size < 1:
             raise ValueError(f"buffer_size must be at least 1; got {buffer_size!r}.")
+        open_epoch, n_epochs = epochs_of(batches, self.max_iter)
+        # Callbacks get no rows, because no more than a part of the table is in memory.
+        fit_task = FitTask.begin(self, n_epochs)
         with safe_fit(self):
             rng = check_random_state(self.random_state)
-            open_epoch, n_epochs = epochs_of(batches, self.max_iter)
             tables = buffers(open_epoch(), buffer_size)
             # A stream without rows is an empty table, which the check rejects by name.
             first = next(tables, np.empty((0, 1)))
@@ -323,13 +338,22 @@ class BaseEmbedder(
             def encoded(tables: Iterator[TableLike]) -> Iterator[Batch]:
                 return (model.encode(self._check_table(X, model)) for X in tables)
 
-            stream = StreamFit(model.task, rng, n_epochs, self.learning_rate, self._options)
+            stream = StreamFit(
+                model.task,
+                rng,
+                n_epochs,
+                self.learning_rate,
+                self._options,
+                fit_task,
+                lambda: self._fitted_now(model, sample),
+            )
             stream.resume(checkpoints_of(self), sample, buffer_size)
             result = stream.run(
                 chain([sample], encoded(tables)),
                 reopen=lambda: encoded(buffers(open_epoch(), buffer_size)),
             )
             self._accept(model, result, sample)
+        fit_task.end(fitted=dict)
         return self
 
     # The steps of a fit

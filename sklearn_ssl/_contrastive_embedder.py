@@ -1,4 +1,4 @@
-"""Contrastive embedding: learn features by telling rows apart."""
+"""Contrastive embedding: learn features by distinguishing rows."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real

@@ -1,4 +1,4 @@
-"""Masked feature prediction: learn features by telling what was hidden."""
+"""Masked feature prediction: learn features by predicting what was hidden."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +21,7 @@ from sklearn_ssl._table.filling import check_mask, fill
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
+from sklearn_ssl._threads import torch_threads
 from sklearn_ssl._training.options import Callbacks, resolve_device
 
 SCORING_RATE = 0.3
@@ -28,7 +29,7 @@ SCORING_SEED = 0
 
 
 class MaskedFeaturePredictor(BaseEmbedder):
-    """Learn row embeddings by telling which cells were hidden and what stood in them.
+    """Learn row embeddings by predicting which cells were hidden and what they held.
 
     Half of the hidden cells are replaced by cells of other rows, as in VIME [1]_, and half are
     marked as missing, so that the network also learns to impute.
@@ -311,6 +312,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         is_missing = np.asarray(pd.isna(as_dense(X)))
         return self._fill(X, table, is_missing)
 
+    @torch_threads(1)
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the prediction explains (D2).
 
@@ -337,6 +339,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         losses = self.model_.cell_losses(hidden, table, resolve_device(self.device))
         return self.model_.deviance_explained(losses, table, mask)
 
+    @torch_threads(1)
     def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
         """Replace the cells in a mask by what the model expects there."""
         model = self.model_

@@ -1,12 +1,13 @@
 """Training on tables that do not fit into memory: one part after the other."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 from torch import Tensor
 
+from sklearn_ssl._compat import FitTask
 from sklearn_ssl._network.layers import Batch
 from sklearn_ssl._pretext.supervised import HasSupervisionWeight
 from sklearn_ssl._pretext.tasks import PretextTask
@@ -75,6 +76,12 @@ class StreamFit:
     options : callable
         How to train on a part of so many rows.
 
+    fit_task : FitTask
+        The fit whose parts the epochs are, as scikit-learn's callbacks see it.
+
+    fitted : callable
+        Returns the attributes of an estimator whose fit ended after the current epoch.
+
     losses : list of float
         Mean loss of each epoch so far.
 
@@ -87,6 +94,8 @@ class StreamFit:
     n_epochs: int
     schedule: str
     options: Callable[[int], TrainingOptions]
+    fit_task: FitTask
+    fitted: Callable[[], Mapping[str, object]]
     losses: list[float] = field(default_factory=list)
     optimizer_state: OptimizerState | None = None
     checkpoints: Checkpoints | None = None
@@ -113,9 +122,11 @@ class StreamFit:
         for number in range(len(self.losses), self.n_epochs):
             # The rate is constant within an epoch, whose length is not known: its middle counts.
             factor = SCHEDULES[self.schedule]((number + 0.5) / self.n_epochs)
+            epoch = self.fit_task.part("epoch")
             result = self._run_epoch(parts, factor)
             self._end_epoch(result)
-            if result.outcome != "finished":
+            is_last = epoch.end(self.fitted)
+            if result.outcome != "finished" or is_last:
                 break
             # The first epoch was already open when the columns were learned from its first part.
             if number + 1 < self.n_epochs:

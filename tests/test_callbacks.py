@@ -104,13 +104,65 @@ def test_a_resumed_fit_announces_the_epochs_that_were_left(iris, tmp_path):
     assert [task for _, task in recorder.begun] == ["fit", "epoch", "epoch"]
 
 
+def parts_of(X):
+    """A stream of two parts, which can be read in every epoch."""
+    return lambda: (X[start : start + 75] for start in (0, 75))
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_fit_that_fails_is_torn_down_and_changes_nothing(estimator, iris):
+def test_a_stream_announces_its_epochs(estimator, iris, one_thread):
+    X = iris[0]
+    recorder = Recorder()
+    alone = estimator(**SMALL).fit_stream(parts_of(X), buffer_size=75)
+    followed = estimator(**SMALL).set_callbacks(recorder)
+    followed.fit_stream(parts_of(X), buffer_size=75)
+    name = estimator.__name__
+    assert recorder.begun == [(name, "fit"), *[(name, "epoch")] * 3]
+    assert recorder.ended == [*[(name, "epoch")] * 3, (name, "fit")]
+    assert recorder.is_torn_down
+    # No rows are shown, because a stream is never in memory as a whole.
+    assert all(shown is None for shown, _, _ in recorder.data)
+    first, last = recorder.fitted[0][1], last_of(recorder, "epoch")
+    expected = alone.transform(X)
+    assert np.array_equal(followed.transform(X), expected)
+    assert np.array_equal(last.transform(X), expected)
+    assert not np.array_equal(first.transform(X), expected)
+
+
+def test_a_callback_ends_a_stream_and_a_checkpoint_continues_it(iris, tmp_path):
+    transformer = DenoisingAutoencoder(**SMALL, checkpoint_dir=tmp_path)
+    transformer.set_callbacks(Recorder(last_epoch=0)).fit_stream(parts_of(iris[0]))
+    assert transformer.n_iter_ == 1
+    recorder = Recorder()
+    transformer.set_callbacks(recorder).fit_stream(parts_of(iris[0]))
+    assert transformer.n_iter_ == 3
+    assert [task for _, task in recorder.begun] == ["fit", "epoch", "epoch"]
+
+
+def test_every_partial_fit_announces_one_epoch(iris):
+    X = iris[0]
+    recorder = Recorder()
+    transformer = DenoisingAutoencoder(**SMALL).set_callbacks(recorder)
+    for part in (X[::2], X[1::2]):
+        recorder.begun.clear()
+        transformer.partial_fit(part)
+        assert [task for _, task in recorder.begun] == ["fit", "epoch"]
+        assert recorder.data[-1][0] is part
+        assert recorder.is_torn_down
+        # Its readout, too, is that of the estimator that goes on.
+        expected = transformer.transform(X)
+        assert np.array_equal(last_of(recorder, "epoch").transform(X), expected)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_stream"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_fit_that_fails_is_torn_down_and_changes_nothing(estimator, method, iris):
     failing = Failing()
     transformer = estimator(**SMALL).set_callbacks(failing)
     before = set(vars(transformer))
+    rows = [iris[0]] if method == "fit_stream" else iris[0]
     with pytest.raises(OSError, match="disk is full"):
-        transformer.fit(iris[0])
+        getattr(transformer, method)(rows)
     assert failing.is_torn_down
     assert set(vars(transformer)) == before
 
@@ -189,6 +241,13 @@ def test_a_monitor_scores_every_epoch(iris):
     log = monitor.get_logs().data_as_pandas
     assert log["task_name"].tolist() == ["fit", "epoch", "epoch", "epoch"]
     assert log["score"].iloc[0] == log["score"].iloc[-1] == transformer.score(iris[0])
+
+
+def test_a_monitor_scores_nothing_without_labels(iris):
+    """Scikit-learn's monitor asks for a ``y``, even if its scoring does not."""
+    monitor = sklearn_callback.ScoringMonitor(scoring=lambda model, X, y: {"score": model.score(X)})
+    DenoisingAutoencoder(**SMALL).set_callbacks(monitor).fit(iris[0])
+    assert "score" not in monitor.get_logs().data_as_pandas
 
 
 def test_a_pipeline_hands_its_callbacks_on(iris):

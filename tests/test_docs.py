@@ -62,11 +62,54 @@ def test_what_a_cell_shows_says_more_than_true_or_2(page):
     assert bare == []
 
 
+BLOCKS_RUN_BY = {
+    "guide/outliers.md": None,  # it reads a table that is not part of scikit-learn
+    "guide/tables.md": "test_skrub.py",
+    "index.md": "test_readme.py",
+    "scaling.md": "test_scaling.py",
+}
+"""Python blocks that the build does not run, by page, and the tests that run them."""
+
+
+def test_blocks_that_the_build_does_not_run_are_run_by_a_test():
+    pages = {
+        str(page.relative_to(DOCS)): page.read_text(encoding="utf-8")
+        for page in DOCS.glob("**/*.md")
+    }
+    assert {page for page, text in pages.items() if "```python\n" in text} == set(BLOCKS_RUN_BY)
+    tests = [Path(__file__).parent / name for name in BLOCKS_RUN_BY.values() if name]
+    assert [test for test in tests if not test.exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_with_cells_is_run_by_the_build(page):
     text = (DOCS / page).read_text(encoding="utf-8")
     assert text.startswith("---\nfile_format: mystnb\n")
     assert "raises-exception" not in text
+
+
+def names_in(cell, context):
+    """Names that a cell stores, or loads."""
+    nodes = list(ast.walk(ast.parse(cell)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and type(node.ctx) is context}
+    if context is ast.Store:
+        aliases = [alias for node in nodes for alias in getattr(node, "names", ())]
+        names |= {alias.asname or alias.name for alias in aliases if isinstance(alias, ast.alias)}
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_reader_sees_runs_without_the_cells_that_are_folded(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    seen, folded = set(), set()
+    for options, cell in re.findall(
+        r"```\{code-cell\} ipython3\n((?::[^\n]*\n)*)(.*?)```", text, re.DOTALL
+    ):
+        if "hide-input" in options:
+            folded |= names_in(cell, ast.Store)
+            continue
+        assert (names_in(cell, ast.Load) & folded) - seen - names_in(cell, ast.Store) == set()
+        seen |= names_in(cell, ast.Store)
 
 
 @pytest.mark.parametrize("module", [sklearn_ssl, evaluation, model_selection])

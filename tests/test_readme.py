@@ -32,6 +32,13 @@ def run(capsys, monkeypatch):
     return printed
 
 
+def test_the_first_page_of_the_site_shows_the_first_block_and_its_promise():
+    page = (README.parent / "docs" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"```python\n(.*?)```\n\n(This prints .*?)[.]\s", page, re.DOTALL) == [
+        FINE_TUNE
+    ]
+
+
 def test_every_block_promises_something():
     assert len(BLOCKS) == TEXT.count("```python\n")
 

@@ -61,6 +61,15 @@ def names(folder, one_thread):
     names["client"].shutdown()
 
 
+def test_the_first_block_makes_what_the_others_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(recipe("Past one machine"), names)
+    files = sorted(Path("rows").iterdir())
+    assert len(files) == 3
+    assert sum(len(pd.read_parquet(file)) for file in files) == len(names["X"])
+
+
 def scores(search):
     return [search.cv_results_[f"split{k}_test_score"].tolist() for k in range(search.n_splits_)]
 

@@ -1,6 +1,8 @@
 """skrub in front of the transformers: its columns are read as they come."""
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,16 @@ def orders():
             "shop": rng.choice(["north", "south"], N),
         }
     )
+
+
+def test_the_pipelines_of_the_guide_embed_tables(orders):
+    page = (Path(__file__).parent.parent / "docs" / "guide" / "tables.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(block, names)
+    for name, columns in {"tidy": ["sold", "shop"], "with_text": list(orders)}.items():
+        model = names[name].set_params(**{f"{names[name].steps[-1][0]}__max_iter": 1})
+        assert np.isfinite(model.fit_transform(orders[columns])).all()
 
 
 @every

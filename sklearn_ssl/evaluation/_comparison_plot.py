@@ -25,8 +25,9 @@ def draw_comparison(
     panels = _panels(comparison)
     names = list(dict.fromkeys(comparison.runs["estimator"]))
     if ax is None:
-        size = (12, 2.2 + 0.62 * len(names))
-        figure, ax = plt.subplots(2, 3, figsize=size, layout="constrained", sharey=True)
+        # Two panels beside each other are legible on a page of documentation, too.
+        size = (8.5, 3.3 + 0.8 * len(names))
+        figure, ax = plt.subplots(3, 2, figsize=size, layout="constrained", sharey=True)
         figure.suptitle(_title(comparison.runs))
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != 1 + len(panels):
@@ -46,8 +47,8 @@ def draw_comparison(
 
 def _title(runs: pd.DataFrame) -> str:
     return (
-        f"Learned features and the baselines (gray): large symbols are means of "
-        f"{runs['split'].nunique()} splits, of times the median; small ones are the splits"
+        f"Learned features and the baselines (gray); large symbols are means of "
+        f"{runs['split'].nunique()} splits\n(medians of times), small ones are single splits"
     )
 
 
@@ -101,7 +102,7 @@ def _draw_differences(ax: Axes, comparison: "ObjectiveComparison", looks: dict[s
         title=f"Difference from {kind}{baseline}",
         xlabel=(
             f"{comparison.score_name}, {CONFIDENCE * 100:.0f} % interval (right: better);\n"
-            "undecided if it holds 0"
+            "undecided if it contains 0"
         ),
     )
 

@@ -148,8 +148,7 @@ def describe_saving(row: Saving, baseline: str, measured: Collection[int]) -> st
             f"{fewest:,}."
         )
     else:
-        verb = _is_or_are(baseline)
-        sentence = f"{start} where {baseline} {verb} with {row.baseline_labels:,}{interval}."
+        sentence = f"{start} as good as {baseline} with {row.baseline_labels:,}{interval}."
     # The ends themselves are numbers of labels that the test rejects.
     if row.low < row.n_labels < row.high:
         sentence += " Whether labels are saved cannot be decided."

@@ -300,16 +300,16 @@ def test_a_curve_without_splits_has_no_interval(curve):
     [
         (
             (100, 201, "equal", 150, 260),
-            "With 100 labels, PCA is where raw features are with 201 (90 % interval 150 to 260).",
+            "With 100 labels, PCA is as good as raw features with 201 (90 % interval 150 to 260).",
         ),
         (
             (100, 110, "equal", 80, 140),
-            "With 100 labels, PCA is where raw features are with 110 (90 % interval 80 to 140). "
+            "With 100 labels, PCA is as good as raw features with 110 (90 % interval 80 to 140). "
             "Whether labels are saved cannot be decided.",
         ),
         (
             (100, 400, "equal", 300, np.inf),
-            "With 100 labels, PCA is where raw features are with 400 (90 % interval 300 to "
+            "With 100 labels, PCA is as good as raw features with 400 (90 % interval 300 to "
             "more than the 500 measured).",
         ),
         (
@@ -334,7 +334,7 @@ def test_a_curve_without_splits_has_no_interval(curve):
         ),
         (
             (1000, 2000, "equal", np.nan, np.nan),
-            "With 1,000 labels, PCA is where raw features are with 2,000.",
+            "With 1,000 labels, PCA is as good as raw features with 2,000.",
         ),
     ],
 )
@@ -351,7 +351,7 @@ def test_a_saving_is_drawn_as_an_arrow_at_equal_score(measured):
     assert (start, end) == (20, labels_saved(measured).set_index("n_labels")["baseline_labels"][20])
     assert list(display.lines_) == list(display.bands_) == ["half", "raw features"]
     title = display.ax_.get_title(loc="left").replace("\n", " ")
-    assert title.startswith("With 20 labels, half is where raw features are with 4")
+    assert title.startswith("With 20 labels, half is as good as raw features with 4")
     assert "higher is better" in display.ax_.get_ylabel()
 
 
@@ -361,7 +361,7 @@ def test_other_savings_can_be_drawn(measured):
     assert "80 labels" in display.plot_saving(n_labels=80).ax_.get_title(loc="left")
     assert display.plot_saving("half", 40, ax=display.ax_).arrow_.xyann[0] == 40
     reverse = display.plot_saving("raw features", baseline="half").ax_.get_title(loc="left")
-    assert reverse.startswith("With 80 labels, raw features are where half is with 39")
+    assert reverse.startswith("With 80 labels, raw features are as good as half with 39")
     with pytest.raises(ValueError, match=r"estimator must be one of \['half'\]; got 'PCA'"):
         display.plot_saving("PCA")
     with pytest.raises(ValueError, match=r"n_labels must be one of \[10, 20, 40, 80\]"):
@@ -380,4 +380,4 @@ def test_a_display_is_short_in_a_console_and_a_table_in_a_notebook(measured):
     assert repr(display) == "<LabelEfficiencyDisplay: 2 estimators, 10 to 80 labels, 64 runs>"
     html = display._repr_html_()
     assert "<table" in html
-    assert "With 20 labels, half is where raw features are with" in html
+    assert "With 20 labels, half is as good as raw features with" in html
