@@ -1,6 +1,7 @@
 """The linear probe, and how a prediction is scored."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 SMALLEST_PROBABILITY = 1e-6
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Positions of the rows to fit on, and of those to score."""
+
+
+class KnownClasses(StratifiedKFold):
+    """Stratified folds that hold out no row whose class the other folds lack.
+
+    Such a row cannot be predicted, and would choose the strongest penalty.
+    """
+
+    def split(self, X: Any, y: np.ndarray, groups: None = None) -> Iterator[Fold]:
+        for train, test in super().split(X, y):
+            is_known = np.isin(y[test], y[train])
+            yield np.concatenate([train, test[~is_known]]), test[is_known]
 
 
 def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str = "accuracy") -> Any:
@@ -38,7 +54,7 @@ def fit_probe(Z: np.ndarray, y: np.ndarray, task: str, seed: int, scoring: str =
         grid, n_folds = np.logspace(-4, 0, 5), 2
     head = LogisticRegressionCV(
         Cs=grid,
-        cv=StratifiedKFold(n_folds, shuffle=True, random_state=seed),
+        cv=KnownClasses(n_folds, shuffle=True, random_state=seed),
         l1_ratios=(0.0,),
         max_iter=200,
         tol=1e-3,

@@ -34,7 +34,8 @@ from sklearn_ssl import (
     MaskedImputer,
     OutlierDetector,
 )
-from sklearn_ssl._training import safety, threads
+from sklearn_ssl import _threads as threads
+from sklearn_ssl._training import safety
 
 SIZES = [(64, 64), (256, 256), (512, 512), (1024, 256), (1024, 1024)]
 """Width of the three hidden layers, and rows of a batch."""

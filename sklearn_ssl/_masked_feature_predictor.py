@@ -21,6 +21,7 @@ from sklearn_ssl._table.filling import check_mask, fill
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
+from sklearn_ssl._threads import torch_threads
 from sklearn_ssl._training.options import Callbacks, resolve_device
 
 SCORING_RATE = 0.3
@@ -310,6 +311,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         X, table = self._encoded(X)
         return self._fill(X, table, np.asarray(pd.isna(as_dense(X))))
 
+    @torch_threads(1)
     def score(self, X: TableLike, y: None = None) -> float:
         """Share of the deviance of hidden cells that the prediction explains (D2).
 
@@ -336,6 +338,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
         losses = self.model_.cell_losses(hidden, table, resolve_device(self.device))
         return self.model_.deviance_explained(losses, table, mask)
 
+    @torch_threads(1)
     def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
         """Replace the cells in a mask by what the model expects there."""
         model = self.model_

@@ -38,6 +38,7 @@ from sklearn_ssl._table.names import bin_names, written_names
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn
 from sklearn_ssl._table.schema import N_RESERVED, Schema
 from sklearn_ssl._table.types import Table
+from sklearn_ssl._threads import torch_threads
 
 Floats = npt.NDArray[np.float32]
 
@@ -111,6 +112,7 @@ class TableModel:
         numeric, codes = self.table_encoder.transform(X)
         return torch.from_numpy(numeric), torch.from_numpy(codes)
 
+    @torch_threads(1)
     def within_range(self, table: Batch, X: Table) -> tuple[Batch, Tensor]:
         """Encoded rows with every number in the range of ``fit``, and how far it was outside.
 
@@ -131,8 +133,12 @@ class TableModel:
 
     @contextmanager
     def task_on(self, device: str) -> Iterator[PretextTask]:
-        """Lend the task on a device; the fitted one stays on the CPU, where files go."""
-        yield self.task if device == "cpu" else copy.deepcopy(self.task).to(device)
+        """Lend the task on a device; the fitted one stays on the CPU, where files go.
+
+        The blocks of rows that it reads are not worth more than one thread of torch.
+        """
+        with torch_threads(1):
+            yield self.task if device == "cpu" else copy.deepcopy(self.task).to(device)
 
     def bottleneck(self, table: Batch, device: str) -> Tensor:
         """The encoder's last layer, of shape (n_rows, bottleneck_size)."""
@@ -251,10 +257,12 @@ class TableModel:
 
     # Out of it, as cells
 
+    @torch_threads(1)
     def cell_output(self, table: Batch, device: str) -> Tensor:
         """Rows written out by the network, of shape (n_rows, schema.width)."""
         return self.write_out(self.bottleneck(table, device))
 
+    @torch_threads(1)
     def bottleneck_of(self, Z: Floats) -> Tensor:
         """The bottleneck of rows from their embedding, as well as that holds it."""
         size = self.blueprint.bottleneck_size
@@ -262,18 +270,21 @@ class TableModel:
 
     def write_out(self, bottleneck: Tensor) -> Tensor:
         """Rows written out from their bottleneck."""
-        with torch.no_grad():
+        with torch.no_grad(), torch_threads(1):
             return cell_task(self.task).decode(bottleneck)
 
+    @torch_threads(1)
     def cell_losses(self, corrupted: Batch, table: Batch, device: str) -> Tensor:
         """Loss of every cell of ``table``, of shape (n_rows, n_features)."""
         return cell_losses(self.cell_output(corrupted, device), *table, self.schema)
 
+    @torch_threads(1)
     def row_losses(self, X: Table, device: str) -> Tensor:
         """Mean loss of the present cells of each row of a checked table, NaN if there is none."""
         table, excess = self.within_range(self.encode(X), X)
         return mean_of_present_cells(self.cell_output(table, device), table, excess, self.schema)
 
+    @torch_threads(1)
     def deviance_explained(self, losses: Tensor, table: Batch, mask: Tensor | None = None) -> float:
         """Share of the deviance of cells, or of those in a mask, that their losses leave out."""
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
@@ -285,6 +296,7 @@ class TableModel:
             losses, baseline = losses[mask], baseline[mask]
         return deviance_explained(losses, baseline)
 
+    @torch_threads(1)
     def decode(self, output: Tensor, index: pd.Index | None = None) -> Table:
         """Rows of the original table from rows written out; reserved codes are never chosen."""
         schema = self.schema
@@ -343,7 +355,8 @@ def row_embedder(embedding: Embedding, device: str) -> RowEmbedder | DeviceRowEm
     """What embeds many rows on a device."""
     # The order of sums in an encoder of the user's is not known: its blocks have one shape.
     if device == "cpu" and isinstance(embedding.encoder, Encoder):
-        return RowEmbedder(embedding)
+        with torch_threads(1):  # as it embeds
+            return RowEmbedder(embedding)
     return DeviceRowEmbedder(embedding, device)
 
 

@@ -40,6 +40,7 @@ from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, as_float
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense, check_rows
+from sklearn_ssl._threads import one_thread
 from sklearn_ssl._training.safety import draw_seed, safe_fit
 
 N_ROWS_OF_STATISTICS = 20_000
@@ -407,6 +408,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         forest = IsolationForest(n_estimators=self.n_estimators, random_state=draw_seed(rng))
         self._forest = write_forest(forest.fit(self._forest_input(model, X, table)))
 
+    @one_thread()
     def _row_scores(self, X: Table) -> FloatArray:
         """The three scores of each row, of shape (n_samples, 3); larger for outliers."""
         model = cell_model(self.transformer_)
@@ -421,6 +423,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             scores[rows, 2] = surprises(losses, self._loss_tails) @ share_of_row
         return scores
 
+    @one_thread()
     def _cell_scores(self, X: Table) -> tuple[FloatArray, FloatArray]:
         """How badly each cell fits its row, and how rare it is in its column, in table order."""
         model = cell_model(self.transformer_)

@@ -16,16 +16,17 @@ DESIGN = {
     "_version": (set(), set()),
     "_compat": (set(), {"sklearn", "torch"}),
     "_progress": (set(), {"tqdm"}),
+    "_threads": (set(), {"threadpoolctl", "torch"}),
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
     "_marks": (set(), {"numpy", "pandas"}),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
-    "_network": ({"_table"}, {"numpy", "torch"}),
+    "_network": ({"_table", "_threads"}, {"numpy", "torch"}),
     "_pretext": ({"_network", "_table"}, {"torch"}),
     "_readout": ({"_table"}, {"numpy", "scipy", "torch"}),
     "_model": (
-        {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table"},
+        {"_compat", "_effective_rank", "_network", "_pretext", "_readout", "_table", "_threads"},
         {"numpy", "pandas", "torch"},
     ),
     "_serialization": (
@@ -33,8 +34,8 @@ DESIGN = {
         {"numpy", "pandas", "pyarrow", "safetensors", "sklearn", "torch"},
     ),
     "_training": (
-        {"_compat", "_progress", "_serialization"},
-        {"numpy", "sklearn", "skorch", "threadpoolctl", "torch"},
+        {"_compat", "_progress", "_serialization", "_threads"},
+        {"numpy", "sklearn", "skorch", "torch"},
     ),
     "_labels": (
         {"_compat", "_marks", "_pretext", "_table"},
@@ -68,7 +69,16 @@ DESIGN = {
         {"numpy", "sklearn"},
     ),
     "_masked_feature_predictor": (
-        {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
+        {
+            "_base",
+            "_compat",
+            "_network",
+            "_parameters",
+            "_pretext",
+            "_table",
+            "_threads",
+            "_training",
+        },
         {"numpy", "pandas", "torch"},
     ),
     "_finetuning": (
@@ -113,6 +123,7 @@ DESIGN = {
             "_outlier_scores",
             "_pretext",
             "_table",
+            "_threads",
             "_training",
         },
         {"numpy", "pandas", "sklearn", "torch"},

@@ -9,6 +9,7 @@ from sklearn_ssl._finetuning.validation import (
     HIGHEST_TEMPERATURE,
     ValidationCallback,
     best_temperature,
+    pooled_losses,
 )
 from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
 from sklearn_ssl._training.dataset import TableDataset
@@ -88,26 +89,63 @@ def judged(calibrates):
     return validation_callback, weight * losses(outputs, target)
 
 
+def losses_and_temperatures(folds):
+    epochs = range(len(folds[0].outputs_))
+    of_rows, temperatures = zip(*(pooled_losses(folds, epoch) for epoch in epochs), strict=True)
+    return of_rows, list(temperatures)
+
+
 def test_rows_are_scored_before_the_first_epoch_and_after_each():
     validation_callback, first = judged(calibrates=False)
-    assert validation_callback.temperatures_ == [1.0] * 4
-    np.testing.assert_allclose(validation_callback.row_losses_[0], first, rtol=1e-5)
-    means = [losses.mean() for losses in validation_callback.row_losses_]
+    of_rows, temperatures = losses_and_temperatures([validation_callback])
+    assert temperatures == [1.0] * 4
+    np.testing.assert_allclose(of_rows[0], first, rtol=1e-5)
+    means = [losses.mean() for losses in of_rows]
     assert means == sorted(means)
     assert means[0] < means[-1]
 
 
 def test_overconfidence_alone_is_no_loss_if_outputs_are_calibrated():
     validation_callback, _ = judged(calibrates=True)
-    assert validation_callback.temperatures_[1:] == sorted(validation_callback.temperatures_[1:])
-    assert validation_callback.temperatures_[-1] > 1.5
-    means = [losses.mean() for losses in validation_callback.row_losses_[1:]]
+    of_rows, temperatures = losses_and_temperatures([validation_callback])
+    assert temperatures[1:] == sorted(temperatures[1:])
+    assert temperatures[-1] > 1.5
+    means = [losses.mean() for losses in of_rows[1:]]
     assert means == pytest.approx(means[:1] * 3, abs=1e-4)
+
+
+def fold_of(outputs, target, losses, calibrates=True):
+    """A fold whose one measurement gave these outputs."""
+    parts = (torch.zeros(len(target), 1), torch.empty(len(target), 0), target)
+    fold = ValidationCallback(
+        TableDataset(*parts, torch.ones(len(target))), losses, calibrates=calibrates
+    )
+    fold.outputs_ = [outputs]
+    return fold
+
+
+def test_all_folds_share_a_temperature():
+    outputs, target, losses = outputs_and_target(5)
+    parts = [slice(0, 7), slice(7, 9), slice(9, N_ROWS)]
+    folds = [fold_of(9 * outputs[part], target[part], losses) for part in parts]
+    of_rows, temperature = pooled_losses(folds, 0)
+    whole, expected = pooled_losses([fold_of(9 * outputs, target, losses)], 0)
+    assert temperature == expected > 1
+    np.testing.assert_array_equal(of_rows, whole)
+
+
+def test_a_fold_that_is_all_wrong_does_not_make_all_classes_equally_probable():
+    outputs, target, losses = outputs_and_target(5)
+    wrong = (outputs[:3].argmax(dim=1) + 1) % 5
+    alone = fold_of(9 * outputs[:3], wrong, losses)
+    assert pooled_losses([alone], 0)[1] > HIGHEST_TEMPERATURE / 2
+    others = fold_of(9 * outputs[3:], target[3:], losses)
+    assert pooled_losses([alone, others], 0)[1] < 2 * pooled_losses([others], 0)[1]
 
 
 def test_numbers_are_scored_as_they_are():
     numeric = torch.tensor([[1.0], [2.0]])
     parts = (numeric, torch.empty(2, 0), 2 * numeric, torch.tensor([1.0, 3.0]))
     validation_callback = ValidationCallback(TableDataset(*parts), squared_losses, calibrates=False)
-    validation_callback.row_losses_, validation_callback.temperatures_ = [], []
+    validation_callback.outputs_ = []
     assert validation_callback._measure(Scale(), "cpu") == pytest.approx((0.5 + 3 * 2.0) / 2)

@@ -15,6 +15,7 @@ from sklearn_ssl._network.row_embedder import (
     BLOCKS,
     LANES,
     ROWS_ON_DEVICE,
+    ROWS_PER_PART,
     DeviceRowEmbedder,
     RowEmbedder,
     embedding_moments,
@@ -73,6 +74,16 @@ def fitted_on_numbers():
     return DenoisingAutoencoder(**settings).fit(NUMBERS)
 
 
+def test_parts_that_threads_embed_at_the_same_time_have_the_bits_of_one_thread(threads):
+    embedder = fitted_on_numbers()
+    table = NUMBERS.iloc[np.resize(np.arange(N_ROWS), 3 * ROWS_PER_PART + 5)]
+    threads(1)
+    expected = embedder.transform(table)
+    threads(3)
+    np.testing.assert_array_equal(embedder.transform(table), expected)
+    assert torch.get_num_threads() == 3
+
+
 def test_layers_are_in_single_precision_if_rows_keep_apart(monkeypatch):
     embedder = DenoisingAutoencoder(
         hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu"
@@ -90,9 +101,9 @@ def test_a_product_that_mixes_rows_is_noticed(monkeypatch):
         product[-1] *= 1 + 1e-6  # as an edge that is added up in another order
         return product
 
-    assert keeps_rows_apart.__wrapped__(LANES, 2 * LANES, 1)
+    assert keeps_rows_apart.__wrapped__(LANES, 2 * LANES)
     monkeypatch.setattr(torch, "addmm", addmm)
-    assert not keeps_rows_apart.__wrapped__(LANES, 2 * LANES, 1)
+    assert not keeps_rows_apart.__wrapped__(LANES, 2 * LANES)
 
 
 @pytest.mark.parametrize(

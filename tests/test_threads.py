@@ -1,5 +1,6 @@
 """Threads of a fit: as many as its steps are worth, and the user's setting outside it."""
 
+import threading
 from contextlib import nullcontext
 
 import joblib
@@ -17,9 +18,9 @@ from sklearn_ssl import (
     MaskedImputer,
     OutlierDetector,
 )
+from sklearn_ssl import _threads as threads
 from sklearn_ssl._base import BaseEmbedder
-from sklearn_ssl._training import threads
-from sklearn_ssl._training.threads import OneThread, n_threads_for, threads_for
+from sklearn_ssl._threads import OneThread, n_threads_for, share_rows, threads_for
 
 X = np.random.default_rng(0).normal(size=(64, 3))
 
@@ -186,3 +187,37 @@ def test_fits_in_several_threads_leave_the_setting_of_the_user(three_threads_of_
     found = joblib.Parallel(n_jobs=4, prefer="threads")(map(joblib.delayed(attempt), tables))
     assert found == ["fitted", "refused"] * 4
     assert n_threads_of_numpy() == {3}
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 10, 11, 39])
+def test_every_row_is_in_one_part_whatever_the_threads(n_rows, four_threads):
+    done = np.zeros(n_rows, dtype=int)
+    seen = set()
+
+    def work(rows):
+        done[rows] += 1
+        seen.add(torch.get_num_threads())
+
+    share_rows(work, n_rows, 10)
+    assert (done == 1).all()
+    # Each of the parts has one thread of torch.
+    assert seen <= {1}
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("n_rows", [5, 40])
+def test_an_error_in_a_part_is_raised(n_rows, four_threads):
+    def work(rows):
+        if rows.start == 0:
+            raise MemoryError("as planned")
+
+    with pytest.raises(MemoryError, match="as planned"):
+        share_rows(work, n_rows, 10)
+    assert torch.get_num_threads() == 4
+
+
+def test_parts_are_worked_on_at_the_same_time(four_threads):
+    # Each part waits for the other: one after the other, they would wait for ever.
+    meeting = threading.Barrier(2, timeout=60)
+    share_rows(lambda rows: meeting.wait(), 20, 10)
+    assert not meeting.broken

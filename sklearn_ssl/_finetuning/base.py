@@ -205,8 +205,11 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
         if self.mode == "frozen":
             return 0, 1.0
         self.n_iter_ = self.max_iter
-        if not self.early_stopping or not problem.folds:
-            return (self.max_iter if problem.folds else 0), 1.0
+        if not self.early_stopping:
+            return self.max_iter, 1.0
+        if not problem.folds:
+            # Too few rows to choose by: the probe is kept, and where there is none, all epochs are.
+            return (0 if self._starts_at_probe else self.max_iter), 1.0
         measured = []
         choice = fit_task.part("choose-epochs", len(problem.folds))
         for number, (kept, held_out) in enumerate(problem.folds, start=1):
@@ -226,6 +229,11 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
             measured.append(callback)
         choice.end()
         return self._best_epoch(measured)
+
+    @property
+    def _starts_at_probe(self) -> bool:
+        """Whether training begins at the linear probe, not at a head of zeros."""
+        return self.mode != "full"
 
     def _best_epoch(self, measured: Sequence[ValidationCallback]) -> tuple[int, float]:
         """The epoch of the lowest mean loss over the folds, unless chance explains it."""
@@ -250,10 +258,9 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
 
     def _make_task(self, problem: Problem, rows: torch.Tensor) -> Supervise:
         """A head on a copy of the encoder, at the probe of ``rows`` or, in mode full, at zero."""
-        starts_at_probe = self.mode != "full"
         return Supervise(
             copy.deepcopy(problem.embedding),
-            problem.probe(rows, self.C_) if starts_at_probe else problem.head_at_zero(),
+            problem.probe(rows, self.C_) if self._starts_at_probe else problem.head_at_zero(),
             problem.losses,
             # The probe's own penalty, for a loss that is a mean over the rows.
             1 / (self.C_ * len(rows)),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from sklearn_ssl._labels import Target
 from sklearn_ssl._model import TableModel, row_embedder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, Linear
-from sklearn_ssl._pretext.losses import Losses
+from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses
 from sklearn_ssl._table.types import Table
 from sklearn_ssl._training.dataset import TableDataset
 
@@ -146,7 +147,10 @@ def embed(embedding: Embedding, rows: Batch, device: str) -> Tensor:
 
 
 def draw_folds(target: Target, fraction: float, rng: np.random.RandomState) -> list[Fold]:
-    """Folds of labeled rows that are alike in their targets; of many rows only the first fold."""
+    """Folds of labeled rows that are alike in their targets; of many rows only the first fold.
+
+    Rows of a class that has no other row outside the fold are kept in all of them.
+    """
     values = target.values[torch.from_numpy(target.weight > 0)]
     n_rows = len(values)
     n_folds = min(round(1 / fraction), n_rows)
@@ -162,9 +166,24 @@ def draw_folds(target: Target, fraction: float, rng: np.random.RandomState) -> l
     fold[order] = dealt.ravel()[:n_rows]
     # With many rows, one fold is enough to choose by, and each fold costs a fit.
     used = n_folds if n_rows <= N_ROWS_OF_FOLDS else 1
+    classes = classes_of(target, values)
     folds = []
     for k in range(used):
-        kept = torch.from_numpy(np.flatnonzero(fold != k))
-        held_out = torch.from_numpy(np.flatnonzero(fold == k))
-        folds.append((kept, held_out))
+        is_held_out = fold == k
+        if classes is not None:
+            # No model can predict a class that it has not seen. With few rows of many classes, such
+            # rows would choose the strongest penalty, which makes all classes equally probable.
+            is_held_out &= np.isin(classes, classes[~is_held_out])
+        if is_held_out.any():
+            kept = torch.from_numpy(np.flatnonzero(~is_held_out))
+            folds.append((kept, torch.from_numpy(np.flatnonzero(is_held_out))))
     return folds
+
+
+def classes_of(target: Target, values: Tensor) -> npt.NDArray[np.int64] | None:
+    """The class of each row; None for numbers, and for rows that have several labels each."""
+    if target.losses is class_losses:
+        return values.numpy()
+    if target.losses is label_losses and target.n_outputs == 1:
+        return values.numpy().reshape(-1).astype(np.int64)
+    return None

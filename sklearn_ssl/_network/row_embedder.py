@@ -13,6 +13,7 @@ from torch import Tensor
 from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding
 from sklearn_ssl._network.layers import Batch, write_numbers, write_row
+from sklearn_ssl._threads import share_rows, torch_threads
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -22,14 +23,17 @@ BLOCKS = (512, 128, 32)
 512 take a third of the time of 8,192, whose layers leave the cache.
 """
 
+ROWS_PER_PART = 4 * BLOCKS[0]
+"""Rows that a thread embeds at a time; its blocks share their memory."""
+
 ROWS_ON_DEVICE = 2048
 """Rows to embed at a time on an accelerator; every block has this many."""
 
 LANES = 32
 """Widths are multiples of this; at the edges of other matrices, libraries add in another order."""
 
-SERIAL = 32_768
-"""Elements of a function that torch does not share between threads."""
+Places = dict[int, list[Tensor]]
+"""Memory for the blocks of each size, which all blocks of that size use."""
 
 
 class RowEmbedder:
@@ -60,7 +64,7 @@ class RowEmbedder:
         shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
         shapes.append(_padded_shape(layers.width, embedding.width))
         # One library that adds in another order is enough to need double precision.
-        is_exact = all(keeps_rows_apart(*shape, torch.get_num_threads()) for shape in shapes)
+        is_exact = all(keeps_rows_apart(*shape) for shape in shapes)
         self.embedding = embedding
         self.rows = encoder.rows
         self.dtype = torch.float32 if is_exact else torch.float64
@@ -70,24 +74,39 @@ class RowEmbedder:
         # A product takes less time than a quotient.
         self.factor = embedding.scale.reciprocal()
         self.readout = self._readout()
-        self.places: dict[int, list[Tensor]] = {}
         self.steepness = layers.bin_width.reciprocal()
         self.runs = _runs(layers.bin_feature.tolist())
 
-    @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
         """Embed encoded rows into ``out``, of shape (n_rows, width)."""
-        start = 0
-        n_rows = len(batch[0])
         written = torch.from_numpy(out)
-        while start < n_rows:
+
+        def embed(rows: slice) -> None:
+            numeric, codes = batch
+            self._embed_part(numeric[rows], codes[rows], written[rows])
+
+        share_rows(embed, len(out), ROWS_PER_PART)
+
+    # Each thread has its own mode, so that it is not enough to set it in the one that calls.
+    @torch.no_grad()
+    def _embed_part(self, numeric: Tensor, codes: Tensor, out: Tensor) -> None:
+        """Embed some rows, a block at a time."""
+        places: Places = {}
+        start = 0
+        while start < len(out):
             # The largest block that the remaining rows fill, or the smallest one.
-            size = next((size for size in BLOCKS if size <= n_rows - start), BLOCKS[-1])
-            rows = slice(start, min(start + size, n_rows))
+            size = next((size for size in BLOCKS if size <= len(out) - start), BLOCKS[-1])
+            rows = slice(start, min(start + size, len(out)))
             # Only the last block can lack rows; zeros stand in their places.
             n_lacking = start + size - rows.stop
-            numeric, codes = (_lengthened(part[rows], n_lacking) for part in batch)
-            self._embed(numeric, codes, written[rows])
+            if size not in places:
+                places[size] = self._places(size)
+            self._embed(
+                _lengthened(numeric[rows], n_lacking),
+                _lengthened(codes[rows], n_lacking),
+                out[rows],
+                places[size],
+            )
             start += size
 
     def _readout(self) -> tuple[Tensor, Tensor] | None:
@@ -100,11 +119,11 @@ class RowEmbedder:
         bias = -weight @ self.embedding.center.double()
         return _padded(weight, bias, self.dtype)
 
-    def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor) -> None:
+    def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor, places: list[Tensor]) -> None:
         """Embed a block of rows, of which the last ones may have no place in ``out``."""
         width = self.embedding.layers.width
-        columns, components, *places = self._places(len(numeric))
-        self._write_layers(numeric, codes, columns[:, :width], places)
+        columns, components, *of_layers = places
+        self._write_layers(numeric, codes, columns[:, :width], of_layers)
         if self.readout is None:
             # Two steps that round once each: what is fused may round otherwise at an edge.
             torch.sub(columns[: len(out), :width], self.embedding.center, out=out)
@@ -115,16 +134,13 @@ class RowEmbedder:
         out[:] = components[: len(out), : out.shape[1]]
 
     def _places(self, n_rows: int) -> list[Tensor]:
-        """Memory for a block: the columns, the components and the layers; the same for all."""
-        # Blocks of one size share their memory, which is allocated at the first of them.
-        if n_rows not in self.places:
-            width, n_out = _padded_shape(self.embedding.layers.width, self.embedding.width)
-            widths = [n_out, *(len(bias) for _, bias in self.maps)]
-            self.places[n_rows] = [
-                torch.zeros(n_rows, width, dtype=torch.float32),
-                *(torch.empty(n_rows, width, dtype=self.dtype) for width in widths),
-            ]
-        return self.places[n_rows]
+        """Memory for a block: the columns, the components and the layers."""
+        width, n_out = _padded_shape(self.embedding.layers.width, self.embedding.width)
+        widths = [n_out, *(len(bias) for _, bias in self.maps)]
+        return [
+            torch.zeros(n_rows, width, dtype=torch.float32),
+            *(torch.empty(n_rows, width, dtype=self.dtype) for width in widths),
+        ]
 
     def _write_layers(
         self, numeric: Tensor, codes: Tensor, columns: Tensor, places: list[Tensor]
@@ -138,7 +154,7 @@ class RowEmbedder:
             self.norms, sizes[:-1], self.maps[1:], places[1:], strict=True
         ):
             # The padding must not take part in the mean of a row's layer.
-            active = _silu(_pad(norm(hidden[:, :size])))
+            active = F.silu(_pad(norm(hidden[:, :size])), inplace=True)
             if layers.hidden:
                 start = _write(active[:, :size], columns, start)
             hidden = torch.addmm(bias, active, weight.T, out=place)
@@ -241,7 +257,7 @@ def embedding_moments(
 
 
 @cache
-def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
+def keeps_rows_apart(n_in: int, n_out: int) -> bool:
     """Whether a layer of this shape gives equal rows equal bits, in any place of any block."""
     generator = torch.Generator().manual_seed(0)
     row, weight, bias = (
@@ -250,9 +266,10 @@ def keeps_rows_apart(n_in: int, n_out: int, n_threads: int) -> bool:
     )
     # Equal rows in blocks of every size: whatever order of adding they get, it is the same one.
     outputs = []
-    for n_rows in BLOCKS:
-        equal_rows = row.repeat(n_rows, 1)
-        outputs.append(_silu(torch.addmm(bias, equal_rows, weight.T)))
+    with torch_threads(1):  # as blocks are embedded
+        for n_rows in BLOCKS:
+            equal_rows = row.repeat(n_rows, 1)
+            outputs.append(F.silu(torch.addmm(bias, equal_rows, weight.T), inplace=True))
     first = outputs[0][0]
     return all(bool((output == first).all()) for output in outputs)
 
@@ -284,13 +301,6 @@ def _pad(x: Tensor) -> Tensor:
     """Add columns of zeros up to the next multiple of ``LANES``; no copy if none is missing."""
     lacking = -x.shape[-1] % LANES
     return F.pad(x, (0, lacking)) if lacking else x
-
-
-def _silu(x: Tensor) -> Tensor:
-    """In place, each part by one thread, so that no edge of a part lies within lanes."""
-    for part in x.split(max(SERIAL // x.shape[1], 1)):
-        F.silu(part, inplace=True)
-    return x
 
 
 def _runs(bin_feature: list[int]) -> list[tuple[slice, slice, int]]:

@@ -13,6 +13,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 
 from sklearn_ssl._compat import without_compiler
+from sklearn_ssl._threads import threads_for
 from sklearn_ssl._training.callbacks import (
     SCHEDULES,
     AverageWeights,
@@ -25,7 +26,6 @@ from sklearn_ssl._training.callbacks import (
 from sklearn_ssl._training.dataset import BatchIterator, TableDataset
 from sklearn_ssl._training.options import TrainingOptions
 from sklearn_ssl._training.processes import OneProcess
-from sklearn_ssl._training.threads import threads_for
 
 OptimizerState: TypeAlias = dict[str, object]
 """What ``state_dict`` of an optimizer returns."""

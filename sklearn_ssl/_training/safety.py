@@ -11,9 +11,9 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from sklearn_ssl._compat import warn_user
+from sklearn_ssl._threads import one_thread
 from sklearn_ssl._training.dataset import TableDataset
 from sklearn_ssl._training.loop import TrainingResult, with_gradients
-from sklearn_ssl._training.threads import one_thread
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc")
 """Words of torch's allocators, on each device, in a RuntimeError."""

@@ -7,6 +7,9 @@ from scipy.stats import t
 
 CONFIDENCE = 0.9
 
+SAME = 1e-9
+"""Scores that differ by less are equal but for rounding."""
+
 
 class Interval(NamedTuple):
     """A mean and the ends of its confidence interval."""
@@ -39,7 +42,8 @@ def corrected_interval(
     Returns
     -------
     interval : Interval
-        The ends are NaN if there is one split alone.
+        The ends are NaN if there is one split, or the same difference in all of them: without
+        any spread, nothing is known about chance.
 
     References
     ----------
@@ -48,7 +52,10 @@ def corrected_interval(
     """
     mean = float(np.mean(differences))
     n_splits = len(differences)
-    if n_splits < 2:
+    # On small test sets, accuracies are multiples of a few per cent, and often equal. An interval
+    # without a width would then make any difference look certain.
+    is_one_value = np.allclose(differences, mean, rtol=0, atol=SAME)
+    if n_splits < 2 or (is_one_value and abs(mean) > SAME):
         return Interval(mean, np.nan, np.nan)
     variance = np.var(differences, ddof=1)
     error = np.sqrt((1 / n_splits + test_ratio) * variance)

@@ -58,7 +58,8 @@ def _verdict(low: float, high: float, measure: str) -> str:
 def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:
     """Say in a sentence how an estimator compares with the best baseline."""
     if np.isnan(row["low"]):
-        return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}) and a single split."
+        reason = f"all splits have the same difference, {row['difference']:+.3f}"
+        return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}); {reason}."
     interval = f"{CONFIDENCE * 100:.0f} % interval {row['low']:+.3f} to {row['high']:+.3f}"
     difference = f"difference {row['difference']:+.3f}, {interval}"
     if row["verdict"] == UNDECIDED:

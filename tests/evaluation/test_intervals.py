@@ -22,6 +22,19 @@ def test_one_split_has_no_interval():
     assert np.isnan(corrected_interval(np.array([0.5]), 0.5)[1:]).all()
 
 
+@pytest.mark.parametrize("difference", [0.025, -0.3])
+def test_equal_differences_have_no_interval(difference):
+    # 0.1 + 0.2 - 0.3 is not zero either: scores are equal but for rounding.
+    differences = np.full(5, difference) + np.array([0, 1e-17, 0, -1e-17, 0])
+    mean, low, high = corrected_interval(differences, 0.25)
+    assert mean == pytest.approx(difference)
+    assert np.isnan([low, high]).all()
+
+
+def test_no_difference_in_any_split_is_an_interval_around_zero():
+    assert corrected_interval(np.zeros(5), 0.25) == (0, 0, 0)
+
+
 @pytest.mark.slow
 def test_models_that_are_equally_good_are_rarely_distinguished():
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
-"""How many threads a fit is worth: those of torch, and those of NumPy and SciPy."""
+"""How many threads the work is worth: those of torch, and those of NumPy and SciPy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock, local
@@ -35,6 +36,38 @@ def torch_threads(n_threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(n_before)
+
+
+def share_rows(work: Callable[[slice], None], n_rows: int, part_size: int) -> None:
+    """Do a work for all rows, part by part, in as many threads as torch may use.
+
+    Torch's own threads meet after every product, and wait in busy loops. Beside two other
+    processes, ``transform`` of 569 rows took 1.0 s with two of them and 0.04 s with one. These
+    threads meet once, at the end, and each works with one thread of torch.
+
+    Parameters
+    ----------
+    work : callable
+        Called with the slice of the rows of a part; parts are worked on at the same time.
+
+    n_rows : int
+        Number of rows.
+
+    part_size : int
+        Rows of a part.
+    """
+    parts = [slice(start, min(start + part_size, n_rows)) for start in range(0, n_rows, part_size)]
+    n_workers = min(torch.get_num_threads(), len(parts))
+    with torch_threads(1):
+        if n_workers < 2:
+            for part in parts:
+                work(part)
+            return
+        # New threads take over the number of torch's threads that is set now.
+        with ThreadPoolExecutor(n_workers) as pool:
+            for _ in pool.map(work, parts):
+                # An error in a part is raised here.
+                pass
 
 
 @contextmanager
