@@ -407,10 +407,10 @@ class BaseEmbedder(
         # The head serves to train the encoder and is then discarded.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.bottleneck_size, target.n_outputs, generator)
-        guided = WithAuxiliaryHead(
+        task = WithAuxiliaryHead(
             model.task, head, target.losses, self.supervision_weight, model.schema.leads
         )
-        return guided, (*table, *target.tensors())
+        return task, (*table, *target.tensors())
 
     def _hold_out(
         self, rows: tuple[torch.Tensor, ...], rng: np.random.RandomState
@@ -483,7 +483,8 @@ class BaseEmbedder(
             return
         # A few columns, or a narrow bottleneck, have no more than a few directions.
         is_wide = min(model.blueprint.bottleneck_size, model.schema.n_features) >= 4
-        if self.effective_rank_ < (1.5 if is_wide else 0.5):
+        fewest = 1.5 if is_wide else 0.5
+        if self.effective_rank_ < fewest:
             warn_user(
                 f"The embedding of {type(self).__name__} has collapsed: its bottleneck uses "
                 f"{self.effective_rank_:.1f} of {model.blueprint.bottleneck_size} directions. "
@@ -533,7 +534,8 @@ class BaseEmbedder(
         # The last columns can be those of the row itself, which have names of their own.
         numbered = super().get_feature_names_out(input_features)
         named = self.model_.names_of_passthrough()
-        return np.concatenate([numbered[: len(numbered) - len(named)], np.array(named, object)])
+        n_numbered = len(numbered) - len(named)
+        return np.concatenate([numbered[:n_numbered], np.array(named, object)])
 
     def _check_table(self, X: TableLike, model: TableModel | None) -> Table:
         """A table with the columns of a model, or with columns that are still to be learned."""
@@ -585,23 +587,21 @@ def check_columns(estimator: BaseEmbedder, X: TableLike) -> Table:
 
 def check_same_network(fitted: Blueprint, asked: Blueprint) -> None:
     """Raise if a fit that continues would have to change the network."""
-    if fitted == asked:
-        return
-    changed = {
-        name: (value, vars(asked)[name])
-        for name, value in vars(fitted).items()
-        if value != vars(asked)[name]
-    }
-    name, (before, now) = next(iter(changed.items()))
-    raise ValueError(
-        f"A fit that continues keeps its network, which was made with {name}={before!r}; got "
-        f"{name}={now!r}. Set it back, or fit anew with warm_start=False."
-    )
+    for name, before in vars(fitted).items():
+        now = vars(asked)[name]
+        if before != now:
+            raise ValueError(
+                f"A fit that continues keeps its network, which was made with {name}={before!r}; "
+                f"got {name}={now!r}. Set it back, or fit anew with warm_start=False."
+            )
 
 
 def _varies(batch: Batch) -> bool:
-    numeric, codes = (part.nan_to_num(0.0) if part.is_floating_point() else part for part in batch)
-    return bool((numeric != numeric[:1]).any() or (codes != codes[:1]).any())
+    numeric, codes = batch
+    # NaN differs from itself.
+    numeric = numeric.nan_to_num(0.0)
+    varies = (numeric != numeric[:1]).any() or (codes != codes[:1]).any()
+    return bool(varies)
 
 
 def check_embedding(Z: npt.ArrayLike, estimator: BaseEmbedder) -> npt.NDArray[np.float32]:

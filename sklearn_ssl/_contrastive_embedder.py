@@ -333,7 +333,10 @@ def share_found(task: Contrast, rows: TableDataset) -> float:
     for numeric, codes in BatchIterator(rows, SCORING_ROWS):
         batch = numeric, codes
         corrupted = task.corrupt(batch, generator, SCORING_RATE)
-        projected, views = (F.normalize(task.project(part), dim=1) for part in (batch, corrupted))
-        nearest = (views @ projected.T).argmax(dim=1)
-        n_found += int((nearest == torch.arange(len(nearest), device=rows.device)).sum())
+        projected = F.normalize(task.project(batch), dim=1)
+        views = F.normalize(task.project(corrupted), dim=1)
+        cosines = views @ projected.T  # (n_rows, n_rows)
+        nearest = cosines.argmax(dim=1)
+        itself = torch.arange(len(nearest), device=rows.device)
+        n_found += int((nearest == itself).sum())
     return n_found / len(rows)

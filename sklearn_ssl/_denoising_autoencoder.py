@@ -293,14 +293,19 @@ class DenoisingAutoencoder(BaseEmbedder):
                 f"noise_level must be a number or have shape (n_features,) = ({n_features},); got "
                 f"an array of shape {levels.shape}."
             )
+        # A level is a standard deviation of noise, and a share of cells in all other cases.
         highest = np.inf if self.noise == "gaussian" else 1.0
-        outside = levels[~((levels >= 0) & (levels <= highest))]
+        is_inside = (levels >= 0) & (levels <= highest)
+        # Negated, because NaN is inside of nothing.
+        outside = levels[~is_inside]
         if outside.size:
             raise ValueError(
                 f"noise_level must be in [0, {highest:g}] with noise={self.noise!r}; got "
                 f"{outside.tolist()}."
             )
-        return tuple(np.broadcast_to(levels, n_features)[order].tolist())
+        # One level per column of the table; all features of a date get that of their column.
+        of_columns = np.broadcast_to(levels, n_features)
+        return tuple(of_columns[order].tolist())
 
     def inverse_transform(self, X: npt.ArrayLike) -> Table:
         """Turn embeddings back into rows.

@@ -39,7 +39,8 @@ class Curve:
     points: list[tuple[int, float]]
 
     def __str__(self) -> str:
-        first, last = self.points[0][1], self.points[-1][1]
+        _, first = self.points[0]
+        _, last = self.points[-1]
         return f"{self.name} {first:.3g} to {last:.3g}"
 
 
@@ -54,11 +55,7 @@ def draw_losses(estimator: object) -> str:
     last = max(number for curve in curves for number, _ in curve.points)
     count = f"{last} epoch" if last == 1 else f"{last} epochs"
     label = f"Mean loss over {count}: {', '.join(map(str, curves))}"
-    caption = " &nbsp; ".join(
-        f'<span style="color:{curve.color}" aria-hidden="true">{"┅" if curve.dash else "━"}'
-        f"</span> {curve}"
-        for curve in curves
-    )
+    caption = " &nbsp; ".join(_legend(curve) for curve in curves)
     return (
         f'<figure class="sklearn-ssl-losses" style="margin:0.5em 0;font-size:0.85em">'
         f'<svg role="img" aria-label="{label}" width="{WIDTH}" height="{HEIGHT}" '
@@ -67,6 +64,12 @@ def draw_losses(estimator: object) -> str:
         f"{_lines(curves, last)}</svg>"
         f'<figcaption style="text-align:left">Loss over {count}: {caption}</figcaption></figure>'
     )
+
+
+def _legend(curve: Curve) -> str:
+    """A curve in words, after a piece of its line, which a screen reader passes over."""
+    line = "┅" if curve.dash else "━"
+    return f'<span style="color:{curve.color}" aria-hidden="true">{line}</span> {curve}'
 
 
 def _curves(estimator: object) -> list[Curve]:
@@ -93,14 +96,17 @@ def _lines(curves: list[Curve], last: int) -> str:
     """Polylines in a common scale; a curve of a single point is a dot by its round ends."""
     losses = [loss for curve in curves for _, loss in curve.points]
     low, high = min(losses), max(losses)
+    # Losses that are all equal have no range to be divided by.
+    span = (high - low) or 1.0
     lines = []
     for curve in curves:
         places = []
         for number, loss in curve.points:
             x = MARGIN + (WIDTH - 2 * MARGIN) * number / last
             # A curve without height lies at the top.
-            y = MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / ((high - low) or 1.0)
+            y = MARGIN + (HEIGHT - 2 * MARGIN) * (high - loss) / span
             places.append((x, y))
+        # The first point twice: a line has at least two.
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places[:1] + places)
         lines.append(
             f'<polyline points="{path}" fill="none" stroke="{curve.color}" stroke-width="2" '

@@ -58,6 +58,9 @@ Table: TypeAlias = pd.DataFrame | Array
 Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Array]]
 """Pairs of rows and of the values in them, for one column."""
 
+CellsOfColumn: TypeAlias = tuple[int, npt.NDArray[np.intp], Array]
+"""The position of a column, rows, and the values in them."""
+
 Probabilities: TypeAlias = npt.NDArray[np.float32]
 """Distributions over classes, of shape (n_rows, n_classes)."""
 
@@ -612,23 +615,35 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         """A new table in which every missing cell is chosen from its distribution."""
         check_is_fitted(self)
         checked = self._check_table(X, self.model_)
-        missing = _missing(checked)
-        chosen: list[Cells] = [[] for _ in range(checked.shape[1])]
-        for start in range(0, len(missing), ROWS_PER_BLOCK):
-            block = slice(start, start + ROWS_PER_BLOCK)
+        cells = self._chosen_cells(checked, choose, steps, calibrated=calibrated)
+        if isinstance(checked, pd.DataFrame):
+            return self._fill_frame(checked, cells)
+        return self._fill_array(checked, cells)
+
+    def _chosen_cells(
+        self, X: Table, choose: Choice, steps: Steps | None, *, calibrated: bool
+    ) -> Iterator[CellsOfColumn]:
+        """The missing cells of a checked table, a block of rows after the other."""
+        for start in range(0, num_samples(X), ROWS_PER_BLOCK):
+            block = _rows(X, slice(start, start + ROWS_PER_BLOCK))
             # Complete rows are encoded, too: that is where cells of another kind are reported.
-            numeric, codes = self.model_.encode(_rows(checked, block))
-            incomplete = np.flatnonzero(missing[block].any(axis=1))
+            numeric, codes = self.model_.encode(block)
+            missing = _missing(block)
+            incomplete = np.flatnonzero(missing.any(axis=1))
             if not incomplete.size:
                 continue
             table = numeric[incomplete], codes[incomplete]
             rows = start + incomplete
-            for group in steps(missing[rows]) if steps else (missing[rows],):
+            hidden = missing[incomplete]
+            for group in steps(hidden) if steps else (hidden,):
                 distributions = self._distributions(table, calibrated=calibrated)
                 found = self._choose_cells(table, group, choose, distributions)
                 for position, (cells, values) in found.items():
-                    chosen[position].append((rows[cells], values))
-        return self._assemble(checked, missing, chosen)
+                    yield position, rows[cells], values
+        for position in self._empty:
+            column = self.model_.table_encoder.columns_[position]
+            rows = np.flatnonzero(_missing(_column(X, position)))
+            yield position, rows, np.full(len(rows), _empty_value(column))
 
     def _choose_cells(
         self,
@@ -700,24 +715,38 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
                 losses.append(class_losses_of_cells(groups, task.classes(truth)).cpu())
         return torch.cat(losses)
 
-    def _assemble(self, X: Table, missing: npt.NDArray[np.bool_], chosen: list[Cells]) -> Table:
-        """The kept columns with the chosen cells in place, and the indicators."""
+    def _fill_array(self, X: Array, cells: Iterator[CellsOfColumn]) -> Array:
+        """An array with the cells in place, and the indicators."""
+        # Cells are written as they come: of a long table, a list of them would not fit.
+        filled = X.copy() if self._can_hold(X) else X.astype(object)
+        for position, rows, values in cells:
+            filled[rows, position] = values
+        positions = self._indicated()
+        if len(self._kept) == filled.shape[1] and not positions.size:
+            return filled
+        if positions.size and filled.dtype.kind in "mM":
+            # NumPy would read indicators beside times as times.
+            filled = filled.astype(object)
+        indicators = _missing(X[:, positions]).astype(filled.dtype)
+        return np.column_stack([filled[:, self._kept], indicators])
+
+    def _can_hold(self, X: Array) -> bool:
+        """Whether an array has a dtype for its missing cells; one of these alone can lack it."""
+        for position, column in enumerate(self.model_.table_encoder.columns_):
+            values = _values_to_fill(column, is_empty=position in self._empty)
+            try:
+                values.astype(X.dtype)
+            except (TypeError, ValueError):
+                if _missing(X[:, position]).any():
+                    return False
+        return True
+
+    def _fill_frame(self, X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> pd.DataFrame:
+        """The kept columns with the cells in place, and the indicators."""
         columns = self.model_.table_encoder.columns_
-        for position in self._empty:
-            rows = np.flatnonzero(missing[:, position])
-            chosen[position] = [(rows, np.full(len(rows), _empty_value(columns[position])))]
-        indicators = missing[:, self.indicator_features_ if self.add_indicator else []]
-        if not isinstance(X, pd.DataFrame):
-            array = X.copy() if _can_hold(X, chosen) else X.astype(object)
-            for position, cells in enumerate(chosen):
-                for rows, values in cells:
-                    array[rows, position] = values
-            if indicators.size and array.dtype.kind in "mM":
-                # NumPy would read indicators beside times as times.
-                array = array.astype(object)
-            if len(self._kept) == array.shape[1] and not indicators.shape[1]:
-                return array  # of a long table, another copy would not fit
-            return np.column_stack([array[:, self._kept], indicators.astype(array.dtype)])
+        chosen: list[Cells] = [[] for _ in columns]
+        for position, rows, values in cells:
+            chosen[position].append((rows, values))
         filled = {
             position: _fill_column(X.iloc[:, position], columns[position], chosen[position])
             for position in self._kept
@@ -725,9 +754,14 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         frame = pd.concat(filled, axis=1) if filled else pd.DataFrame(index=X.index)
         names = [X.columns[position] for position in self._kept]
         frame.columns = pd.Index(names, dtype=X.columns.dtype, name=X.columns.name)
+        indicators = _missing(X.iloc[:, self._indicated()])
         for name, values in zip(self._indicator_names(X.columns), indicators.T, strict=False):
             frame[name] = values
         return frame
+
+    def _indicated(self) -> npt.NDArray[np.intp]:
+        """Positions of the columns that have an indicator."""
+        return self.indicator_features_ if self.add_indicator else np.empty(0, dtype=np.intp)
 
     def _indicator_names(self, names: Sequence[object] | pd.Index) -> list[str]:
         if not self.add_indicator:
@@ -765,7 +799,7 @@ def _check_mask_rate(mask_rate: Sequence[float]) -> None:
         )
 
 
-def _missing(X: Table) -> npt.NDArray[np.bool_]:
+def _missing(X: Table | Values) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.isna(X))
 
 
@@ -799,15 +833,17 @@ def _groups(
         yield missing & (group_of == group)
 
 
-def _can_hold(X: Array, chosen: list[Cells]) -> bool:
-    """Whether an array has a dtype for cells; one of missing cells alone can lack it."""
-    values = [values for cells in chosen for _, values in cells]
-    try:
-        for part in values:
-            part.astype(X.dtype)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _values_to_fill(column: Column, *, is_empty: bool) -> Array:
+    """Values of the kind that missing cells of a column are filled with."""
+    if isinstance(column, CategoryColumn):
+        names = column.categories.to_numpy()
+        return names if len(names) else np.full(1, NO_CATEGORY, dtype=object)
+    if is_empty:
+        return np.full(1, _empty_value(column))
+    if isinstance(column, DatetimeColumn | DurationColumn):
+        times = column.decode(np.zeros(1))
+        return times.astype(object).to_numpy()
+    return np.zeros(1)
 
 
 def _empty_value(column: Column) -> object:

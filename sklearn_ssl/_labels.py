@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +25,12 @@ from sklearn_ssl._marks import (
     refuse_texts_that_mean_nothing,
 )
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
-from sklearn_ssl._table.types import TableLike, is_sparse
+from sklearn_ssl._pretext.supervised import HasSupervisionWeight
+from sklearn_ssl._table.types import FloatArray, TableLike, is_sparse
 from sklearn_ssl._table.validation import as_dense
 
 MOST_LOPSIDED = 20
 """Rows for each row of class 1 from which the classes -1 and 1 look like marks."""
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-
-
-class HasSupervisionWeight(Protocol):
-    """A transformer that uses labels during pretraining."""
-
-    supervision_weight: float
 
 
 @dataclass(frozen=True)
@@ -122,14 +114,19 @@ def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
     is_labeled = ~is_missing
     is_labeled[is_labeled] = ~is_mark
     # The value of an unlabeled row is never read; any one of the right dtype will do.
-    classes = np.full((len(cells), *known.shape[1:]), known[0], dtype=known.dtype)
+    shape = (len(cells), *known.shape[1:])
+    classes = np.full(shape, known[0], dtype=known.dtype)
     classes[is_labeled] = known
     return classes, is_labeled
 
 
 def _cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
     """Cells of a target, which may be a sparse matrix; a column becomes a row of cells."""
-    cells, declares_kind = (as_dense(y), True) if is_sparse(y) else read_cells(y)
+    if is_sparse(y):
+        # The zeros of a sparse matrix are labels, and no cell of it can be missing.
+        cells, declares_kind = as_dense(y), True
+    else:
+        cells, declares_kind = read_cells(y)
     if cells.ndim == 2 and cells.shape[1] == 1:
         cells = column_or_1d(cells, warn=True)
     return cells, declares_kind
@@ -163,6 +160,8 @@ def _warn_if_lopsided(is_minus_one_class: Mask, name: str) -> None:
     """Warn if -1 and 1 are taken for two classes although -1 probably marks unlabeled rows."""
     n_minus_ones = int(is_minus_one_class.sum())
     n_ones = len(is_minus_one_class) - n_minus_ones
+    # -1 and 1 are customary names of two classes. Only if hardly any row is a 1 does -1 look like
+    # a mark.
     if n_minus_ones and len(is_minus_one_class) > MOST_LOPSIDED * n_ones:
         warn_user(
             f"y holds nothing but -1 and 1, which {name} treats as two classes: {n_ones} rows of "
@@ -175,8 +174,9 @@ def _warn_if_lopsided(is_minus_one_class: Mask, name: str) -> None:
 def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Labels]:
     """Checked classes as a target, and the classes of rows with a weight."""
     if y.ndim == 2:
-        labels = torch.from_numpy(y.astype(np.float32))
-        return Target(labels, weight, label_losses, y.shape[1]), np.arange(y.shape[1])
+        labels = torch.from_numpy(y.astype(np.float32))  # (n_rows, n_labels)
+        n_labels = y.shape[1]
+        return Target(labels, weight, label_losses, n_labels), np.arange(n_labels)
     is_used = weight > 0
     encoder = LabelEncoder().fit(y[is_used])
     classes = encoder.classes_
@@ -187,7 +187,8 @@ def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Lab
         )
     # Rows without a weight get class 0, which their weight makes irrelevant.
     indices = torch.zeros(len(y), dtype=torch.int64)
-    indices[torch.from_numpy(is_used)] = torch.from_numpy(encoder.transform(y[is_used]))
+    known = encoder.transform(y[is_used])
+    indices[torch.from_numpy(is_used)] = torch.from_numpy(known)
     if len(classes) > 2:
         return Target(indices, weight, class_losses, len(classes)), classes
     # Two classes need a single output.
@@ -234,7 +235,9 @@ def scale_numbers(
             f"{name} needs labeled rows for each target, but y has targets of NaN only. Rows "
             "with y=NaN are unlabeled."
         )
-    center, scale = np.nanmean(used, axis=0), np.nanstd(used, axis=0)
+    # Of the rows that are learned from, and of each target by itself: (n_targets,).
+    center = np.nanmean(used, axis=0)
+    scale = np.nanstd(used, axis=0)
     # A constant target is all center; its rounding errors must not be scaled up.
     scale[scale <= 1e-12 * np.abs(center)] = 1.0
     scaled = torch.from_numpy(((numbers - center) / scale).astype(np.float32))
@@ -274,7 +277,9 @@ def _can_mark(values: Labels) -> bool:
     distinct = set(values.ravel().tolist())
     numbers = {float(value) for value in distinct if isinstance(value, Real)}
     is_whole = all(number.is_integer() for number in numbers)
-    return is_whole and min(numbers, default=0) >= UNLABELED and distinct != {UNLABELED, 1}
+    # Among smaller numbers, -1 is a number like others. Beside 1 alone, it is a class.
+    is_lowest = min(numbers, default=0) >= UNLABELED
+    return is_whole and is_lowest and distinct != {UNLABELED, 1}
 
 
 def rows_to_score(

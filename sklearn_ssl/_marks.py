@@ -60,9 +60,11 @@ def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
         cells = y.data.astype(object)
         cells[np.ma.getmaskarray(y)] = None
         return cells, True
+    # NumPy would read numbers and NaN beside texts as texts.
     if isinstance(y, (list, tuple)) and all(np.ndim(cell) == 0 for cell in y):
         return _objects(y), False
     if hasattr(y, "columns") and len(y.columns) == 1:
+        # A frame as a whole would lose the dtype of its column.
         frame = cast(Frame, y)
         cells, declares_kind = read_cells(frame[frame.columns[0]])
         return cells[:, None], declares_kind
@@ -83,6 +85,7 @@ def narrow(values: Labels) -> Labels:
     """Objects as booleans, integers or floats if all of them are such numbers."""
     if values.dtype.kind != "O" or not values.size:
         return values
+    # Each kind holds those above it: booleans are integers to Python, and integers are real.
     kinds: list[tuple[type | tuple[type, ...], type]] = [
         ((bool, np.bool_), bool),
         (Integral, np.int64),
@@ -98,7 +101,8 @@ def is_minus_one(values: Labels) -> Mask:
     """Which values are the number -1."""
     if values.dtype.kind in "if":
         return np.asarray(values == UNLABELED)
-    if values.dtype.kind != "O":  # Booleans, counts without a sign and texts have no room for -1.
+    # Booleans, counts without a sign and texts have no room for -1.
+    if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
     flat = [isinstance(value, Real) and value == UNLABELED for value in values.ravel()]
     return np.array(flat, dtype=bool).reshape(values.shape)
@@ -125,7 +129,8 @@ def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
     """
     is_mark = is_minus_one(values)
     others = values[~is_mark]
-    if not is_mark.any() or (len(others) and np.all(others == 1)):
+    is_class_beside_one = len(others) and np.all(others == 1)
+    if not is_mark.any() or is_class_beside_one:
         return np.zeros_like(is_mark)
     if has_gaps:
         raise ValueError(
@@ -138,6 +143,7 @@ def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
 
 def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:
     """Raise if a text would be a class that looks like a mark."""
+    # Objects, and NumPy's texts of a fixed and of any length.
     if values.dtype.kind not in "OUT":
         return
     for text in TEXTS_THAT_MEAN_NOTHING:

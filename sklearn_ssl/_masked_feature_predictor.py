@@ -309,7 +309,8 @@ class MaskedFeaturePredictor(BaseEmbedder):
             A new table. A column in which no cell was present while fitting stays as it is.
         """
         X, table = self._encoded(X)
-        return self._fill(X, table, np.asarray(pd.isna(as_dense(X))))
+        is_missing = np.asarray(pd.isna(as_dense(X)))
+        return self._fill(X, table, is_missing)
 
     @torch_threads(1)
     def score(self, X: TableLike, y: None = None) -> float:
@@ -342,14 +343,15 @@ class MaskedFeaturePredictor(BaseEmbedder):
     def _fill(self, X: Table, table: Batch, mask: npt.NDArray[np.bool_]) -> Table:
         """Replace the cells in a mask by what the model expects there."""
         model = self.model_
-        of_features = mask[:, model.table_encoder.order_]
+        of_features = mask[:, model.table_encoder.order_]  # (n_rows, n_features of the schema)
         hidden = mark_missing(table, torch.from_numpy(of_features))
         output = model.cell_output(hidden, resolve_device(self.device))
         filled = model.decode(output, index=getattr(X, "index", None))
         if isinstance(X, pd.DataFrame) and isinstance(filled, pd.DataFrame):
             columns = []
             for place in range(X.shape[1]):
-                values, expected = X.iloc[:, place], filled.iloc[:, place]
+                values = X.iloc[:, place]
+                expected = filled.iloc[:, place]
                 columns.append(fill(values, mask[:, place], expected))
             return pd.concat(columns, axis=1)
         return np.where(mask, np.asarray(filled), as_dense(X))

@@ -119,7 +119,7 @@ class TableModel:
         A network extrapolates beyond that range, so that its error there may be anything.
         """
         numeric, codes = table
-        low, high = (torch.from_numpy(limits) for limits in self.table_encoder.ranges())
+        low, high = map(torch.from_numpy, self.table_encoder.ranges())  # (n_numeric,) each
         excess = self.table_encoder.excess(X, numeric.numpy())
         inside = numeric.clamp(low, high)
         return (inside, codes), torch.from_numpy(excess)
@@ -144,24 +144,24 @@ class TableModel:
         """The encoder's last layer, of shape (n_rows, bottleneck_size)."""
         with self.task_on(device) as task, torch.no_grad():
             # Blocks bound the memory of the hidden layers.
-            blocks = zip(*(part.split(ROWS_PER_BLOCK) for part in table), strict=True)
-            return torch.cat(
-                [task.encoder(*(part.to(device) for part in block)).cpu() for block in blocks]
-            )
+            numeric, codes = (part.split(ROWS_PER_BLOCK) for part in table)
+            encoded = []
+            for numbers, categories in zip(numeric, codes, strict=True):
+                bottleneck = task.encoder(numbers.to(device), categories.to(device))
+                encoded.append(bottleneck.cpu())
+            return torch.cat(encoded)
 
     # Out of it, as columns
 
     def embed(self, X: Table, device: str) -> Floats:
         """Rows of a checked table as ``transform`` returns them."""
-        embedded = np.empty((num_samples(X), self._learned_readout.width), dtype=np.float32)
-        embed = row_embedder(self.embedding(), device)
-        for rows, block in self.encoded_blocks(X):
-            embed(block, embedded[rows])
-        return embedded
+        return self._embedded(X, self.embedding(), device)
 
     def embed_layers(self, X: Table, device: str) -> Floats:
         """All that the readout reads of the rows of a checked table, standardized."""
-        embedding = self.standardized_layers()
+        return self._embedded(X, self.standardized_layers(), device)
+
+    def _embedded(self, X: Table, embedding: Embedding, device: str) -> Floats:
         embedded = np.empty((num_samples(X), embedding.width), dtype=np.float32)
         embed = row_embedder(embedding, device)
         for rows, block in self.encoded_blocks(X):
@@ -306,13 +306,13 @@ class TableModel:
         numeric[:, binary] = numeric[:, binary].sigmoid()
         logits = output[:, schema.width - schema.n_codes :]
         codes = torch.zeros(len(output), schema.n_categorical, dtype=torch.int32)
-        for feature, (start, size) in enumerate(
-            zip(schema.offsets, schema.cardinalities, strict=True)
-        ):
-            # A column in which only missing cells were seen has no category to name.
+        places = zip(schema.offsets, schema.cardinalities, strict=True)
+        for feature, (start, size) in enumerate(places):
             named = logits[:, start + N_RESERVED : start + size]
+            # A column in which only missing cells were seen has no category to name.
             if named.shape[1]:
-                codes[:, feature] = named.argmax(dim=1).to(torch.int32) + N_RESERVED
+                most_probable = named.argmax(dim=1).to(torch.int32)
+                codes[:, feature] = most_probable + N_RESERVED
         return self.table_encoder.inverse_transform(numeric.numpy(), codes.numpy(), index)
 
     def _directions(
@@ -367,9 +367,9 @@ def moments(
 
     The deviation of a column that is constant, up to rounding, is 0.
     """
-    as_they_are = Embedding(
-        layers, np.zeros(layers.width, np.float32), np.ones(layers.width, np.float32)
-    )
+    zeros = np.zeros(layers.width, np.float32)
+    ones = np.ones(layers.width, np.float32)
+    as_they_are = Embedding(layers, zeros, ones)
     mean, deviation, first = embedding_moments(row_embedder(as_they_are, device), table, n_first)
     center = mean.astype(np.float32)
     # Activations are single-precision numbers, whose rounding errors grow with their size.

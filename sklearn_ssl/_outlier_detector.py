@@ -223,13 +223,16 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             X = check_rows(self, X, declared, reset=True, encoder=encoder)
             self.transformer_ = transformer
             self._learn_rows(_some_rows(X, rng), rng)
-            scores = self._row_scores(X)
+            scores = np.empty((num_samples(X), 3))
+            for rows, of_block in self._row_scores(X):
+                scores[rows] = of_block
             self._spread = learn_spread(scores)
             self.decision_scores_ = combine(scores, self._spread)
             self.offset_ = self._choose_offset(-self.decision_scores_)
             self.labels_ = (-self.decision_scores_ < self.offset_).astype(int)
         return self
 
+    @one_thread()
     def score_samples(self, X: TableLike) -> FloatArray:
         """Score rows; the lower, the more unusual.
 
@@ -243,7 +246,11 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         scores : ndarray of shape (n_samples,)
             About 0 for a typical row, in interquartile ranges of the training rows' scores.
         """
-        return -combine(self._row_scores(self._checked(X)), self._spread)
+        X = self._checked(X)
+        scores = np.empty(num_samples(X))
+        for rows, of_block in self._row_scores(X):
+            scores[rows] = -combine(of_block, self._spread)
+        return scores
 
     def decision_function(self, X: TableLike) -> FloatArray:
         """Score rows relative to the threshold; negative for outliers.
@@ -408,20 +415,18 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         forest = IsolationForest(n_estimators=self.n_estimators, random_state=draw_seed(rng))
         self._forest = write_forest(forest.fit(self._forest_input(model, X, table)))
 
-    @one_thread()
-    def _row_scores(self, X: Table) -> FloatArray:
-        """The three scores of each row, of shape (n_samples, 3); larger for outliers."""
+    def _row_scores(self, X: Table) -> Iterator[tuple[slice, FloatArray]]:
+        """Blocks of rows, and their three scores, (n_rows, 3); larger for outliers."""
         model = cell_model(self.transformer_)
-        scores = np.empty((num_samples(X), 3))
         share_of_row = 1 / np.array(features_per_cell(model.schema)) / len(model.columns)
         for rows, block in _blocks(X):
             table = model.encode(block)
-            scores[rows, 0] = forest_scores(self._forest_input(model, block, table), self._forest)
-            scores[rows, 1] = ellipsoid_distances(_written(model, table), self._ellipsoid)
+            forest = forest_scores(self._forest_input(model, block, table), self._forest)
+            distance = ellipsoid_distances(_written(model, table), self._ellipsoid)
             losses = model.losses(*model.within(table, block))
             # A date has several features; each counts for a part of its cell.
-            scores[rows, 2] = surprises(losses, self._loss_tails) @ share_of_row
-        return scores
+            misfit = surprises(losses, self._loss_tails) @ share_of_row
+            yield rows, np.column_stack([forest, distance, misfit])
 
     @one_thread()
     def _cell_scores(self, X: Table) -> tuple[FloatArray, FloatArray]:

@@ -51,7 +51,8 @@ class ProgressReport:
         """State how many steps are done, and a word about them."""
         if self.bar is not None:
             self.bar.set_postfix_str(note, refresh=False)
-            self.bar.update(done - self.bar.n)  # some are of an earlier call
+            # A fit that resumes has done some steps already, which the bar has not seen.
+            self.bar.update(done - self.bar.n)
         elif done == self.total or done % max(self.total // 10, 1) == 0:
             seconds = perf_counter() - self.began
             print(

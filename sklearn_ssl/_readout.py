@@ -107,8 +107,9 @@ def principal_directions(columns: Floats, n_directions: int) -> Doubles:
     is_tall = columns.shape[0] >= columns.shape[1]
     product = cells.T @ cells if is_tall else cells @ cells.T
     size = len(product)
-    values, vectors = eigh(product, subset_by_index=[max(size - n_directions, 0), size - 1])
-    # Eigenvalues come in ascending order.
+    # Eigenvalues come in ascending order, so the last ones are the largest.
+    largest_ones = [max(size - n_directions, 0), size - 1]
+    values, vectors = eigh(product, subset_by_index=largest_ones)
     values, vectors = values[::-1], vectors[:, ::-1]
     vectors = vectors[:, values > SMALLEST_VARIANCE * values[0]]
     if not is_tall:
@@ -116,7 +117,8 @@ def principal_directions(columns: Floats, n_directions: int) -> Doubles:
         vectors = cells.T @ vectors
         vectors /= np.linalg.norm(vectors, axis=0)
     # The sign of an eigenvector is arbitrary, and would differ between libraries.
-    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    places = np.abs(vectors).argmax(axis=0)  # (n_found,)
+    largest = vectors[places, np.arange(vectors.shape[1])]
     directions: Doubles = vectors * np.sign(largest)
     return directions
 

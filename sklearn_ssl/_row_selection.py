@@ -94,7 +94,9 @@ def select_rows(
     n_representatives = min(n_rows, MOST_REPRESENTATIVES, len(points))
     _, drawn = kmeans_plusplus(points, n_representatives, random_state=rng, n_local_trials=N_TRIALS)
     # Of rows that are all alike the same one can be drawn twice.
-    representatives = candidates[drawn[np.sort(np.unique(drawn, return_index=True)[1])]]
+    _, first_places = np.unique(drawn, return_index=True)
+    distinct = drawn[np.sort(first_places)]
+    representatives = candidates[distinct]
     others = candidates[~np.isin(candidates, representatives)]
     return np.concatenate([representatives, others])[:n_rows]
 

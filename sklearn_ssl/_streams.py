@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias, TypedDict, cast
+from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 from torch import Tensor
 
 from sklearn_ssl._compat import FitTask
 from sklearn_ssl._network.layers import Batch
+from sklearn_ssl._pretext.supervised import HasSupervisionWeight
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl._training.callbacks import SCHEDULES
@@ -20,12 +21,6 @@ from sklearn_ssl._training.processes import OneProcess
 from sklearn_ssl._training.safety import draw_seed
 
 Stream: TypeAlias = Iterable[TableLike] | Callable[[], Iterable[TableLike]]
-
-
-class HasSupervisionWeight(Protocol):
-    """An estimator that may use labels during pretraining."""
-
-    supervision_weight: float
 
 
 def learns_without_labels(estimator: HasSupervisionWeight) -> bool:
@@ -169,7 +164,9 @@ class StreamFit:
             learning_rate="constant",
             learning_rate_init=options.learning_rate_init * factor,
         )
-        rows, seed = TableDataset(*table), draw_seed(self.rng)
+        rows = TableDataset(*table)
+        # Drawn anew for each part, so that parts are not corrupted alike.
+        seed = draw_seed(self.rng)
         return train(self.task, rows, None, one_epoch, seed, optimizer_state=state)
 
     def _end_epoch(self, result: TrainingResult) -> None:

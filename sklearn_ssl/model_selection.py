@@ -11,7 +11,6 @@ from typing import Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 from sklearn.utils import Tags, check_consistent_length, get_tags, indexable
@@ -19,8 +18,9 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
-from sklearn_ssl._labels import labeled_rows, plain_labels, rows_to_score
+from sklearn_ssl._labels import labeled_rows, plain_labels, require_target, rows_to_score
 from sklearn_ssl._marks import Labels
+from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import FloatArray, TableLike
 
 __all__ = ["LabeledFold", "LabeledRowsOnly"]
@@ -122,8 +122,11 @@ class LabeledFold(BaseCrossValidator):
         labeled, labels, groups = self._labeled(X, y, groups)
         unlabeled = np.setdiff1d(np.arange(num_samples(X)), labeled)
         splitter = self._splitter(labels)
-        for train, test in splitter.split(np.zeros(len(labeled)), labels, groups):
-            train = train[_alternating(labels[train])] if _has_strata(labels) else train
+        # Splitters look at the number of rows and at the labels, not at the table.
+        placeholder = np.zeros(len(labeled))
+        for train, test in splitter.split(placeholder, labels, groups):
+            # A learning curve trains on the beginning of the set, in which no class may be missing.
+            train = train[alternating(labels[train])] if _has_strata(labels) else train
             yield np.concatenate([unlabeled, labeled[train]]), labeled[test]
 
     def get_n_splits(
@@ -197,7 +200,9 @@ class LabeledFold(BaseCrossValidator):
         groups = None if groups is None else safe_indexing(groups, labeled)
         labels = plain_labels(safe_indexing(y, labeled))
         # Splitters stratify by a row of classes, and not by a column of them.
-        return labeled, labels.ravel() if labels.shape[1:] == (1,) else labels, groups
+        if labels.shape[1:] == (1,):
+            labels = labels.ravel()
+        return labeled, labels, groups
 
     def _splitter(self, labels: Labels) -> BaseCrossValidator:
         self._check_cv()
@@ -213,9 +218,9 @@ class LabeledFold(BaseCrossValidator):
         return StratifiedKFold(n_folds) if is_stratified else KFold(n_folds)
 
     def _check_cv(self) -> None:
-        if not isinstance(self.cv, Integral) and (
-            isinstance(self.cv, str) or not hasattr(self.cv, "split")
-        ):
+        # Texts have a method of this name, too.
+        can_split = hasattr(self.cv, "split") and not isinstance(self.cv, str)
+        if not isinstance(self.cv, Integral) and not can_split:
             raise TypeError(
                 "cv must be a number of folds or a splitter of the labeled rows, such as "
                 f"StratifiedKFold(5); got {self.cv!r}."
@@ -226,7 +231,9 @@ def _offers(method: str) -> Callable[["LabeledRowsOnly"], bool]:
     """Whether the estimator within has a method, which a wrapper then has, too."""
 
     def check(self: "LabeledRowsOnly") -> bool:
-        getattr(getattr(self, "estimator_", self.estimator), method)
+        estimator = getattr(self, "estimator_", self.estimator)
+        # The error of the estimator itself says why a method is not there.
+        getattr(estimator, method)
         return True
 
     return check
@@ -320,22 +327,17 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If no row has a label.
         """
-        name = type(self.estimator).__name__
-        if y is None:
-            raise ValueError(
-                f"LabeledRowsOnly({name}) requires y to be passed, but the target y is None."
-            )
-        X, y = indexable(X, y)
+        name = f"LabeledRowsOnly({type(self.estimator).__name__})"
+        X, y = indexable(X, require_target(y, name))
         labeled = np.flatnonzero(labeled_rows(y))
+        # A table without rows is left to the estimator, whose error says so.
         if not len(labeled) and num_samples(y):
-            raise ValueError(
-                f"LabeledRowsOnly({name}) needs labeled rows, but all of y is -1, NaN or None."
-            )
+            raise ValueError(f"{name} needs labeled rows, but all of y is -1, NaN or None.")
         weights = {}
         if sample_weight is not None:
-            weights["sample_weight"] = check_sample_weight(
-                sample_weight, np.empty((num_samples(X), 1))
-            )[labeled]
+            # The check looks at the number of rows of a table, and at nothing that it holds.
+            of_all = check_sample_weight(sample_weight, np.empty((num_samples(X), 1)))
+            weights["sample_weight"] = of_all[labeled]
         self.estimator_ = clone(self.estimator)
         labels = plain_labels(safe_indexing(y, labeled))
         self.estimator_.fit(safe_indexing(X, labeled), labels, **weights)
@@ -484,14 +486,3 @@ def _has_strata(labels: Labels, n_folds: int = 2) -> bool:
         is_repeated = np.unique(labels, return_counts=True)[1].min() >= n_folds
         return is_repeated and type_of_target(labels) in {"binary", "multiclass"}
     return type_of_target(labels) in {"binary", "multiclass"}
-
-
-def _alternating(labels: Labels) -> Positions:
-    """Order rows so that each beginning holds the classes in about their proportions."""
-    codes = np.unique(labels, return_inverse=True)[1]
-    place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    size_of_class = np.bincount(codes)[codes]
-    progress = (place + 0.5) / size_of_class
-    # One row of each class comes first.
-    is_later = place > 0
-    return np.lexsort((progress, is_later))

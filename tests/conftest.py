@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import gc
 import os
 
 # Before torch is imported. Small tables gain nothing from more threads, and where several
@@ -27,6 +28,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if isinstance(item, pytest.DoctestItem) and item.name.split(".")[-1] in SLOW_EXAMPLES:
             item.add_marker("slow")
+
+
+def pytest_collection():
+    """Collect without Python's garbage collector, which would find nothing to free."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """Let the garbage collector leave out what lives as long as the process.
+
+    These are half a million objects of torch, scikit-learn and the tests themselves. Each full
+    collection would otherwise visit all of them.
+    """
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ DESIGN = {
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
     "_marks": (set(), {"numpy", "pandas"}),
+    "_stratified": ({"_marks"}, {"numpy", "pandas"}),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table", "_threads"}, {"numpy", "torch"}),
     "_pretext": ({"_network", "_table"}, {"torch"}),
@@ -110,7 +111,10 @@ DESIGN = {
         },
         {"numpy", "pandas", "sklearn", "torch"},
     ),
-    "model_selection": ({"_compat", "_labels", "_marks", "_table"}, {"numpy", "pandas", "sklearn"}),
+    "model_selection": (
+        {"_compat", "_labels", "_marks", "_stratified", "_table"},
+        {"numpy", "sklearn"},
+    ),
     "distributed": ({"_base", "_table", "_training"}, set()),
     "__main__": ({"_show_versions", "_version"}, set()),
     "_outlier_scores": (set(), {"numpy", "scipy", "sklearn"}),
@@ -159,7 +163,7 @@ DESIGN = {
     ),
     "evaluation": (
         # Of the room of tables the evaluation knows the types alone.
-        {"__init__", "_compat", "_effective_rank", "_marks", "_progress", "_table"},
+        {"__init__", "_compat", "_effective_rank", "_marks", "_progress", "_stratified", "_table"},
         {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
     ),
 }

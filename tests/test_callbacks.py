@@ -61,7 +61,8 @@ def last_of(recorder, task):
 
 @pytest.fixture(scope="module")
 def iris():
-    return load_iris(return_X_y=True)
+    X, y = load_iris(return_X_y=True)
+    return X[::3], y[::3]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -194,7 +195,7 @@ def test_fine_tuning_announces_its_stages(transformer, iris):
 @pytest.mark.parametrize("estimator", [FineTunedClassifier, FineTunedRegressor])
 def test_the_model_of_the_last_epoch_is_the_fitted_one(estimator, one_thread):
     load = load_iris if estimator is FineTunedClassifier else load_diabetes
-    X, y = load(return_X_y=True)
+    X, y = (part[::3] for part in load(return_X_y=True))
     recorder = Recorder()
     settings = {"mode": "full", "early_stopping": False, "max_iter": 2, "random_state": 0}
     alone = estimator(DenoisingAutoencoder(**SMALL), **settings).fit(X, y)

@@ -127,8 +127,9 @@ def test_it_is_pickled_and_continued(Embedder):
 def test_it_is_fine_tuned():
     X = table()
     y = np.where(np.arange(90) < 60, X["a"] > 0, -1)
-    model = FineTunedClassifier(DenoisingAutoencoder(**small(encoder=Residual)), random_state=0)
-    model.fit(X, y)
+    model = FineTunedClassifier(
+        DenoisingAutoencoder(**small(encoder=Residual)), max_iter=2, random_state=0
+    ).fit(X, y)
     assert model.predict_proba(X).shape == (90, 2)
 
 

@@ -20,9 +20,12 @@ from sklearn_ssl._network.residual import ResidualEncoder
 from sklearn_ssl._pretext.distribution import (
     UNKNOWN,
     PredictDistributions,
+    bin_log_probabilities,
     brier_losses,
+    cells_with_class,
     class_log_probabilities,
     class_losses_of_cells,
+    cross_entropies,
     ranked_losses,
 )
 from sklearn_ssl._table.bins import learn_bins
@@ -58,7 +61,7 @@ def mixed_table(n_rows=300, missing=0.2):
 @pytest.fixture(scope="module")
 def mixed():
     full, X, hidden = mixed_table()
-    return full, X, hidden, MaskedImputer(**SMALL).fit(X)
+    return full, X, hidden, MaskedImputer(**SMALL, max_iter=20).fit(X)
 
 
 def test_fills_every_cell_and_keeps_dtypes_index_and_observed_cells(mixed):
@@ -177,8 +180,8 @@ CONTAINERS = {"pandas": as_is, "numpy": pd.DataFrame.to_numpy, "polars": pl.from
 @pytest.mark.parametrize("output", ["default", "pandas", "polars"])
 @pytest.mark.parametrize("given", CONTAINERS)
 def test_tables_are_of_the_class_that_set_output_asks_for(mixed, given, output, is_global):
-    X = CONTAINERS[given](mixed[1][["size", "double"]])
-    imputer = MaskedImputer(**SMALL, max_iter=1)
+    X = CONTAINERS[given](mixed[1][["size", "double"]][:40])
+    imputer = MaskedImputer(width=8, n_blocks=1, max_iter=1, random_state=0)
     if not is_global:
         imputer.set_output(transform=output)
     with config_context(transform_output=output if is_global else "default"):
@@ -479,32 +482,44 @@ def test_losses_follow_their_definition():
 
 def test_ranked_losses_follow_their_definition():
     generator = torch.Generator().manual_seed(0)
-    is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
-    logits = torch.randn(6, 2, 4, generator=generator, dtype=torch.float64)
-    log_probabilities = logits.masked_fill(~is_bin, -1e30).log_softmax(2)
-    bins = torch.stack([torch.randint(-1, n, (6,), generator=generator) for n in (4, 2)]).T
-    expected = np.zeros((6, 2))
-    for row in range(6):
-        for feature, n_bins in enumerate((4, 2)):
-            truth = bins[row, feature].item()
-            if truth != UNKNOWN:
-                shares = log_probabilities[row, feature].exp().numpy()
-                errors = [
-                    (shares[: edge + 1].sum() - (truth <= edge)) ** 2 for edge in range(n_bins - 1)
-                ]
-                expected[row, feature] = np.mean(errors)
+    n_bins = torch.tensor([4, 2, 4, 2, 2, 3])
+    is_bin = torch.arange(4) < n_bins[:, None]
+    bins = torch.tensor([3, 0, 1, 1, 0, 2])
+    logits = torch.randn(6, 4, generator=generator, dtype=torch.float64)
+    log_probabilities = bin_log_probabilities(logits, is_bin)
+    expected = []
+    for shares, truth, n in zip(log_probabilities.exp().numpy(), bins, n_bins, strict=True):
+        errors = [(shares[: edge + 1].sum() - int(truth <= edge)) ** 2 for edge in range(n - 1)]
+        expected.append(np.mean(errors))
     losses = ranked_losses(log_probabilities, bins, is_bin)
     np.testing.assert_allclose(losses.numpy(), expected)
 
 
 def test_brier_losses_follow_their_definition():
     generator = torch.Generator().manual_seed(0)
-    log_probabilities = torch.randn(6, 2, 3, generator=generator).log_softmax(2)
-    names = torch.randint(-1, 3, (6, 2), generator=generator)
-    truth = torch.nn.functional.one_hot(names.clamp_min(0), 3)
-    expected = (log_probabilities.exp() - truth).square().sum(dim=2) * (names != UNKNOWN)
+    log_probabilities = torch.randn(6, 3, generator=generator).log_softmax(1)
+    names = torch.randint(3, (6,), generator=generator)
+    truth = torch.nn.functional.one_hot(names, 3)
+    expected = (log_probabilities.exp() - truth).square().sum(dim=1)
     torch.testing.assert_close(brier_losses(log_probabilities, names), expected)
-    assert brier_losses(log_probabilities[:, :, :0], names).sum() == 0
+
+
+def test_cells_are_those_of_the_mask_with_a_class():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 2 * 4 + 2 + 3 + 3, generator=generator, dtype=torch.float64)
+    is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
+    classes = torch.stack(
+        [torch.randint(-1, n, (6,), generator=generator) for n in (4, 2, 2, 3, 3)]
+    ).T
+    mask = torch.rand(6, 5, generator=generator) < 0.5
+    losses = class_losses_of_cells(class_log_probabilities(logits, SCHEMA, is_bin), classes)
+    groups = list(cells_with_class(logits, classes, mask, SCHEMA, is_bin))
+    features = [slice(0, 2), slice(2, 3), slice(3, 5)]
+    for cells, own in zip(groups, features, strict=True):
+        chosen = (mask & (classes != UNKNOWN))[:, own]
+        torch.testing.assert_close(cells.classes, classes[:, own][chosen])
+        found = cross_entropies(cells.log_probabilities, cells.classes)
+        torch.testing.assert_close(found, losses[:, own][chosen])
 
 
 @pytest.mark.slow

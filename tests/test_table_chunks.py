@@ -83,6 +83,7 @@ def test_chunks_of_csv_whose_types_differ_are_read_as_the_first(tmp_path):
 
 
 @every
+@pytest.mark.slow
 def test_tables_that_are_still_to_be_computed(Embedder):
     dd = pytest.importorskip("dask.dataframe")
     frame = X.assign(town=["north", "south"] * 15)

@@ -344,11 +344,17 @@ def small_detector():
     return OutlierDetector(MaskedFeaturePredictor(**SMALL), n_estimators=5, random_state=0)
 
 
+def small_imputer(**options):
+    return MaskedImputer(width=8, n_blocks=1, max_iter=1, random_state=0, **options)
+
+
 READERS = {
     **{Embedder.__name__: (lambda E=Embedder: E(**SMALL), "transform") for Embedder in ESTIMATORS},
-    "MaskedImputer": (lambda: MaskedImputer(width=8, max_iter=1, random_state=0), "transform"),
+    "MaskedImputer": (small_imputer, "transform"),
     "OutlierDetector": (small_detector, "score_samples"),
 }
+FAST_READERS = ["MaskedFeaturePredictor", "MaskedImputer"]
+SLOW_READERS = ["DenoisingAutoencoder", "ContrastiveEmbedder", "OutlierDetector"]
 
 
 def array_of(cells):
@@ -359,7 +365,10 @@ def array_of(cells):
     return X
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "reader",
+    [*FAST_READERS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_READERS)],
+)
 @pytest.mark.parametrize("cells", OBJECTS.values(), ids=OBJECTS)
 def test_arrays_of_objects_hold_times_as_frames_do(cells, reader):
     make, method = READERS[reader]
@@ -376,7 +385,7 @@ def test_arrays_of_objects_hold_times_as_frames_do(cells, reader):
 @pytest.mark.parametrize("cells", OBJECTS.values(), ids=OBJECTS)
 def test_every_entrance_of_the_imputer_fills_times_in_arrays_of_objects(cells):
     X = array_of(cells)
-    imputer = MaskedImputer(width=8, max_iter=1, add_indicator=True, random_state=0)
+    imputer = small_imputer(add_indicator=True)
     tables = [imputer.fit_transform(X), imputer.transform(X[:5]), imputer.transform(X[3:4])]
     tables += [*imputer.sample(X, 2, random_state=0), imputer.quantile(X, 0.1)]
     present = ~pd.isna(X)
@@ -391,5 +400,5 @@ def test_text_beside_dates_in_an_array_is_still_to_be_declared():
     X = np.array([["a", TIMES[0]], ["b", TIMES[1]]] * 10, dtype=object)
     with pytest.raises(ValueError, match="In an array, columns of strings are to be named"):
         MaskedFeaturePredictor(**SMALL).fit(X)
-    filled = MaskedImputer(width=8, max_iter=1, categorical_features=[0]).fit_transform(X)
+    filled = small_imputer(categorical_features=[0]).fit_transform(X)
     assert (filled == X).all()

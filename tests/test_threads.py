@@ -148,7 +148,9 @@ def test_numpy_uses_one_thread_in_a_fit_and_the_user_s_after_it(three_threads_of
 @pytest.mark.parametrize(
     "estimator",
     [
-        FineTunedClassifier(MaskedFeaturePredictor(2, hidden_layer_sizes=(8,), max_iter=1)),
+        FineTunedClassifier(
+            MaskedFeaturePredictor(2, hidden_layer_sizes=(8,), max_iter=1), max_iter=1
+        ),
         MaskedImputer(width=8, n_blocks=1, max_iter=1),
         OutlierDetector(MaskedFeaturePredictor(2, hidden_layer_sizes=(8,), max_iter=1)),
     ],

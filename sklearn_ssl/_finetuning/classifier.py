@@ -257,6 +257,7 @@ FrozenEstimator or None, default=None
         """
         name = type(self).__name__
 
+        # Callbacks may score rows before the fit itself has found the classes.
         def classes() -> FloatArray:
             values, is_labeled = check_classes(y, name)
             return np.unique(values[is_labeled])
@@ -293,7 +294,8 @@ FrozenEstimator or None, default=None
         """
         output = self._output(X)
         # Two classes have one output, but so has a single label of an indicator matrix.
-        return output[:, 0] if output.shape[1] == 1 and not self._is_multilabel else output
+        is_single = output.shape[1] == 1 and not self._is_multilabel
+        return output[:, 0] if is_single else output
 
     def predict_proba(self, X: TableLike) -> FloatArray:
         """Probabilities of the classes.
@@ -369,7 +371,8 @@ FrozenEstimator or None, default=None
         """
         check_is_fitted(self)
         name = type(self).__name__
-        score: float = super().score(*rows_to_score(X, y, sample_weight, self.classes_, name))
+        X, y, sample_weight = rows_to_score(X, y, sample_weight, self.classes_, name)
+        score: float = super().score(X, y, sample_weight)
         return score
 
     def __sklearn_tags__(self) -> Tags:

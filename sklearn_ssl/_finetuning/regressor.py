@@ -270,5 +270,6 @@ FrozenEstimator or None, default=None
         """
         check_is_fitted(self)
         name = type(self).__name__
-        score: float = super().score(*rows_to_score(X, y, sample_weight, None, name))
+        X, y, sample_weight = rows_to_score(X, y, sample_weight, None, name)
+        score: float = super().score(X, y, sample_weight)
         return score

@@ -76,7 +76,9 @@ class Layers(nn.Module):
         if len(self.bin_feature):
             # Missing cells stand at the mean, as in the row written out.
             values = numeric.nan_to_num(0.0)[:, self.bin_feature]  # (n_rows, n_bins)
-            parts = [*parts, ((values - self.bin_start) / self.bin_width).clamp(0, 1)]
+            ways = (values - self.bin_start) / self.bin_width
+            # 0 before a bin, 1 behind it, and within it the share of the way.
+            parts = [*parts, ways.clamp(0, 1)]
         return torch.cat(parts, dim=1)
 
 

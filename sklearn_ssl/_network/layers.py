@@ -54,7 +54,8 @@ class RowInput(nn.Module):
         super().__init__()
         self.schema = schema
         self.dense = Linear(schema.n_numeric + sum(schema.nullable), width, generator)
-        self.code_weight = nn.Parameter(torch.empty(schema.n_codes, width, dtype=torch.float32))
+        code_weight = torch.empty(schema.n_codes, width, dtype=torch.float32)
+        self.code_weight = nn.Parameter(code_weight)
         # A row has one code per categorical feature, so as many weights are summed as features.
         bound = 1 / math.sqrt(max(schema.n_features, 1))
         with torch.no_grad():

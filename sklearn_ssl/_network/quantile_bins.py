@@ -64,7 +64,8 @@ def learn_quantile_bins(numeric: Tensor, n_bins: int) -> QuantileBins:
         is_bin &= is_bin.sum(dim=1, keepdim=True) > 1
         is_bin &= _stay_near(edges, _cells_at(shares * n_present, ordered))
         parts.append((edges, is_bin))
-    edges, is_bin = (torch.cat(part) for part in zip(*parts, strict=True))
+    edges = torch.cat([edges for edges, _ in parts])  # (n_numeric, n_bins + 1)
+    is_bin = torch.cat([is_bin for _, is_bin in parts])  # (n_numeric, n_bins)
     feature = is_bin.nonzero()[:, 0]
     start = edges[:, :-1][is_bin]
     width = edges.diff(dim=1)[is_bin]

@@ -95,7 +95,8 @@ class RowEmbedder:
         start = 0
         while start < len(out):
             # The largest block that the remaining rows fill, or the smallest one.
-            size = next((size for size in BLOCKS if size <= len(out) - start), BLOCKS[-1])
+            n_left = len(out) - start
+            size = next((size for size in BLOCKS if size <= n_left), BLOCKS[-1])
             rows = slice(start, min(start + size, len(out)))
             # Only the last block can lack rows; zeros stand in their places.
             n_lacking = start + size - rows.stop
@@ -215,7 +216,8 @@ class DeviceRowEmbedder:
             rows = slice(start, min(start + ROWS_ON_DEVICE, len(out)))
             lacking = start + ROWS_ON_DEVICE - rows.stop
             block = (_lengthened(part[rows].to(device), lacking) for part in batch)
-            out[rows] = self.embedding(*block)[: rows.stop - start].cpu().numpy()
+            embedded = self.embedding(*block)  # (ROWS_ON_DEVICE, width)
+            out[rows] = embedded[: rows.stop - start].cpu().numpy()
 
 
 def embedding_moments(
@@ -260,10 +262,9 @@ def embedding_moments(
 def keeps_rows_apart(n_in: int, n_out: int) -> bool:
     """Whether a layer of this shape gives equal rows equal bits, in any place of any block."""
     generator = torch.Generator().manual_seed(0)
-    row, weight, bias = (
-        torch.randn(shape, generator=generator, dtype=torch.float32)
-        for shape in ((n_in,), (n_out, n_in), (n_out,))
-    )
+    row = torch.randn(n_in, generator=generator, dtype=torch.float32)
+    weight = torch.randn(n_out, n_in, generator=generator, dtype=torch.float32)
+    bias = torch.randn(n_out, generator=generator, dtype=torch.float32)
     # Equal rows in blocks of every size: whatever order of adding they get, it is the same one.
     outputs = []
     with torch_threads(1):  # as blocks are embedded
@@ -288,8 +289,10 @@ def _write(part: Tensor, columns: Tensor, start: int) -> int:
 
 def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """A linear map with zeros up to widths without edges."""
-    weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
-    return _pad(_pad(weight).T).T, _pad(bias)
+    weight = weight.detach().to(dtype)
+    bias = bias.detach().to(dtype)
+    widened = _pad(weight)  # (n_out, padded n_in)
+    return _pad(widened.T).T, _pad(bias)
 
 
 def _lengthened(x: Tensor, n_rows: int) -> Tensor:
@@ -310,11 +313,13 @@ def _runs(bin_feature: list[int]) -> list[tuple[slice, slice, int]]:
     for feature, quantile_bins in groupby(bin_feature):
         size = len(list(quantile_bins))
         features, columns = slice(feature, feature + 1), slice(column, column + size)
-        # Features without bins stand between others and end a run, too.
-        if runs and runs[-1][0].stop == feature and runs[-1][2] == size:
-            before = runs.pop()
-            features = slice(before[0].start, features.stop)
-            columns = slice(before[1].start, columns.stop)
+        if runs:
+            earlier_features, earlier_columns, earlier_size = runs[-1]
+            # Features without bins stand between others and end a run, too.
+            if earlier_features.stop == feature and earlier_size == size:
+                runs.pop()
+                features = slice(earlier_features.start, features.stop)
+                columns = slice(earlier_columns.start, columns.stop)
         runs.append((features, columns, size))
         column += size
     return runs

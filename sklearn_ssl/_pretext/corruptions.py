@@ -78,7 +78,8 @@ def swap(
     # A cell that is not chosen is its own donor. The rows follow each other twice, so that a
     # donor's position needs no remainder. Both together take half the time of the plain way.
     own = torch.arange(n_rows, device=mask.device)[:, None]  # (n_rows, 1)
-    numeric_donors, code_donors = split_mask(batch, shift * mask + own)
+    donors = shift * mask + own  # (n_rows, n_features)
+    numeric_donors, code_donors = split_mask(batch, donors)
     numeric, codes = batch
     return _gather_twice(numeric, numeric_donors), _gather_twice(codes, code_donors)
 

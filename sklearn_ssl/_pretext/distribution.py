@@ -4,8 +4,9 @@ All features are classes here. A number's classes are the bins of its column; a 
 are its names, without the reserved codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,8 +35,28 @@ of the 0.87 that can be had.
 """
 
 
-def class_log_probabilities(logits: Tensor, schema: Schema, is_bin: Tensor) -> list[Tensor]:
-    """Log probabilities of the classes, of shape (n_rows, n_features, n_classes) for each group.
+class Cells(NamedTuple):
+    """Cells of the features of one group, one after the other.
+
+    Parameters
+    ----------
+    log_probabilities : Tensor of shape (n_cells, n_classes)
+        Of the classes that the group has.
+
+    classes : Tensor of shape (n_cells,), int64
+        The class of each cell; none is unknown.
+
+    is_bin : Tensor of shape (n_cells, n_classes), bool, or None
+        Which classes the feature of a number has; None for categories, which have all.
+    """
+
+    log_probabilities: Tensor
+    classes: Tensor
+    is_bin: Tensor | None
+
+
+def class_logits(logits: Tensor, schema: Schema, is_bin: Tensor) -> list[Tensor]:
+    """Logits of the classes, of shape (n_rows, n_features, n_classes) for each group.
 
     The numeric features are the first group; features of equal cardinality are one group each.
 
@@ -53,15 +74,60 @@ def class_log_probabilities(logits: Tensor, schema: Schema, is_bin: Tensor) -> l
     groups = []
     start = is_bin.numel()
     if start:
-        bins = logits[:, :start].unflatten(1, is_bin.shape)
-        lowest = torch.finfo(logits.dtype).min
-        groups.append(bins.masked_fill(~is_bin, lowest).log_softmax(-1))
+        groups.append(logits[:, :start].unflatten(1, is_bin.shape))
     for size, count in schema.runs:
         n_names = size - N_RESERVED
         stop = start + n_names * count
-        groups.append(logits[:, start:stop].unflatten(1, (count, n_names)).log_softmax(-1))
+        groups.append(logits[:, start:stop].unflatten(1, (count, n_names)))
         start = stop
     return groups
+
+
+def bin_log_probabilities(logits: Tensor, is_bin: Tensor) -> Tensor:
+    """Log probabilities of bins; those that a feature does not have get none."""
+    lowest = torch.finfo(logits.dtype).min
+    return logits.masked_fill(~is_bin, lowest).log_softmax(-1)
+
+
+def class_log_probabilities(logits: Tensor, schema: Schema, is_bin: Tensor) -> list[Tensor]:
+    """Log probabilities of the classes in the groups of :func:`class_logits`."""
+    groups = class_logits(logits, schema, is_bin)
+    n_numeric = 1 if is_bin.numel() else 0
+    numbers = [bin_log_probabilities(group, is_bin) for group in groups[:n_numeric]]
+    return numbers + [group.log_softmax(-1) for group in groups[n_numeric:]]
+
+
+def cells_with_class(
+    logits: Tensor, classes: Tensor, mask: Tensor, schema: Schema, is_bin: Tensor
+) -> Iterator[Cells]:
+    """The cells in a mask whose class is known, one group of features after the other.
+
+    Most cells of a batch are not hidden, and all that follows is computed for those that are.
+
+    Parameters
+    ----------
+    logits, schema, is_bin
+        As in :func:`class_logits`.
+
+    classes : Tensor of shape (n_rows, n_features), int64
+        The class of each cell, ``UNKNOWN`` if it has none.
+
+    mask : Tensor of shape (n_rows, n_features), bool
+        Which cells to take.
+    """
+    chosen = mask & (classes != UNKNOWN)
+    first = 0
+    for group in class_logits(logits, schema, is_bin):
+        features = slice(first, first + group.shape[1])
+        row, feature = chosen[:, features].nonzero(as_tuple=True)
+        of_cells = group.flatten(0, 1).index_select(0, row * group.shape[1] + feature)
+        truth = classes[row, first + feature]
+        if first < schema.n_numeric:
+            has_bin = is_bin.index_select(0, feature)
+            yield Cells(bin_log_probabilities(of_cells, has_bin), truth, has_bin)
+        else:
+            yield Cells(of_cells.log_softmax(-1), truth, None)
+        first = features.stop
 
 
 def class_losses_of_cells(groups: Sequence[Tensor], classes: Tensor) -> Tensor:
@@ -81,44 +147,69 @@ def class_losses_of_cells(groups: Sequence[Tensor], classes: Tensor) -> Tensor:
     return torch.cat(losses, dim=1)
 
 
+def cross_entropies(log_probabilities: Tensor, classes: Tensor) -> Tensor:
+    """Negative log likelihood of the class of every cell in nats, of shape (n_cells,)."""
+    return -log_probabilities.gather(1, classes.unsqueeze(1)).squeeze(1)
+
+
 def ranked_losses(log_probabilities: Tensor, bins: Tensor, is_bin: Tensor) -> Tensor:
-    """Ranked probability score of every number (Epstein, 1969), of shape (n_rows, n_numeric).
+    """Ranked probability score of every number (Epstein, 1969), of shape (n_cells,).
 
     The mean over the edges of a column of the squared error of the probability to lie below it. As
     cross-entropy it is lowest for the true distribution, but a near bin costs less than a far one.
 
     Parameters
     ----------
-    log_probabilities : Tensor of shape (n_rows, n_numeric, n_bins)
+    log_probabilities : Tensor of shape (n_cells, n_bins)
         Of the bins.
 
-    bins : Tensor of shape (n_rows, n_numeric), int64
-        The bin of each number; ``UNKNOWN`` costs nothing.
+    bins : Tensor of shape (n_cells,), int64
+        The bin of each number.
 
-    is_bin : Tensor of shape (n_numeric, n_bins), bool
-        Which bins a feature has.
+    is_bin : Tensor of shape (n_cells, n_bins), bool
+        Which bins the feature of each number has.
     """
-    below = log_probabilities.exp().cumsum(2)[:, :, :-1]
-    edges = torch.arange(below.shape[2], device=bins.device)
-    lies_below = (edges >= bins.unsqueeze(2)).to(below.dtype)
+    probabilities = log_probabilities.exp()
+    n_bins = probabilities.shape[1]
+    # Row b of the triangle says which edges lie above bin b. A product with it adds up in less
+    # time than a running sum and its gradient take.
+    triangle = probabilities.new_ones((n_bins, n_bins)).triu()[:, :-1]
+    below = probabilities @ triangle
+    lies_below = triangle.index_select(0, bins)
     # A feature has an edge before each of its bins but the first.
     is_edge = is_bin[:, 1:]
     errors = (below - lies_below).square() * is_edge
     n_edges = is_edge.sum(dim=1).clamp_min(1)
-    mean = errors.sum(dim=2) / n_edges
-    return mean * (bins != UNKNOWN)
+    return errors.sum(dim=1) / n_edges
 
 
 def brier_losses(log_probabilities: Tensor, names: Tensor) -> Tensor:
-    """Brier score of every category, of shape (n_rows, n_features); unknown ones cost nothing."""
-    if not log_probabilities.shape[2]:
-        return log_probabilities.new_zeros(names.shape)
+    """Brier score of every category, of shape (n_cells,)."""
     probabilities = log_probabilities.exp()
-    named = names.clamp_min(0).unsqueeze(2)
-    right = probabilities.gather(2, named).squeeze(2)
+    right = probabilities.gather(1, names.unsqueeze(1)).squeeze(1)
     # The sum of (p - 1)^2 for the true name and p^2 for the others.
-    scores = probabilities.square().sum(dim=2) - 2 * right + 1
-    return scores * (names != UNKNOWN)
+    return probabilities.square().sum(dim=1) - 2 * right + 1
+
+
+def training_losses(cells: Cells) -> Tensor:
+    """What training minimizes for every cell, of shape (n_cells,)."""
+    losses = cross_entropies(cells.log_probabilities, cells.classes)
+    if cells.is_bin is None:
+        return losses
+    ranked = ranked_losses(cells.log_probabilities, cells.classes, cells.is_bin)
+    return ENTROPY_WEIGHT * losses + RANKED_WEIGHT * ranked
+
+
+def bounded_losses(cells: Cells) -> Tensor:
+    """What early stopping minimizes for every cell: squared errors of probabilities.
+
+    Cross-entropy would be decided by the few cells of which the network is most wrongly sure,
+    and stop before the means and the most likely categories are at their best.
+    """
+    if cells.is_bin is None:
+        return brier_losses(cells.log_probabilities, cells.classes)
+    ranked = ranked_losses(cells.log_probabilities, cells.classes, cells.is_bin)
+    return RANKED_WEIGHT * ranked
 
 
 def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -245,57 +336,29 @@ class PredictDistributions(PretextTask):
         rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
         mask = draw_mask(batch, rates, generator, self.schema.leads)
         change = self.head(self.encoder(*mark_missing(batch, mask))) - self.start
-        classes = self.classes(batch)
-        n_numeric, n_bin_logits = self.schema.n_numeric, self.is_bin.numel()
-        losses = []
-        for sharpness in SHARPNESSES:
-            logits = self.start + sharpness * change
-            groups = class_log_probabilities(logits, self.schema, self.is_bin)
-            cells = self.bounded_losses(groups, classes) * mask
-            of_numbers = cells[:, :n_numeric].sum()
-            of_names = cells[:, n_numeric:].sum()
-            losses.append(torch.stack([of_numbers, of_names]))
-        numbers, names = torch.stack(losses).argmin(dim=0).tolist()
+        losses = torch.zeros(len(SHARPNESSES), 2)  # of numbers, of names
+        for trial, sharpness in enumerate(SHARPNESSES):
+            for cells in self._cells(self.start + sharpness * change, batch, mask):
+                kind = 0 if cells.is_bin is not None else 1
+                losses[trial, kind] += bounded_losses(cells).sum()
+        numbers, names = losses.argmin(dim=0).tolist()
+        n_bin_logits = self.is_bin.numel()
         self.sharpness[:n_bin_logits] = SHARPNESSES[numbers]
         self.sharpness[n_bin_logits:] = SHARPNESSES[names]
-
-    def cell_losses(self, groups: Sequence[Tensor], classes: Tensor) -> Tensor:
-        """What training minimizes for every cell, of shape (n_rows, n_features)."""
-        losses = class_losses_of_cells(groups, classes)
-        n_numeric = self.schema.n_numeric
-        if not n_numeric:
-            return losses
-        numbers = ENTROPY_WEIGHT * losses[:, :n_numeric]
-        ranked = ranked_losses(groups[0], classes[:, :n_numeric], self.is_bin)
-        numbers = numbers + RANKED_WEIGHT * ranked
-        return torch.cat([numbers, losses[:, n_numeric:]], dim=1)
-
-    def bounded_losses(self, groups: Sequence[Tensor], classes: Tensor) -> Tensor:
-        """What early stopping minimizes for every cell: squared errors of probabilities.
-
-        Cross-entropy would be decided by the few cells of which the network is most wrongly sure,
-        and stop before the means and the most likely categories are at their best.
-        """
-        losses, first = [], 0
-        for group in groups:
-            truth = classes[:, first : first + group.shape[1]]
-            if first < self.schema.n_numeric:
-                losses.append(RANKED_WEIGHT * ranked_losses(group, truth, self.is_bin))
-            else:
-                losses.append(brier_losses(group, truth))
-            first += group.shape[1]
-        return torch.cat(losses, dim=1)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
         mask = draw_mask(batch, rates, generator, self.schema.leads)
-        groups = self.log_probabilities(mark_missing(batch, mask))
-        losses_of = self.cell_losses if self.training else self.bounded_losses
-        losses = losses_of(groups, self.classes(batch))
-        hidden_losses = losses * mask
+        logits = self.head(self.encoder(*mark_missing(batch, mask)))
+        losses_of = training_losses if self.training else bounded_losses
+        hidden = self._cells(logits, batch, mask)
+        total = sum((losses_of(cells).sum() for cells in hidden), logits.new_zeros(()))
         # The expected number of hidden cells, not this batch's: parts of a batch then add up.
         expected_rate = sum(self.mask_rate) / 2
-        return hidden_losses.mean() / expected_rate
+        return total / (expected_rate * mask.numel())
+
+    def _cells(self, logits: Tensor, batch: Batch, mask: Tensor) -> Iterator[Cells]:
+        return cells_with_class(logits, self.classes(batch), mask, self.schema, self.is_bin)
 
 
 @dataclass(frozen=True)

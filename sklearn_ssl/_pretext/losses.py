@@ -163,7 +163,8 @@ def losses_beyond_range(output: Tensor, batch: Batch, excess: Tensor, schema: Sc
         logit = output[:, : schema.n_numeric]
         # The logit is what a zero costs more than a one: softplus(logit) - softplus(-logit).
         farther = torch.where(excess > 0, logit, -logit).clamp_min(0)
-        cost = cost + torch.where(binary & (excess != 0), farther, torch.zeros_like(farther))
+        is_outside = binary & (excess != 0)
+        cost = cost + torch.where(is_outside, farther, torch.zeros_like(farther))
     losses[:, : schema.n_numeric] += cost
     return losses
 
@@ -203,7 +204,9 @@ def deviance_explained(losses: Tensor, baseline: Tensor) -> float:
     :func:`sklearn.metrics.r2_score`.
     """
     # Sums of many small losses need double precision.
-    loss, worst = losses.double().sum().item(), baseline.double().sum().item()
+    loss = losses.double().sum().item()
+    worst = baseline.double().sum().item()
+    # Cells that are all alike leave nothing to explain but rounding errors.
     if worst <= 1e-6 * baseline.numel():
         return float(loss <= worst)
     return 1.0 - loss / worst
@@ -229,7 +232,9 @@ def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     loss : Tensor of shape ()
         Mean cross-entropy in nats.
     """
-    cosines = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T  # (n, n)
+    a = F.normalize(a, dim=1)
+    b = F.normalize(b, dim=1)
+    cosines = a @ b.T  # (n, n)
     logits = cosines / temperature
     partner = torch.arange(len(a), device=a.device)
     first_picks = F.cross_entropy(logits, partner)
@@ -313,4 +318,7 @@ def label_losses(output: Tensor, target: Tensor) -> Tensor:
 
 def squared_losses(output: Tensor, target: Tensor) -> Tensor:
     """Half the squared error of each row, summed over its targets; NaN targets cost nothing."""
-    return (output - torch.where(target.isnan(), output, target)).square().sum(dim=1) / 2
+    # A NaN would spread to all gradients, even multiplied by zero.
+    truth = torch.where(target.isnan(), output, target)
+    errors = output - truth  # (n_rows, n_targets)
+    return errors.square().sum(dim=1) / 2

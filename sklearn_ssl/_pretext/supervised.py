@@ -1,6 +1,7 @@
 """Tasks that use labels: beside a pretext task, and in fine-tuning."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,12 @@ CORRUPTION_RATE = 0.3
 
 LabeledBatch = tuple[Tensor, Tensor, Tensor, Tensor]
 """Numbers, codes, targets and weights of rows."""
+
+
+class HasSupervisionWeight(Protocol):
+    """A transformer that may use labels during pretraining."""
+
+    supervision_weight: float
 
 
 class WithAuxiliaryHead(PretextTask):
@@ -69,7 +76,8 @@ class WithAuxiliaryHead(PretextTask):
             return loss
         # Cells are swapped among all rows, and only then the labeled ones are chosen.
         corrupted = corrupt((numeric, codes), generator, self.leads)
-        output = self.head(self.pretext.encoder(corrupted[0][rows], corrupted[1][rows]))
+        numbers, categories = corrupted
+        output = self.head(self.pretext.encoder(numbers[rows], categories[rows]))
         supervised = weight[rows] * self.row_losses(output, target[rows])
         return loss + self.supervision_weight * supervised.mean()
 
@@ -127,7 +135,8 @@ class Supervise(nn.Module):
 
     def forward(self, batch: LabeledBatch, generator: torch.Generator) -> Tensor:
         numeric, codes, target, weight = batch
-        loss = (weight * self.row_losses(self.outputs(numeric, codes), target)).mean()
+        losses = self.row_losses(self.outputs(numeric, codes), target)  # (n_rows,)
+        loss = (weight * losses).mean()
         if not self.training:
             # On held-out rows, only the loss of the predictions counts.
             return loss

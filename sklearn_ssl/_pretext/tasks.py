@@ -102,7 +102,9 @@ class Denoise(CellTask):
         extra = self.emphasis - 1
         # Divided by the expected sum of the weights and not by this batch's, so that the losses of
         # the parts of a batch, which several processes share, add up to the loss of the whole.
-        return (losses * (1 + extra * mask)).mean() / (1 + extra * self.rate.mean())
+        weights = 1 + extra * mask  # (n_rows, n_features)
+        expected = 1 + extra * self.rate.mean()
+        return (losses * weights).mean() / expected
 
     def decode(self, bottleneck: Tensor) -> Tensor:
         cells: Tensor = self.decoder(bottleneck)

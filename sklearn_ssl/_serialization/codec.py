@@ -214,7 +214,9 @@ def _decode_array(content: tuple[str, list[int], list[JSON]], store: Store) -> A
 
 
 def _encode_tensor(value: torch.Tensor, store: Store, path: str) -> JSON:
-    store.arrays[path] = value.detach().cpu().contiguous().numpy().copy()
+    cells = value.detach().cpu().contiguous().numpy()
+    # A copy, because the array of a tensor shares its memory, which training goes on to change.
+    store.arrays[path] = cells.copy()
     return {"tensor": path}
 
 
@@ -280,13 +282,15 @@ def _decode_multi_index(content: tuple[JSON, JSON], store: Store) -> pd.MultiInd
 
 
 def _encode_cell(value: object, store: Store, path: str) -> JSON:
-    kind, cell = next(item for item in CELLS.items() if isinstance(value, item[1].known))
+    fitting = ((kind, cell) for kind, cell in CELLS.items() if isinstance(value, cell.known))
+    kind, cell = next(fitting)
     return {kind: cell.write(value)}
 
 
 def _encode_interval(value: pd.Interval, store: Store, path: str) -> JSON:
-    ends = [encode(end, store, path) for end in (value.left, value.right)]
-    return {"interval": [*ends, value.closed]}
+    left = encode(value.left, store, path)
+    right = encode(value.right, store, path)
+    return {"interval": [left, right, value.closed]}
 
 
 def _decode_interval(content: tuple[JSON, JSON, Closed], store: Store) -> pd.Interval:
@@ -300,7 +304,8 @@ def _reader(read: Callable[[Any], object]) -> "Decoder":
 
 
 def _encode_record(value: object, store: Store, path: str) -> JSON:
-    return {"record": [type(value).__name__, encode(value.__getstate__(), store, path)]}
+    state = encode(value.__getstate__(), store, path)
+    return {"record": [type(value).__name__, state]}
 
 
 def _decode_record(content: tuple[str, JSON], store: Store) -> object:
@@ -349,7 +354,8 @@ def _encode_estimator(value: BaseEstimator, store: Store, path: str) -> JSON:
         raise ValueError(
             f"{path} is a {name}, which cannot be saved. These can: {sorted(store.estimators)}."
         )
-    return {"estimator": [name, encode(vars(value).copy(), store, path)]}
+    attributes = encode(vars(value).copy(), store, path)
+    return {"estimator": [name, attributes]}
 
 
 def _decode_estimator(content: tuple[str, JSON], store: Store) -> BaseEstimator:

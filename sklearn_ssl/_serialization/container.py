@@ -152,6 +152,7 @@ def checksum(document: str, arrays: Arrays) -> str:
     # In the order of the names, since containers keep arrays in an order of their own.
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        header = json.dumps([name, array.dtype.str, array.shape])
+        digest.update(header.encode())
         digest.update(array.tobytes())
     return digest.hexdigest()

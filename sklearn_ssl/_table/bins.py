@@ -9,7 +9,10 @@ from sklearn_ssl._table.numeric import as_float
 from sklearn_ssl._table.types import FloatArray, Name, NumberArray, Values
 
 MOST_CELLS = 2048
-"""Cells of a column that are kept; they stand for all of them."""
+"""Cells of a column that are kept; they stand for all of them.
+
+A distribution over bins thus draws values that occur, and a fitted model stays small.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class BinnedColumn:
         """Quantile of each distribution over the bins; ``level`` is a number or one a row."""
         if not len(self.cells):
             return np.zeros(len(probabilities))
-        upto = np.cumsum(probabilities, axis=1, dtype=np.float64)
+        upto = np.cumsum(probabilities, axis=1, dtype=np.float64)  # (n_rows, n_bins)
+        # Probabilities in single precision do not sum to 1 exactly.
         total = upto[:, -1]
         target = np.broadcast_to(level, len(upto)) * total
         n_below = (upto < target[:, None]).sum(axis=1)
+        # Rounding can leave the last sum a little below its target.
         position = np.minimum(n_below, self.n_bins - 1)
         rows = np.arange(len(upto))
         # A bin without probability has no inside to go through.
@@ -83,6 +88,7 @@ class BinnedColumn:
         """The cell at a share of the way through a bin."""
         counts = self.counts[position]
         offset = np.floor(within * counts).astype(np.int64)
+        # The very end of a bin is its last cell, not the first of the next bin.
         offset = np.minimum(offset, counts - 1)
         chosen: FloatArray = self.cells[self.starts[position] + offset]
         return chosen
@@ -114,7 +120,9 @@ def learn_bins(
         Most bins.
     """
     dtype = getattr(values, "dtype", None)
-    is_integer = getattr(getattr(dtype, "subtype", dtype), "kind", "") in "iu"
+    # Sparse columns of pandas have the dtype of their cells as a subtype.
+    dtype_of_cells = getattr(dtype, "subtype", dtype)
+    is_integer = getattr(dtype_of_cells, "kind", "") in "iu"
     cells = as_float(values, name)
     present = ~np.isnan(encoded)
     # The encoding is monotonic, but several numbers can share an encoded value.
@@ -122,6 +130,7 @@ def learn_bins(
     encoded = encoded[present]
     order = np.lexsort((cells, encoded))
     if len(cells) > MOST_CELLS:
+        # Evenly spaced by rank, the first and the last among them: quantiles hardly move.
         kept = np.linspace(0, len(cells) - 1, MOST_CELLS).astype(int)
         order = order[kept]
     cells = cells[order]

@@ -53,6 +53,7 @@ def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
         names = _columns_of(table)
         first = names if first is None else first
         _check_same(first, names, number)
+        # A table larger than what is lacking is cut into several parts.
         start = 0
         n_rows = num_samples(table)
         while start < n_rows:
@@ -115,6 +116,7 @@ def _slice(table: Part, start: int, n_rows: int) -> Table:
         return table.iloc[rows]
     if converts_itself(table):
         return table.slice(start, n_rows).to_pandas()
+    # Of the sparse formats, not all can be sliced by rows.
     return table.tocsr()[rows] if is_sparse(table) else np.asarray(table)[rows]
 
 

@@ -106,7 +106,9 @@ def learn_column(
     dtype = values.dtype if isinstance(values, pd.Series) else None
     kind = kind_of(values)
     is_deliberate = declared_categorical or isinstance(values.dtype, pd.CategoricalDtype)
-    if declared_categorical or (from_dtype and (holds_names(values.dtype) or kind == "text")):
+    looks_categorical = holds_names(values.dtype) or kind == "text"
+    if declared_categorical or (from_dtype and looks_categorical):
+        # The user knows what the categories are, whatever type they have.
         if not is_deliberate:
             _reject_unsupported(name, values, kind)
         categories = _frequent(name, values, max_categories, min_frequency)
@@ -160,8 +162,10 @@ def _frequent(
         raise TypeError(
             f"Column {name!r} holds a value that cannot be a category: {error}."
         ) from error
-    frequent = [(cell, count) for cell, count in counts if count >= max(min_frequency, 1)]
-    # Ties are broken by name: the result must not depend on the order of rows.
+    # Categories of a dtype can have no row, and a frequency of 0 must not let them in.
+    fewest = max(min_frequency, 1)
+    frequent = [(cell, count) for cell, count in counts if count >= fewest]
+    # Ties are broken by name, since the result must not depend on the order of rows.
     frequent.sort(key=lambda item: (-item[1], str(item[0])))
     names = [cell for cell, _ in frequent[:max_categories]]
     # One by one: a list of tuples or of arrays would become another dimension.
@@ -177,10 +181,15 @@ def _counts(values: pd.Series) -> list[tuple[Hashable, int]]:
         return list(values.value_counts().items())
     # value_counts makes dates of objects, in some versions of pandas.
     codes, cells = pd.factorize(values.to_numpy())
+    # Code -1 is a missing cell.
     present = codes[codes >= 0]
     counts = np.bincount(present, minlength=len(cells))
     return list(zip(cells, counts, strict=True))
 
 
 def _is_zero_one(present: FloatArray) -> bool:
-    return bool(present.size and ((present == 0) | (present == 1)).all() and np.ptp(present) > 0)
+    if not present.size:
+        return False
+    is_zero_or_one = (present == 0) | (present == 1)
+    # A column of zeros alone may hold any number later.
+    return bool(is_zero_or_one.all() and np.ptp(present) > 0)

@@ -101,9 +101,11 @@ def _conform_numbers(column: Column, values: Values) -> Values:
     if kind_of_dtype(values.dtype) in {"numbers", "booleans"}:
         return values
     kind = kind_of(values)
+    # Text that was read as numbers while fitting needs no warning now.
     is_text = column.dtype is not None and kind_of_dtype(column.dtype) == "text"
+    # Other kinds raise when their cells are read.
     if kind not in {"text", "mixed"} or is_text:
-        return values  # other kinds raise when their cells are read
+        return values
     numbers = as_float(pd.Series(values, copy=False).astype(object), column.name)
     _warn_of_conversion(column.name, "numbers", kind, example_of(values), "numbers")
     return numbers
@@ -158,12 +160,15 @@ def _read_durations(values: pd.Series) -> pd.Series:
 
 def _conform_categories(column: CategoryColumn, values: Values) -> Values:
     """Categories that are spelled alike, such as 10 and "10", are the same."""
-    now, then = kind_of(values), kind_of(pd.Series(column.categories, dtype=object))
+    now = kind_of(values)
+    then = kind_of(pd.Series(column.categories, dtype=object))
     is_same = now == then or any({now, then} <= alike for alike in ALIKE)
     # Dates of one type are not found among those of another one, others are.
-    if "missing" in {now, then} or (is_same and now not in {"dates", "durations"}):
+    is_found = is_same and now not in {"dates", "durations"}
+    if is_found or "missing" in {now, then}:
         return values
-    if then == "mixed" and now == "names":  # tuples, intervals and the like
+    # Tuples, intervals and the like are of one dtype now and were objects before.
+    if then == "mixed" and now == "names":
         return values
     category_of = {spelled(category): category for category in column.categories}
     cells = pd.Series(values, copy=False).astype(object)
@@ -175,10 +180,12 @@ def _conform_categories(column: CategoryColumn, values: Values) -> Values:
         raise TypeError(
             f"Column {column.name!r} holds a value that cannot be a category: {error}."
         ) from error
+    # All cells are categories as they are.
     if others.isna().all():
         return values
     if is_same:
         return found
+    # Not one cell is known even by its spelling: this is another column.
     if not n_known:
         remedy = "Convert it first, for instance with .astype(...)"
         raise _other_kind(column.name, then, now, values, remedy, column.categories)

@@ -5,6 +5,7 @@ cycles that vary while fitting: the time of day, the weekday and the day of the 
 parts follows skrub's ``DatetimeEncoder``.
 """
 
+import datetime
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,12 @@ STEPS = (DAY, 3600 * SECOND, 60 * SECOND, SECOND)
 
 CYCLES = ("time of day", "weekday", "day of year")
 
+# The least 64-bit integer stands for NaT, which is why the lower limit is one more.
 LIMITS = {"ns": (-(2**63) // 1000 + 1, (2**63 - 1) // 1000)}
 """Microseconds that a unit can hold, if they are fewer than an integer can."""
+
+WIDEST = (-(2**62), 2**62)
+"""Limits of the other units, so far from the ends of the integers that rounding cannot overflow."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,12 @@ class DatetimeColumn:
     def encode(self, values: Values) -> FloatArray:
         """Return an array of shape (n_rows, n_features), NaN if missing."""
         stamps = read_stamps(values, self.name, self.stamp_dtype)
-        wall = _wall_clock(stamps)
+        # Elapsed time is that of the world, and cycles are those of the place: customers come at
+        # noon by the clock on the wall.
         features = [self._encode_elapsed(_seconds(stamps))]
+        wall = _wall_clock(stamps)
         for cycle in self.cycles:
-            angle = 2 * np.pi * _phase(cycle, wall)
+            angle = 2 * np.pi * _phase(cycle, wall)  # (n_rows,)
             # The factor gives a variance of 1 over a whole cycle, as other numbers have.
             features.append(np.sqrt(2) * np.sin(angle))
             features.append(np.sqrt(2) * np.cos(angle))
@@ -72,7 +79,8 @@ class DatetimeColumn:
         for extremes.
         """
         cells = self.elapsed.encode(seconds)
-        low, high = self.elapsed.encode(np.array([self.elapsed.low, self.elapsed.high]))
+        ends = np.array([self.elapsed.low, self.elapsed.high])
+        low, high = self.elapsed.encode(ends)
         inside = np.clip(cells, low, high)
         return inside + _by_logarithm(cells - inside)
 
@@ -127,6 +135,7 @@ class DurationColumn:
     def decode(self, cells: NumberArray) -> pd.Series:
         seconds = np.asarray(self.elapsed.decode(cells))
         times = _microseconds(seconds, self.dtype)
+        # NaT is an integer, too, which rounding would turn into a duration.
         rounded = np.where(_is_nat(times), times, _nearest(times, self.step))
         durations = pd.Series(rounded.astype("timedelta64[us]"))
         return durations.astype(self.dtype)
@@ -139,18 +148,19 @@ def learn_dates(name: Name, values: Values) -> DatetimeColumn:
     wall = _wall_clock(stamps)
     present = wall[~_is_nat(wall)]
     starts = present
-    if isinstance(values.dtype, pd.PeriodDtype):  # months differ in the hour of their middle
+    if isinstance(values.dtype, pd.PeriodDtype):
+        # Periods are encoded by their middle, and the middles of months differ in their hour,
+        # which says nothing.
         starts = _wall_clock(values.dropna().dt.start_time)
+    # A cycle in which all dates agree, such as the time of day of midnights, is left out.
+    cycles = tuple(cycle for cycle in CYCLES if np.ptp(_phase(cycle, starts)) > 0)
     # pandas has no dtype of datetime.date objects: infer_dtype looks at the first of them.
     is_object = pd.api.types.is_object_dtype(values.dtype)
+    holds_dates = is_object and pd.api.types.infer_dtype(values, skipna=True) == "date"
+    elapsed = _learn_elapsed(name, stamps)
+    step = _step_of(present)
     return DatetimeColumn(
-        name,
-        values.dtype,
-        stamps.dtype,
-        _learn_elapsed(name, stamps),
-        tuple(cycle for cycle in CYCLES if np.ptp(_phase(cycle, starts)) > 0),
-        _step_of(present),
-        bool(is_object and pd.api.types.infer_dtype(values, skipna=True) == "date"),
+        name, values.dtype, stamps.dtype, elapsed, cycles, step, bool(holds_dates)
     )
 
 
@@ -185,17 +195,21 @@ def read_stamps(values: Values, name: Name, dtype: Dtype | None) -> pd.Series:
     stamps = stamps.reset_index(drop=True)
     if dtype is None:
         return stamps
-    has_zone, expects_zone = (getattr(part, "tz", None) for part in (stamps.dtype, dtype))
-    if (has_zone is None) != (expects_zone is None):
-        then, now = (
-            f"the time zone {zone}" if zone else "no time zone" for zone in (expects_zone, has_zone)
-        )
-        argument = repr(str(expects_zone)) if expects_zone else None
+    zone = getattr(stamps.dtype, "tz", None)
+    expected_zone = getattr(dtype, "tz", None)
+    # Without its zone, a date may be hours away from what it seems to be.
+    if (zone is None) != (expected_zone is None):
+        argument = repr(str(expected_zone)) if expected_zone else None
         raise ValueError(
-            f"Column {name!r} held dates with {then} while fitting and now holds dates with {now}. "
-            f"Convert it first, for instance with .dt.tz_localize({argument})."
+            f"Column {name!r} held dates with {_zone_in_words(expected_zone)} while fitting and "
+            f"now holds dates with {_zone_in_words(zone)}. Convert it first, for instance with "
+            f".dt.tz_localize({argument})."
         )
-    return stamps if expects_zone is None else stamps.dt.tz_convert(expects_zone)
+    return stamps if expected_zone is None else stamps.dt.tz_convert(expected_zone)
+
+
+def _zone_in_words(zone: datetime.tzinfo | None) -> str:
+    return f"the time zone {zone}" if zone else "no time zone"
 
 
 def read_durations(values: Values, name: Name) -> pd.Series:
@@ -216,7 +230,8 @@ def read_durations(values: Values, name: Name) -> pd.Series:
 
 
 def _require(expected: Kind, kind: Kind, name: Name, values: Values) -> None:
-    if kind != expected:  # pandas would read numbers as nanoseconds
+    # pandas would read numbers as nanoseconds.
+    if kind != expected:
         raise ValueError(
             f"Column {name!r} must hold {expected}, but it holds {IN_WORDS[kind]}, such as "
             f"{example_of(values)}."
@@ -233,14 +248,17 @@ def _to_stamps(values: pd.Series) -> pd.Series:
         return middle
     if isinstance(dtype, pd.CategoricalDtype):
         return _to_stamps(values.astype(dtype.categories.dtype))
-    if isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
+    is_of_numpy = isinstance(dtype, np.dtype) and dtype.kind == "M"
+    if is_of_numpy or isinstance(dtype, pd.DatetimeTZDtype):
         return values
-    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M":  # of which dates have no time zone
+    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M":
+        # Arrow has a type of dates without a time of day, which has no zone.
         timezone = getattr(dtype.pyarrow_dtype, "tz", None)
         return values.astype(pd.DatetimeTZDtype("us", timezone) if timezone else "datetime64[us]")
     try:
         return pd.to_datetime(values)
-    except pd.errors.OutOfBoundsDatetime:  # older versions of pandas read nanoseconds
+    except pd.errors.OutOfBoundsDatetime:
+        # Older versions of pandas read nanoseconds, which end in the year 2262.
         cells = values.astype(object).mask(is_missing(values), None)
         return pd.Series(np.array(cells.tolist(), dtype="datetime64[us]"))
 
@@ -273,14 +291,15 @@ def _counted(times: pd.Series) -> npt.NDArray[np.int64]:
     if _unit(cells.dtype) != "ns":
         kind = "datetime" if cells.dtype.kind == "M" else "timedelta"
         return cells.astype(f"{kind}64[us]").view(np.int64)
-    nanoseconds = cells.view(np.int64)  # NumPy's conversion of the least of them overflows
+    # NumPy's conversion of the least nanoseconds overflows.
+    nanoseconds = cells.view(np.int64)
     return np.where(_is_nat(nanoseconds), nanoseconds, nanoseconds // 1000)
 
 
 def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
     """Integers of microseconds that a dtype can hold; NaT, the least integer, if missing."""
     unit = getattr(dtype, "unit", None) or _unit(dtype)
-    low, high = LIMITS.get(unit, (-(2**62), 2**62))
+    low, high = LIMITS.get(unit, WIDEST)
     counted = np.nan_to_num(seconds) * SECOND
     whole = np.rint(np.clip(counted, low, high)).astype(np.int64)
     # The limits round to doubles that lie beyond them.
@@ -310,6 +329,7 @@ def _phase(cycle: str, wall: npt.NDArray[np.int64]) -> FloatArray:
     else:
         dates = days.astype("datetime64[D]")
         first = dates.astype("datetime64[Y]").astype("datetime64[D]")
+        # The days of a leap year: in other years, the last day stays below 1, too.
         phase = (dates - first).astype(np.int64) / 366
     return np.where(_is_nat(wall), np.nan, phase)
 
@@ -321,11 +341,15 @@ def _learn_elapsed(name: Name, times: pd.Series) -> NumericColumn:
 
 
 def _by_logarithm(excess: FloatArray) -> FloatArray:
+    # Nothing jumps at the end of a range, and farther away is always larger.
     return np.sign(excess) * np.log1p(np.abs(excess))
 
 
 def _step_of(times: npt.NDArray[np.int64]) -> int:
-    return next((step for step in STEPS if not (times % step).any()), 1)
+    for step in STEPS:
+        if not (times % step).any():
+            return step
+    return 1
 
 
 def _nearest(times: npt.NDArray[np.int64], step: int) -> npt.NDArray[np.int64]:
@@ -342,5 +366,7 @@ def _rounded(stamps: pd.Series, step: int) -> pd.Series:
     timezone = getattr(stamps.dtype, "tz", None)
     if timezone is None:
         return rounded
+    # An hour that occurs twice is taken for its second time, in winter; one that is skipped, for
+    # the next one that there is. pandas would raise for both.
     is_summer = np.zeros(len(rounded), dtype=bool)
     return rounded.dt.tz_localize(timezone, ambiguous=is_summer, nonexistent="shift_forward")

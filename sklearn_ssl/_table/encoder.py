@@ -88,26 +88,27 @@ class TableEncoder:
             for position, (name, values) in enumerate(_columns(X))
         ]
         numeric = {
-            i: column
-            for i, column in enumerate(self.columns_)
+            position: column
+            for position, column in enumerate(self.columns_)
             if not isinstance(column, CategoryColumn)
         }
         # Equal cardinalities side by side: their cross-entropies are then one operation.
         categorical = sorted(
-            (column.n_codes, i)
-            for i, column in enumerate(self.columns_)
+            (column.n_codes, position)
+            for position, column in enumerate(self.columns_)
             if isinstance(column, CategoryColumn)
         )
         widths = [column.n_features for column in numeric.values()]
         positions = np.repeat(list(numeric), widths).tolist()
-        positions += [i for _, i in categorical]
-        self.order_ = np.array(positions, dtype=np.intp)
-        is_binary = [isinstance(column, BinaryColumn) for column in numeric.values()]
-        is_nullable = [column.nullable for column in numeric.values()]
+        positions += [position for _, position in categorical]
+        self.order_ = np.array(positions, dtype=np.intp)  # (n_features,)
         leads: list[int] = []
-        # Only dates have several features.
+        # Only dates have several features. All others are their own leads, which goes without
+        # saying: corruptions need not gather anything then.
         if len(self.order_) > len(self.columns_):
             leads = self._first_features()[self.order_].tolist()
+        is_binary = [isinstance(column, BinaryColumn) for column in numeric.values()]
+        is_nullable = [column.nullable for column in numeric.values()]
         self.schema_ = Schema(
             binary=_by_feature(widths, is_binary),
             nullable=_by_feature(widths, is_nullable),
@@ -137,7 +138,9 @@ class TableEncoder:
             for position, feature in enumerate(self._first_features())
             if feature not in written
         ]
-        for rows in _blocks(n_rows if rest else 0, ROWS_PER_BLOCK):
+        if not rest:
+            return numeric, codes
+        for rows in _blocks(n_rows, ROWS_PER_BLOCK):
             block = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
             columns = [values for _, values in _columns(block)]
             for position, feature in rest:
@@ -147,6 +150,7 @@ class TableEncoder:
                     codes[rows, feature - n_numeric] = cells
                 else:
                     features = slice(feature, feature + column.n_features)
+                    # Dates come with an axis of features, all others without.
                     numeric[rows, features] = cells.reshape(len(cells), -1)
         return numeric, codes
 
@@ -166,16 +170,13 @@ class TableEncoder:
         excess : ndarray of shape (n_samples, n_numeric), float32
             Negative below a range, positive above it, 0 within it and if missing.
         """
-        low, high = self.ranges()
+        low, high = self.ranges()  # (n_numeric,) each
         excess = np.nan_to_num(numeric - np.clip(numeric, low, high))
         first = self._first_features()
         for position, column in enumerate(self.columns_):
             # The quantiles of a heavy-tailed column end at its extremes: only its cells show.
             if _is_heavy_tailed(column):
-                values = (
-                    X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
-                )
-                excess[:, first[position]] = column.excess(values)
+                excess[:, first[position]] = column.excess(_column(X, position))
         return excess
 
     def ranges(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -185,6 +186,7 @@ class TableEncoder:
         """
         low = np.full(self.schema_.n_numeric, -np.inf, dtype=np.float32)
         high = -low
+        # Of a date, only the first feature, its elapsed time, gets limits.
         for feature, column in zip(self._first_features(), self.columns_, strict=True):
             if isinstance(column, BinaryColumn):
                 low[feature], high[feature] = 0, 1
@@ -195,6 +197,7 @@ class TableEncoder:
 
     def _first_features(self) -> npt.NDArray[np.intp]:
         """First feature of each column of the table."""
+        # np.unique returns positions in ascending order, which is the order of the table.
         return np.unique(self.order_, return_index=True)[1]
 
     def _encode_at_once(self, X: Table, numeric: npt.NDArray[np.float32]) -> frozenset[int]:
@@ -204,25 +207,32 @@ class TableEncoder:
         """
         if isinstance(X, pd.DataFrame) or X.dtype.kind not in "fiu":
             return frozenset()
-        units = {
-            feature: (column.mean, column.scale)
-            for feature, column in enumerate(self.columns_[position] for position in self.order_)
-            if isinstance(column, NumericColumn) and not column.knots.size
-        }
-        if not units:
+        features, means, scales = [], [], []
+        for feature, position in enumerate(self.order_):
+            column = self.columns_[position]
+            # Heavy-tailed columns need an interpolation of their own.
+            if isinstance(column, NumericColumn) and not column.knots.size:
+                features.append(feature)
+                means.append(column.mean)
+                scales.append(column.scale)
+        if not features:
             return frozenset()
-        features, (mean, scale) = list(units), np.array(list(units.values())).T
-        for rows in _blocks(num_samples(X), max(CELLS_IN_CACHE // len(self.order_), 1)):
-            cells = as_dense(X[rows])[:, self.order_[features]].astype(np.float64)
-            if np.isinf(cells).any():  # reading columns one by one names the column
+        positions = self.order_[features]
+        mean, scale = np.array(means), np.array(scales)
+        rows_per_block = max(CELLS_IN_CACHE // len(self.order_), 1)
+        for rows in _blocks(num_samples(X), rows_per_block):
+            cells = as_dense(X[rows])[:, positions].astype(np.float64)
+            # An error is to name the column: reading one column at a time does.
+            if np.isinf(cells).any():
                 return frozenset()
             numeric[rows, features] = standardize(cells, mean, scale)
-        return frozenset(units)
+        return frozenset(features)
 
     def inverse_transform(
         self, numeric: NumberArray, codes: NumberArray, index: pd.Index | None = None
     ) -> Table:
         """Decode arrays into a table with the columns, dtypes and units seen while fitting."""
+        # In the order of the schema, an array of shape (n_samples,) each.
         encoded = [*numeric.T, *codes.T]
         # The first feature of a column says what it holds; others of a date follow from it.
         decoded = [
@@ -230,18 +240,23 @@ class TableEncoder:
             for column, feature in zip(self.columns_, self._first_features(), strict=True)
         ]
         if self.is_frame_:
-            names = pd.Index([c.name for c in self.columns_])
             series = {i: pd.Series(values, copy=False) for i, values in enumerate(decoded)}
             frame = pd.concat(series, axis=1)
-            frame.columns = names
+            # Only now: concat would turn names that are tuples into levels.
+            frame.columns = pd.Index([column.name for column in self.columns_])
             return frame if index is None else frame.set_axis(index, axis=0)
-        if all(isinstance(c, NumericColumn | BinaryColumn | EmptyColumn) for c in self.columns_):
+        are_numbers = all(
+            isinstance(column, NumericColumn | BinaryColumn | EmptyColumn)
+            for column in self.columns_
+        )
+        if are_numbers:
             numbers: FloatArray = np.column_stack(decoded).astype(np.float64)
             return numbers
         kinds = {np.asarray(values).dtype.kind for values in decoded}
         # NumPy would read dates beside anything else as integers.
-        alike = decoded if len(kinds) == 1 else [np.asarray(d, dtype=object) for d in decoded]
-        return np.column_stack(alike)
+        if len(kinds) > 1:
+            decoded = [np.asarray(values, dtype=object) for values in decoded]
+        return np.column_stack(decoded)
 
     def conform(self, X: Table) -> Table:
         """Check that a later table holds what the table of ``fit`` did, column by column.
@@ -259,7 +274,7 @@ class TableEncoder:
         """
         converted = {}
         for position in self._unsettled(X):
-            values = X.iloc[:, position] if isinstance(X, pd.DataFrame) else _column(X, position)
+            values = _column(X, position)
             conformed = conform(self.columns_[position], values)
             if conformed is not values:
                 converted[position] = conformed
@@ -268,15 +283,18 @@ class TableEncoder:
     def _unsettled(self, X: Table) -> list[int]:
         """Positions of the columns whose kind only the cells show, not the dtype."""
         if isinstance(X, pd.DataFrame):
-            columns = zip(self.columns_, X.dtypes, strict=True)
-            return [i for i, (c, dtype) in enumerate(columns) if not is_settled(c, dtype)]
+            columns = enumerate(zip(self.columns_, X.dtypes, strict=True))
+            return [
+                position for position, (column, dtype) in columns if not is_settled(column, dtype)
+            ]
         if X.dtype.kind not in "biuf":
             return list(range(len(self.columns_)))
+        # An array has one dtype, so all that is left to see is whether zeros and ones stayed so.
         outside = _outside_zero_one(X, self.columns_)
         return [
-            i
-            for i, column in enumerate(self.columns_)
-            if i in outside or not isinstance(column, NumericColumn | BinaryColumn)
+            position
+            for position, column in enumerate(self.columns_)
+            if position in outside or not isinstance(column, NumericColumn | BinaryColumn)
         ]
 
 
@@ -309,11 +327,16 @@ def _outside_zero_one(X: Array | SparseTable, columns: list[Column]) -> set[int]
     if not positions:
         return set()
     if is_sparse(X):
-        return set(positions) & set(X.indices[(X.data < 0) | (X.data > 1)].tolist())
+        # Cells that are not stored are zeros.
+        is_outside = (X.data < 0) | (X.data > 1)
+        return set(positions) & set(X.indices[is_outside].tolist())
     numbers: NumberArray = np.asarray(X)
     outside = np.zeros(len(positions), dtype=bool)
     for rows in _blocks(len(numbers), ROWS_PER_BLOCK):
-        cells = numbers[rows] if len(positions) == X.shape[1] else numbers[rows][:, positions]
+        cells = numbers[rows]
+        # Picking columns copies the block.
+        if len(positions) < X.shape[1]:
+            cells = cells[:, positions]
         is_outside = (cells < 0) | (cells > 1)
         if is_outside.any():
             outside |= is_outside.any(axis=0)
@@ -325,6 +348,7 @@ def _replaced(X: Table, columns: dict[int, Values]) -> Table:
     if isinstance(X, pd.DataFrame):
         X = X.copy(deep=False)
         for position, values in columns.items():
+            # Without its index: that of a converted column need not be the table's.
             X.isetitem(position, values.array if isinstance(values, pd.Series) else values)
         return X
     X = as_dense(X).astype(object)
@@ -333,7 +357,9 @@ def _replaced(X: Table, columns: dict[int, Values]) -> Table:
     return X
 
 
-def _column(X: Array | SparseTable, position: int) -> Array:
+def _column(X: Table, position: int) -> Values:
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[:, position]
     return as_dense(X[:, [position]])[:, 0]
 
 

@@ -28,8 +28,10 @@ def check_mask(mask: TableLike, X: Table) -> Mask:
     if isinstance(mask, pd.DataFrame) and isinstance(X, pd.DataFrame):
         mask = _aligned(mask, X, has_index)
     cells = np.asarray(mask)
-    if cells.dtype.kind == "O" and all(isinstance(cell, bool | np.bool_) for cell in cells.flat):
-        cells = cells.astype(bool)  # as nullable booleans are that are all there
+    if cells.dtype.kind == "O":
+        # Nullable booleans become objects, even if none is missing.
+        are_booleans = all(isinstance(cell, bool | np.bool_) for cell in cells.flat)
+        cells = cells.astype(bool) if are_booleans else cells
     if cells.shape != X.shape or cells.dtype != bool:
         raise ValueError(
             f"mask must be a boolean array of the shape of X, {X.shape}; got shape "
@@ -40,9 +42,11 @@ def check_mask(mask: TableLike, X: Table) -> Mask:
 
 def _aligned(mask: pd.DataFrame, X: pd.DataFrame, has_index: bool) -> pd.DataFrame:
     is_numbered = mask.columns.equals(pd.RangeIndex(X.shape[1]))
+    # The names of a frame made from an array are its positions.
     if is_numbered and not X.columns.isin(mask.columns).any():
-        mask = mask.set_axis(X.columns, axis=1)  # an array made a frame, which has no names
-    missing, unknown = X.columns.difference(mask.columns), mask.columns.difference(X.columns)
+        mask = mask.set_axis(X.columns, axis=1)
+    missing = X.columns.difference(mask.columns)
+    unknown = mask.columns.difference(X.columns)
     if len(missing) or len(unknown) or mask.columns.has_duplicates:
         raise ValueError(
             "mask must have the columns of X, each once. It lacks "
@@ -78,7 +82,8 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     """
     if not mask.any():
         return values
-    if others[mask].isna().all():  # nothing is known, and no dtype has to give way to it
+    # If nothing is known of the cells, no dtype has to give way to it.
+    if others[mask].isna().all():
         return values.mask(mask & values.notna())
     if values.dtype == others.dtype:
         return values.where(~mask, others)
@@ -86,13 +91,17 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
         return _fill_categories(values, mask, others)
     if values.dtype.kind == "f" and pd.api.types.is_numeric_dtype(others.dtype):
         return values.where(~mask, others.astype(values.dtype))
+    # The first dtype wins that holds the cells of both without a change: 3.0 fits into integers
+    # and 2.5 does not.
     present = values[~mask]
     for dtype in (values.dtype, others.dtype):
         try:
-            kept, new = present.astype(dtype), others[mask].astype(dtype)
+            kept = present.astype(dtype)
+            new = others[mask].astype(dtype)
             filled = _joined(kept, new, values, mask).astype(dtype)
         except (ArithmeticError, NotImplementedError, TypeError, ValueError):
-            continue  # Arrow's dictionaries, for instance, are not made from objects
+            # Arrow's dictionaries, for instance, are not made from objects.
+            continue
         if _are_same(kept, present) and _are_same(new, others[mask]):
             return filled
     return _joined(present, others[mask], values, mask)
@@ -100,6 +109,7 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
 
 def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
     """Both parts of a column in their places, as objects."""
+    # pandas would look for a dtype that holds both parts, and turn integers into floats.
     cells = np.empty(len(values), dtype=object)
     joined = pd.Series(cells, index=values.index, name=values.name)
     joined[~mask] = kept.astype(object)

@@ -25,6 +25,7 @@ MOST_EXAMINED = 1000
 USUAL_SHARE = 0.9
 """Share of the different values that has to look like a number or a date."""
 
+# Patterns are matched against whole cells: "12 Main Street" is neither a number nor a date.
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 CODE = re.compile(r"[-+]?0\d+")
 """A number with a leading zero, such as a postal code, is a name."""
@@ -38,11 +39,10 @@ def warn_of_text(name: Name, values: Values) -> None:
     present = pd.Series(values, copy=False)[~is_missing(values)]
     different = present.unique()
     advice = _advice(name, [str(cell).strip() for cell in different[:MOST_EXAMINED]])
-    if (
-        advice is None
-        and len(present) >= FEWEST_ROWS
-        and len(different) > USUAL_SHARE * len(present)
-    ):
+    has_enough_rows = len(present) >= FEWEST_ROWS
+    differs_by_row = len(different) > USUAL_SHARE * len(present)
+    # Numbers and dates as text differ by row, too, and have a remedy of their own.
+    if advice is None and has_enough_rows and differs_by_row:
         advice = (
             f"has {len(different)} different values in {len(present)} rows, such as "
             f"{different[0]!r}, of which a model learns nothing. Drop it if it identifies rows, or "
@@ -59,6 +59,8 @@ def warn_of_text(name: Name, values: Values) -> None:
 
 def _advice(name: Name, cells: list[str]) -> str | None:
     """What a column of text looks like, with an example and the remedy."""
+    # Markers of missing cells say nothing of the rest, and are why a reader of files left
+    # numbers as text.
     others = [cell for cell in cells if cell.lower() not in MARKERS]
     if not others:
         return None
@@ -70,6 +72,7 @@ def _advice(name: Name, cells: list[str]) -> str | None:
             f"X[{name!r}] = pandas.to_datetime(X[{name!r}])"
         )
     plain = [cell for cell in others if NUMBER.fullmatch(cell) and not CODE.fullmatch(cell)]
+    # A marker beside nothing but numbers leaves no doubt, however few these are.
     is_marked = marker is not None and len(plain) == len(others) > 1
     if is_marked or len(plain) >= max(USUAL_SHARE * len(others), FEWEST_NUMBERS):
         odd = next((cell for cell in cells if cell not in plain), None)
@@ -79,7 +82,8 @@ def _advice(name: Name, cells: list[str]) -> str | None:
             f"X[{name!r}] = pandas.to_numeric(X[{name!r}], errors='coerce')"
         )
     written = [cell for cell in others if WRITTEN_NUMBER.fullmatch(cell) and _is_signed(cell)]
-    if len(written) + len(plain) >= max(USUAL_SHARE * len(others), FEWEST_NUMBERS) and written:
+    n_numbers = len(written) + len(plain)
+    if written and n_numbers >= max(USUAL_SHARE * len(others), FEWEST_NUMBERS):
         return (
             f"holds numbers as text, such as {written[0]!r}. Remove all but digits, signs and "
             f"points first: X[{name!r}] = X[{name!r}].str.replace(r'[^0-9.+-]', '', "
@@ -90,4 +94,5 @@ def _advice(name: Name, cells: list[str]) -> str | None:
 
 def _is_signed(cell: str) -> bool:
     """Whether digits stand beside a currency, a percent sign or separators of thousands."""
-    return any(sign in cell for sign in "$€£¥%,") and any(digit.isdigit() for digit in cell)
+    has_sign = any(sign in cell for sign in "$€£¥%,")
+    return has_sign and any(character.isdigit() for character in cell)

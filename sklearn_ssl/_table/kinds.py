@@ -50,6 +50,8 @@ INFERRED: dict[str, Kind] = {
 """Kinds of what :func:`pandas.api.types.infer_dtype` finds in objects."""
 
 KIND_OF_TYPE: tuple[tuple[type | UnionType, Kind], ...] = (
+    # The order counts: the first type wins that a cell is an instance of. Booleans are integers
+    # to Python, and datetimes are dates.
     (str, "text"),
     (bool | np.bool_, "booleans"),
     (datetime.date | np.datetime64 | pd.Period, "dates"),
@@ -70,12 +72,14 @@ def kind_of(values: Values) -> Kind:
     if by_dtype is not None:
         return "missing" if _lacks_cells(values) else by_dtype
     if isinstance(values.dtype, pd.CategoricalDtype):
+        # Far fewer than cells, and never missing.
         return kind_of(pd.Series(values.cat.categories))
     return _kind_of_objects(values)
 
 
 def kind_of_dtype(dtype: Dtype) -> Kind | None:
     """Kind that a dtype states; None if only the cells show it."""
+    # Categories can be of any type.
     if isinstance(dtype, pd.CategoricalDtype):
         return None
     if isinstance(dtype, pd.StringDtype) or dtype.kind in "US":
@@ -84,6 +88,7 @@ def kind_of_dtype(dtype: Dtype) -> Kind | None:
         return "dates"
     if dtype.kind == "m":
         return "durations"
+    # Booleans and complex numbers are numeric, too, and have to be recognized before.
     if types.is_bool_dtype(dtype):
         return "booleans"
     if types.is_complex_dtype(dtype):
@@ -142,8 +147,9 @@ def spelled(cell: object) -> str:
         stamp = pd.Timestamp(cell)
         is_day = stamp == stamp.normalize() and stamp.tz is None
         return stamp.date().isoformat() if is_day else str(stamp)
-    if isinstance(cell, float | np.floating) and math.isfinite(cell) and cell == int(cell):
-        return str(int(cell))
+    if isinstance(cell, float | np.floating):
+        is_whole = math.isfinite(cell) and cell == int(cell)
+        return str(int(cell)) if is_whole else str(cell)
     return str(cell)
 
 
@@ -156,6 +162,7 @@ def _lacks_cells(values: Values) -> bool:
 
 
 def _kind_of_objects(values: Values) -> Kind:
+    # Compiled code looks at all cells, and nearly always knows; the loop below is for the rest.
     inferred = INFERRED.get(types.infer_dtype(values, skipna=True))
     # Missing numbers and missing dates beside each other are inferred as dates.
     if inferred in {"dates", "durations"} and _lacks_cells(values):
@@ -170,4 +177,7 @@ def _kind_of_objects(values: Values) -> Kind:
 
 
 def _kind_of_object(cell: object) -> Kind:
-    return next((kind for known, kind in KIND_OF_TYPE if isinstance(cell, known)), "mixed")
+    for known, kind in KIND_OF_TYPE:
+        if isinstance(cell, known):
+            return kind
+    return "mixed"

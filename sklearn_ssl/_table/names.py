@@ -34,6 +34,7 @@ def written_names(encoder: TableEncoder, most_codes: int) -> list[str]:
         if nullable
     ]
     one_hot = []
+    # Names and order have one entry per feature; numeric ones are passed over.
     for name, position in zip(names, encoder.order_, strict=True):
         column = encoder.columns_[position]
         if isinstance(column, CategoryColumn) and column.n_codes <= most_codes:
@@ -52,6 +53,7 @@ def bin_names(encoder: TableEncoder, features: Iterable[int], starts: Iterable[f
 
 def feature_names(encoder: TableEncoder) -> list[str]:
     """Names of the features of the schema; columns of arrays are called ``x0``, ``x1``, ..."""
+    # The features of a column stand side by side, so each column is named once, in their order.
     positions = dict.fromkeys(encoder.order_.tolist())
     return [name for position in positions for name in _names_of(encoder, position)]
 
@@ -77,5 +79,6 @@ def _in_own_scale(encoder: TableEncoder, feature: int, start: float) -> str:
     is_first = feature == 0 or encoder.order_[feature - 1] != position
     if not is_first:
         return f"{start:.4g}"
-    (value,) = pd.Series(encoder.columns_[position].decode(np.array([start])))
+    column = encoder.columns_[position]
+    (value,) = pd.Series(column.decode(np.array([start])))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

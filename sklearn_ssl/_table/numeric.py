@@ -214,5 +214,6 @@ def _restore_numbers(values: FloatArray, dtype: Dtype | None) -> Values:
         kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
         kind = getattr(kind, "numpy_dtype", kind)
         # The largest integers round up to a double that their dtype does not hold.
-        values = np.rint(np.minimum(values, np.nextafter(float(np.iinfo(kind).max), 0)))
+        largest = np.nextafter(float(np.iinfo(kind).max), 0)
+        values = np.rint(np.minimum(values, largest))
     return pd.Series(values).astype(dtype)

@@ -74,4 +74,7 @@ class Schema:
     @property
     def runs(self) -> tuple[tuple[int, int], ...]:
         """Pairs ``(cardinality, n_features)`` of neighbors that share a cardinality."""
-        return tuple((size, len(list(same))) for size, same in groupby(self.cardinalities))
+        runs = []
+        for size, neighbors in groupby(self.cardinalities):
+            runs.append((size, len(list(neighbors))))
+        return tuple(runs)

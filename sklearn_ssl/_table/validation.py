@@ -91,13 +91,15 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
     """
     X = _to_memory(X)
     if not isinstance(X, pd.DataFrame):
+        # Missing cells are welcome; infinite ones are found where the column has a name.
         X = check_array(
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
         if X.dtype.kind not in "biuf" and not has_categories:
             X = _check_objects(X) if X.dtype.kind == "O" else _check_numbers(X)
         return X
-    if X.attrs:  # pandas compares them when it joins columns, and arrays have no one answer
+    # pandas compares attributes when it joins columns, and arrays have no one answer.
+    if X.attrs:
         X = X.copy(deep=False)
         X.attrs = {}
     name = type(estimator).__name__
@@ -133,7 +135,8 @@ def _to_memory(X: TableLike) -> TableLike:
 
 def _check_objects(X: Array) -> Array | SparseTable:
     """Objects as numbers, but columns of dates and of durations as they are."""
-    is_time = np.array([kind_of(X[:, i]) in {"dates", "durations"} for i in range(X.shape[1])])
+    kinds = [kind_of(X[:, column]) for column in range(X.shape[1])]
+    is_time = np.array([kind in {"dates", "durations"} for kind in kinds])
     if not is_time.any():
         return _check_numbers(X)
     if not is_time.all():

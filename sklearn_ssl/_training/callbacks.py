@@ -28,7 +28,8 @@ def _one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         # The rate of the very first step is not zero, which would waste it.
         return max(progress, 0.01) / WARM_UP
-    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+    angle = math.pi * (progress - WARM_UP) / (1 - WARM_UP)
+    return (1 + math.cos(angle)) / 2
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -151,7 +152,8 @@ class BestWeights(Callback):
     def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         loss = net.history[-1][self.monitor]
         # The validation loss can be finite while the training loss is not.
-        self.is_finite_ = math.isfinite(loss) and math.isfinite(net.history[-1]["train_loss"])
+        train_loss = net.history[-1]["train_loss"]
+        self.is_finite_ = math.isfinite(loss) and math.isfinite(train_loss)
         if not self.is_finite_:
             return
         # The lowest loss decides which weights to keep, however little lower it is. Patience
@@ -167,8 +169,8 @@ class BestWeights(Callback):
             self.weights_ = _copied(module)
             return
         # The same memory is used again, so a fit of any length keeps two copies of the weights.
-        for kept, weight in zip(self.weights_.values(), module.state_dict().values(), strict=True):
-            kept.copy_(weight)
+        for name, weight in module.state_dict().items():
+            self.weights_[name].copy_(weight)
 
     def state(self) -> BestState:
         """What the epochs so far have changed."""

@@ -132,7 +132,8 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, net: NeuralNet, *, X: TableDataset, **kwargs: object) -> None:
         _, held_out = net.get_split_datasets(X)
-        tensors = [*net.module_.state_dict().values(), *X.tensors, net.run.generator.get_state()]
+        weights = net.module_.state_dict().values()
+        tensors = [*weights, *X.tensors, net.run.generator.get_state()]
         if held_out is not None:
             tensors += held_out.tensors
         # A generator of one device has no meaning on another.

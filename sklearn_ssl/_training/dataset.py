@@ -49,7 +49,8 @@ class TableDataset(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         """Batches of rows as they come."""
         if self.rows is None:
             # Neighboring rows need not be copied.
-            yield from zip(*(part.tensor_split(n_batches) for part in self.parts), strict=True)
+            split = [part.tensor_split(n_batches) for part in self.parts]
+            yield from zip(*split, strict=True)
         else:
             for rows in torch.arange(len(self)).tensor_split(n_batches):
                 yield self[rows]

@@ -363,15 +363,16 @@ def _assemble(
         processes=options.processes,
         keeps_batches=bool(options.callbacks),
     )
+    groups = [
+        (pattern, {"rate_factor": factor}) for pattern, factor in options.rate_factors.items()
+    ]
     net = PretextNet(
         pretext,
         run,
         # One kernel for all weights; a step on a small network is mostly the calls that it makes.
         optimizer__fused=True,
         optimizer__weight_decay=options.weight_decay,
-        optimizer__param_groups=[
-            (pattern, {"rate_factor": factor}) for pattern, factor in options.rate_factors.items()
-        ],
+        optimizer__param_groups=groups,
         lr=options.learning_rate_init,
         batch_size=options.batch_size,
         train_split=validation and predefined_split(validation.to(options.device)),

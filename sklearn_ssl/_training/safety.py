@@ -36,7 +36,8 @@ def safe_fit(estimator: BaseEstimator) -> Iterator[None]:
         # Interruptions count, too: Ctrl+C must not leave an estimator that is half fitted.
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
-        if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
+        is_out_of_memory = any(words in str(error) for words in OUT_OF_MEMORY)
+        if isinstance(error, RuntimeError) and is_out_of_memory:
             raise MemoryError(
                 f"There is not enough memory to fit {type(estimator).__name__}. Lower batch_size "
                 "or the widths of the network's layers, or read the table in parts with the "
@@ -58,10 +59,9 @@ def split(
     every_row = np.arange(len(parts[0]))
     training, held_out = train_test_split(every_row, test_size=fraction, random_state=rng)
     # Positions and not copies: the table need not fit into memory twice.
-    return (
-        TableDataset(*parts, rows=torch.from_numpy(training)),
-        TableDataset(*parts, rows=torch.from_numpy(held_out)),
-    )
+    train_rows = TableDataset(*parts, rows=torch.from_numpy(training))
+    held_out_rows = TableDataset(*parts, rows=torch.from_numpy(held_out))
+    return train_rows, held_out_rows
 
 
 def warn_of_outcome(result: TrainingResult) -> None:

@@ -106,6 +106,7 @@ class ObjectiveComparison:
     @property
     def table(self) -> pd.DataFrame:
         """Means over the splits, medians of the times; one row per estimator."""
+        # What says which run it was, and measures nothing.
         dropped = ["split", "is_baseline", "test_ratio", "n_labels"]
         by_estimator = self.runs.drop(columns=dropped).groupby("estimator", sort=False)
         table = by_estimator.mean().astype({"width": int})
@@ -155,24 +156,20 @@ class ObjectiveComparison:
         return "\n".join(sentences)
 
     def __repr__(self) -> str:
-        n_estimators, n_splits = (self.runs[key].nunique() for key in ("estimator", "split"))
-        best = self.table["score"].idxmax()
+        n_estimators = self.runs["estimator"].nunique()
+        n_splits = self.runs["split"].nunique()
+        n_labels = int(self.runs["n_labels"].iloc[0])
+        scores = self.table["score"]
         return (
-            f"<ObjectiveComparison: {n_estimators} estimators, {n_splits} splits, "
-            f"{int(self.runs['n_labels'].iloc[0]):,} labels; best {self.score_name.lower()} "
-            f"{self.table['score'].max():.3f}, {best}>"
+            f"<ObjectiveComparison: {n_estimators} estimators, {n_splits} splits, {n_labels:,} "
+            f"labels; best {self.score_name.lower()} {scores.max():.3f}, {scores.idxmax()}>"
         )
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                self.verdict,
-                "",
-                self._caption(),
-                "",
-                self.table.T.map("{:.3g}".format).replace("nan", "-").to_string(),
-            ]
-        )
+        # A console has room for one estimator a column, and none for one measure a column.
+        cells = self.table.T.map("{:.3g}".format)
+        table = cells.replace("nan", "-").to_string()
+        return "\n".join([self.verdict, "", self._caption(), "", table])
 
     def _repr_html_(self) -> str:
         return html_table(self.table.T, self._caption(), self.verdict.splitlines())
@@ -341,28 +338,27 @@ default=None
     table = read_table(X, y, X_unlabeled)
     has_classes = table.target.has_classes
     resolved = resolve_probe(probe, has_classes)
-    entrants = [
-        *(Entrant(each, False) for each in judge(named, resolved, semi_supervised)),
-        Entrant(judge_raw(table.X, resolved), True),
-        *(
-            Entrant(Judged(name, model, resolved, predicts=True), True)
-            for name, model in models_on_raw_columns(table.X, has_classes).items()
-        ),
-    ]
+    # In the order of the table and of the figure: the baselines come last.
+    entrants = [Entrant(each, False) for each in judge(named, resolved, semi_supervised)]
+    entrants.append(Entrant(judge_raw(table.X, resolved), True))
+    for name, model in models_on_raw_columns(table.X, has_classes).items():
+        entrants.append(Entrant(Judged(name, model, resolved, predicts=True), True))
     rng = check_random_state(random_state)
     (cv_seed,) = draw_seeds(rng, 1)
     folds = N_FOLDS if cv is None else cv
     splits = make_splits(table, repeat_splits(folds, n_repeats, has_classes, cv_seed), groups)
+    # All entrants of a split get its seed, so that what they share is drawn alike.
     seeds = draw_seeds(rng, len(splits))
-    tasks = [
-        (entrant, number, split, seed)
-        for number, (split, seed) in enumerate(zip(splits, seeds, strict=True))
-        for entrant in entrants
-    ]
+    tasks = []
+    labels = []
+    for number, (split, seed) in enumerate(zip(splits, seeds, strict=True)):
+        for entrant in entrants:
+            tasks.append((entrant, table, number, split, scoring, seed))
+            labels.append(f"{entrant.judged.name}, split {number + 1} of {len(splits)}")
     rows = run_tasks(
         _measure,
-        ((entrant, table, number, split, scoring, seed) for entrant, number, split, seed in tasks),
-        [f"{task[0].judged.name}, split {task[1] + 1} of {len(splits)}" for task in tasks],
+        tasks,
+        labels,
         title="compare_objectives: pretrain and probe",
         verbose=verbose,
         n_jobs=n_jobs,
@@ -443,6 +439,7 @@ def _measure_features(
     judged: Judged, table: LabeledTable, split: Split, scoring: Scoring, seed: int
 ) -> dict[str, object]:
     """Scores of probes on the features of a transformer, their geometry, and its times."""
+    # The fit and the test rows are timed. Other rows are embedded for the probes alone.
     began = perf_counter()
     frozen = pretrain(judged.transformer, table.X, split.pretrain, seed)
     fitted = perf_counter()
@@ -463,6 +460,7 @@ def _measure_features(
         "width": np.shape(test)[1],
         **dict(zip(GEOMETRY, geometry, strict=True)),
         "fit_seconds": fitted - began,
+        # For a thousand rows, since test sets differ in size.
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
     }
 

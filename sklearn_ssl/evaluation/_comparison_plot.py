@@ -8,7 +8,7 @@ import pandas as pd
 
 from sklearn_ssl.evaluation._intervals import CONFIDENCE
 from sklearn_ssl.evaluation._raw import RAW
-from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+from sklearn_ssl.evaluation._style import GRAY, named_styles, tidy
 from sklearn_ssl.evaluation._types import Axes, GridOfAxes, Look
 from sklearn_ssl.evaluation._verdict import best_baseline
 
@@ -78,7 +78,7 @@ def _looks(runs: pd.DataFrame) -> dict[str, Look]:
     baselines = runs.loc[runs["is_baseline"], "estimator"].unique()
     for name in baselines:
         _, marker = looks[name]
-        looks[name] = GREY, marker
+        looks[name] = GRAY, marker
     return looks
 
 
@@ -87,8 +87,8 @@ def _draw_differences(ax: Axes, comparison: "ObjectiveComparison", looks: dict[s
     differences = comparison.differences()
     names = list(looks)
     baseline = best_baseline(comparison.runs, "score")
-    ax.axvline(0, color=GREY, linewidth=1)
-    ax.plot([0], [names.index(baseline)], marker=looks[baseline][1], color=GREY, markersize=9)
+    ax.axvline(0, color=GRAY, linewidth=1)
+    ax.plot([0], [names.index(baseline)], marker=looks[baseline][1], color=GRAY, markersize=9)
     for name, row in differences.iterrows():
         color, marker = looks[str(name)]
         place = names.index(str(name))
@@ -117,12 +117,14 @@ def _draw_measure(
         height = np.full(len(values), place)
         ax.plot(values, height, ".", color=color, alpha=0.5, markersize=5)
         ax.plot([typical[name]], [place], marker=marker, color=color, markersize=9)
+    # Times are compared by their ratio, which an axis that begins elsewhere would distort.
     if measure == "fit_seconds":
         ax.set_xlim(left=0)
 
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), names)
+    # Upside down, so that the first estimator is the topmost one.
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)
     ax.margins(x=0.1)

@@ -117,17 +117,21 @@ def dci(
     Z, names, targets = _check_factors(Z, factors)
     split_seed, *seeds = draw_seeds(check_random_state(random_state), 1 + len(targets))
     split = train_test_split(np.arange(len(Z)), test_size=test_size, random_state=split_seed)
+    # The coefficients of linear models measure importance only between features of one scale.
     scaled = StandardScaler().fit(Z[split[0]]).transform(Z)
-    learnt = run_tasks(
+    tasks = [
+        (scaled, target, split, model, seed) for target, seed in zip(targets, seeds, strict=True)
+    ]
+    learned = run_tasks(
         _learn_factor,
-        ((scaled, target, split, model, seed) for target, seed in zip(targets, seeds, strict=True)),
+        tasks,
         [f"factor {name}" for name in names],
         title="dci: learn the factors",
         verbose=verbose,
         n_jobs=n_jobs,
     )
-    importances = np.column_stack([importance for importance, _ in learnt])
-    scores = pd.Series([score for _, score in learnt], index=names)
+    importances = np.column_stack([importance for importance, _ in learned])  # (width, n_factors)
+    scores = pd.Series([score for _, score in learned], index=names)
     return Bunch(
         disentanglement=disentanglement_of(importances),
         completeness=completeness_of(importances),
@@ -152,6 +156,7 @@ def _concentration(importances: Floats) -> Floats:
     """1 for a row with one entry that is not zero, 0 if all are equal or zero."""
     total = importances.sum(axis=1, keepdims=True)
     n_columns = importances.shape[1]
+    # The logarithm of one column is 0, by which nothing can be divided.
     if n_columns == 1:
         is_used: Floats = (total[:, 0] > 0).astype(float)
         return is_used
@@ -186,6 +191,7 @@ def _importance(fitted: ModelWithScore) -> Floats:
     if hasattr(fitted, "feature_importances_"):
         return np.asarray(fitted.feature_importances_, dtype=float)
     if hasattr(fitted, "coef_"):
+        # A classifier has one row of coefficients for each class.
         weights = np.abs(np.atleast_2d(fitted.coef_))
         return np.asarray(weights.sum(axis=0), dtype=float)
     raise ValueError(
@@ -254,6 +260,7 @@ def mutual_information_gap(Z: npt.ArrayLike, factors: Factors, *, n_bins: int = 
     known = [target.is_labeled for target in targets]
     information = np.empty((len(codes), len(values)))
     for row, feature in enumerate(codes):
+        # A factor can be unknown for some rows, which then say nothing about it.
         for column, (rows, factor) in enumerate(zip(known, values, strict=True)):
             information[row, column] = mutual_info_score(feature[rows], factor)
     # A factor's information about itself is its entropy.

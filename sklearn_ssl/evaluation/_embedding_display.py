@@ -23,7 +23,7 @@ from sklearn_ssl.evaluation._estimators import draw_seeds
 from sklearn_ssl.evaluation._progress import show
 from sklearn_ssl.evaluation._raw import dense
 from sklearn_ssl.evaluation._splits import draw_rows
-from sklearn_ssl.evaluation._style import COLOURS, GREY, make_axes, styles, tidy
+from sklearn_ssl.evaluation._style import COLORS, GRAY, make_axes, styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
 from sklearn_ssl.evaluation._types import Axes, Floats, RandomState, Transformer
 
@@ -265,7 +265,7 @@ class EmbeddingDisplay:
         self.figure_ = ax.figure
         if self.y is None:
             x, y = self.points.T
-            ax.scatter(x, y, s=10, color=COLOURS[0], alpha=0.6, linewidths=0)
+            ax.scatter(x, y, s=10, color=COLORS[0], alpha=0.6, linewidths=0)
         else:
             self._draw_with_target(self.y)
         xlabel, ylabel = self.axis_names
@@ -282,7 +282,7 @@ class EmbeddingDisplay:
         if len(unlabeled):
             # Drawn first, as there are many of them.
             x, y = unlabeled.T
-            self.ax_.scatter(x, y, s=8, color=GREY, alpha=0.35, linewidths=0, label="no label")
+            self.ax_.scatter(x, y, s=8, color=GRAY, alpha=0.35, linewidths=0, label="no label")
         if not target.has_classes:
             x, y = labeled.T
             image = self.ax_.scatter(x, y, s=12, c=target.known, cmap="cividis")
@@ -326,13 +326,15 @@ def _project(Z: Floats, method: str, seed: int) -> Plane:
         return Plane(Z, ("First feature", "Second feature"))
     if method == "umap":
         return Plane(_points_of_umap(Z, seed), ("UMAP, first dimension", "UMAP, second dimension"))
+    # The user may have asked for frames everywhere, and points are an array.
     pca = PCA(n_components=2, random_state=seed).set_output(transform="default").fit(Z)
-    names = (
-        f"{which} principal component ({share:.0%} of the variance)".replace("%", " %")
-        for which, share in zip(("First", "Second"), pca.explained_variance_ratio_, strict=True)
-    )
-    first, second = names
-    return Plane(pca.transform(Z), (first, second))
+    first, second = pca.explained_variance_ratio_
+    names = (_component_name("First", first), _component_name("Second", second))
+    return Plane(pca.transform(Z), names)
+
+
+def _component_name(which: str, share: float) -> str:
+    return f"{which} principal component ({share * 100:.0f} % of the variance)"
 
 
 def _points_of_umap(Z: Floats, seed: int) -> Floats:
@@ -343,5 +345,6 @@ def _points_of_umap(Z: Floats, seed: int) -> Floats:
             'EmbeddingDisplay with method="umap" requires umap-learn. You can install it with '
             "`pip install umap-learn`, or use method='pca'."
         ) from error
+    # With a seed, UMAP uses one thread anyway, and warns if it was not asked to.
     points: Floats = UMAP(random_state=seed, n_jobs=1).fit_transform(Z)
     return points

@@ -83,11 +83,12 @@ def seeded_clone(estimator: AnyEstimator, seed: int) -> AnyEstimator:
     """Clone an estimator and fill in every ``random_state`` that its user left at None."""
     copy: AnyEstimator = clone(estimator)
     rng = np.random.RandomState(seed)
-    unset = {
-        name: int(rng.randint(LARGEST_SEED))
-        for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0])
-        if name.rpartition("__")[2] == "random_state" and value is None
-    }
+    unset = {}
+    # Sorted, since the order of the parameters decides which seed each of them gets.
+    for name, value in sorted(copy.get_params(deep=True).items(), key=lambda item: item[0]):
+        last_name = name.rpartition("__")[2]
+        if last_name == "random_state" and value is None:
+            unset[name] = int(rng.randint(LARGEST_SEED))
     # A FrozenEstimator has nothing to set, and returns nothing if it is asked to.
     return copy.set_params(**unset) if unset else copy
 

@@ -127,11 +127,13 @@ def make_factors_table(
     signals = factors @ _mixing(owner, n_factors, entanglement, rng).T
     if nonlinear:
         for column in range(n_caused):
+            # Every factor begins with the straight line, which shows it as it is.
             curve = CURVES[column % columns_per_factor % len(CURVES)]
             signals[:, column] = curve(signals[:, column])
     signals += noise * rng.normal(size=signals.shape)
     data = pd.DataFrame(signals).rename(columns="x{}".format)
     for column in np.linspace(0, n_caused - 1, n_categorical).round().astype(int):
+        # By rank, so that equal values cannot leave a category empty.
         order = data[f"x{column}"].rank(method="first")
         data[f"x{column}"] = pd.qcut(order, len(CATEGORIES), labels=CATEGORIES)
     for column in range(n_noise_columns):
@@ -147,6 +149,7 @@ def _draw_factors(
     n_samples: int, n_factors: int, n_values: int | None, rng: np.random.RandomState
 ) -> Floats:
     if n_values is None:
+        # Between these ends the variance is 1.
         return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(n_samples, n_factors))
     values = np.arange(n_values) - (n_values - 1) / 2
     drawn = values[rng.randint(n_values, size=(n_samples, n_factors))]

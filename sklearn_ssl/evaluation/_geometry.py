@@ -120,6 +120,7 @@ def _log_potential(squared_distances: Floats, start: int, t: float) -> Floats:
     """Potential of each row of a block with all other rows, in nats."""
     n_rows = len(squared_distances)
     potential = -t * squared_distances
+    # A row is no pair with itself; the block begins at row ``start`` of the table.
     potential[np.arange(n_rows), start + np.arange(n_rows)] = -np.inf
     total: Floats = logsumexp(potential, axis=1)
     return total
@@ -199,6 +200,7 @@ def linear_cka(Z1: npt.ArrayLike, Z2: npt.ArrayLike) -> float:
     """
     first, second = (Z - Z.mean(axis=0) for Z in _check_pair(Z1, Z2))
     scale = _product_norm(first, first) * _product_norm(second, second)
+    # A constant embedding is similar to none.
     if scale == 0:
         return 0.0
     return _product_norm(first, second) ** 2 / scale

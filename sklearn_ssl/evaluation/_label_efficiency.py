@@ -249,9 +249,11 @@ def _make_tasks(
 def _run_task(task: Task, table: LabeledTable, sizes: RowNumbers, scoring: Scoring) -> list[Run]:
     split = task.split
     reader = remember(make_reader(task.judged, table, split, task.seed), split)
-    test, y_test = reader.see(split.test), table.target.of(split.test)
+    test = reader.see(split.test)
+    y_test = table.target.of(split.test)
     rows = []
     for repeat, order in enumerate(task.orders):
+        # A larger set of labels holds the smaller ones: a curve rises by labels, not by chance.
         for size in sizes:
             fitted = fit_reader(reader, table, split, order[:size], task.seed)
             score = score_of(fitted, test, y_test, scoring)

@@ -20,7 +20,7 @@ from sklearn_ssl.evaluation._labels_saved import (
 )
 from sklearn_ssl.evaluation._probes import name_of_score
 from sklearn_ssl.evaluation._raw import RAW
-from sklearn_ssl.evaluation._style import GREY, make_axes, named_styles, tidy
+from sklearn_ssl.evaluation._style import GRAY, make_axes, named_styles, tidy
 from sklearn_ssl.evaluation._targets import read_target
 from sklearn_ssl.evaluation._types import (
     Axes,
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 CHARACTERS_PER_INCH = 13
+"""Of a title in a medium font, by which it is broken into lines."""
+
+BAR_SHIFT = 1.04
+"""Factor between the error bars of neighbors on the axis of logarithms."""
 MOST_BANDS = 3
 """Bands that can be distinguished when they overlap; more estimators get error bars."""
 
@@ -340,6 +344,8 @@ or None, default=None
                 f"{estimator!r}."
             )
         if n_labels is None:
+            # An arrow that ends at a measured score says more than a bound, and in the middle of
+            # the curve there is room for it.
             is_measured = own["bound"] == "equal"
             chosen = own[is_measured] if is_measured.any() else own
             (row,) = savings_of(chosen.iloc[[len(chosen) // 2]])
@@ -361,19 +367,17 @@ or None, default=None
         names = list(dict.fromkeys(curve["estimator"]))
         for place, (name, (color, marker)) in enumerate(named_styles(names).items()):
             scores = curve[curve["estimator"] == name].groupby("n_labels")["score"]
-            mean, spread = scores.mean(), scores.std(ddof=0)
+            mean = scores.mean()
+            # Of the runs there are, not an estimate for others: one run has a spread of 0, not NaN.
+            spread = scores.std(ddof=0)
             (self.lines_[name],) = ax.plot(
                 mean.index, mean, color=color, marker=marker, markersize=5, label=name, zorder=3
             )
             if band and len(names) <= MOST_BANDS:
-                self.bands_[name] = ax.fill_between(
-                    mean.index, mean - spread, mean + spread, color=color, alpha=0.18, linewidth=0
-                )
-                for edge in (mean - spread, mean + spread):
-                    ax.plot(mean.index, edge, color=color, linewidth=0.6, alpha=0.6)
+                self.bands_[name] = _draw_band(ax, mean, spread, color)
             elif band:
                 # Beside each other, as bars on one line would hide each other.
-                shift = 1.04 ** (place - (len(names) - 1) / 2)
+                shift = BAR_SHIFT ** (place - (len(names) - 1) / 2)
                 self.bands_[name] = ax.errorbar(
                     mean.index * shift, mean, spread, color=color, fmt="none", elinewidth=0.8
                 )
@@ -397,11 +401,13 @@ or None, default=None
         measured = self._measured(baseline)
         bottom, _ = ax.get_ylim()
         for labels in {row.n_labels, end}:
-            ax.plot([labels, labels], [bottom, row.score], color=GREY, linestyle=":", linewidth=1)
+            ax.plot([labels, labels], [bottom, row.score], color=GRAY, linestyle=":", linewidth=1)
+        # The lines down to the axis would move the axis away from them.
         ax.set_ylim(bottom=bottom)
         if not np.isnan(row.low):
+            # An interval that is open at an end is drawn as far as was measured.
             ends = np.clip([row.low, row.high], measured[0], measured[-1])
-            ax.plot(ends, [row.score] * 2, color=GREY, linewidth=7, alpha=0.45, zorder=2)
+            ax.plot(ends, [row.score] * 2, color=GRAY, linewidth=7, alpha=0.45, zorder=2)
         style = {
             "arrowstyle": "-|>",
             "color": "black",
@@ -420,6 +426,7 @@ or None, default=None
     def _name_curves(self, curve: pd.DataFrame) -> None:
         """Names at the ends of the curves, and what is around them."""
         ends = {name: np.asarray(line.get_xydata())[-1] for name, line in self.lines_.items()}
+        # One name above the highest end, the others below theirs: two curves never cross a name.
         highest = max(ends, key=lambda name: ends[name][1])
         for name, line in self.lines_.items():
             above = name == highest
@@ -439,3 +446,12 @@ or None, default=None
             f"{self.ax_.get_xlabel()}\n"
             f"bands: standard deviation of {n_runs} runs; gray bar: the interval"
         )
+
+
+def _draw_band(ax: Axes, mean: pd.Series, spread: pd.Series, color: str) -> "Artist":
+    """Fill what is within a standard deviation, with thin edges that show where bands overlap."""
+    low, high = mean - spread, mean + spread
+    band: Artist = ax.fill_between(mean.index, low, high, color=color, alpha=0.18, linewidth=0)
+    for edge in (low, high):
+        ax.plot(mean.index, edge, color=color, linewidth=0.6, alpha=0.6)
+    return band

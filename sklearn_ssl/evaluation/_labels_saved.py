@@ -99,6 +99,7 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     # What the baseline reached with fewer labels, it keeps.
     reached = np.maximum.accumulate(reference.to_numpy())
     saved = means.drop(index=baseline, level="estimator").reset_index()
+    # Straight lines between the measured points, as the figure has them on its logarithmic axis.
     scores, log_labels = _steps(reached, np.log(measured))
     needed = np.exp(np.interp(saved["score"], scores, log_labels))
     saved["baseline_labels"] = needed.round().astype(int)
@@ -182,13 +183,14 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
     by_split = curve.groupby(["estimator", "split", "n_labels"])["score"].mean()
     own = by_split[name].xs(size, level="n_labels")
     reference = by_split[baseline].unstack("n_labels").loc[own.index]
+    # A curve of the user's may lack the ratio, which is this one for folds of equal size.
     test_ratio = curve["test_ratio"].mean() if "test_ratio" in curve else 1 / (len(own) - 1)
     labels = np.geomspace(reference.columns.min(), reference.columns.max(), N_STEPS)
     log_labels = np.log(labels)
     log_measured = np.log(reference.columns.to_numpy(float))
     # Scores of the baseline, of shape (n_splits, N_STEPS).
     scores = np.array([np.interp(log_labels, log_measured, row) for row in reference.to_numpy()])
-    differences = own.to_numpy()[:, None] - scores
+    differences = own.to_numpy()[:, None] - scores  # (n_splits, N_STEPS)
     ends = [corrected_interval(each, test_ratio) for each in differences.T]
     too_few = np.array([end.low > 0 for end in ends])
     too_many = np.array([end.high < 0 for end in ends])
@@ -204,6 +206,7 @@ def _interval(curve: pd.DataFrame, baseline: str, name: str, size: int) -> tuple
 
 def _last_of_run(flags: npt.NDArray[np.bool_]) -> int:
     """Place of the last flag in the run that the first one begins."""
+    # argmin finds the first flag that is not set, and 0 if all are.
     return len(flags) - 1 if flags.all() else int(np.argmin(flags)) - 1
 
 

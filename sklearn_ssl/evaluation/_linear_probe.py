@@ -67,9 +67,12 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         rows, basis = _narrow(X)
         folds = assign_folds(y)
         scale = _mean_squared_length(rows)
+        # Strengths are those of rows of mean squared length 1. Dividing the penalty is the same as
+        # dividing the rows, and copies nothing.
         self.C_ = _choose_strength(rows, y, folds) / scale
         self.model_ = _logistic_regression(self.C_).fit(rows, y)
         if basis is not None:
+            # The rows of other tables come in their own columns.
             self.model_.coef_ = self.model_.coef_ @ basis
             self.model_.n_features_in_ = basis.shape[1]
         self.classes_ = self.model_.classes_
@@ -109,12 +112,15 @@ def assign_folds(y: Labels) -> RowNumbers:
 
 def _choose_strength(rows: Features, y: Labels, folds: RowNumbers) -> float:
     """The strength with the lowest mean log loss over all held-out rows."""
-    held_out = [np.flatnonzero(folds == fold) for fold in range(N_FOLDS) if (folds == fold).any()]
+    held_out = [np.flatnonzero(folds == fold) for fold in range(N_FOLDS)]
+    # Few rows leave some folds empty.
+    held_out = [rows_of_fold for rows_of_fold in held_out if len(rows_of_fold)]
     best, lowest = 1.0, np.inf
     if not held_out:
         return best
     scale = _mean_squared_length(rows)
     parts = [(np.setdiff1d(np.arange(len(y)), test), test) for test in held_out]
+    # From the strongest penalty on, each fit starts at the solution before it, which is near.
     models = [_logistic_regression(1.0, warm_start=True) for _ in parts]
     for strength in STRENGTHS:
         total = 0.0
@@ -122,6 +128,7 @@ def _choose_strength(rows: Features, y: Labels, folds: RowNumbers) -> float:
             model.set_params(C=strength / scale).fit(rows[train], y[train])
             probabilities = model.predict_proba(rows[test])
             total += len(test) * log_loss_of(y[test], probabilities, model.classes_)
+        # The loss falls and then rises; the remaining fits would take the longest.
         if total >= lowest:
             break
         best, lowest = strength, total
@@ -141,6 +148,7 @@ def _narrow(X: Features) -> tuple[Features, Floats | None]:
     if is_sparse(X):
         return X.tocsr(), None
     rows = np.asarray(X, dtype=np.float64)
+    # The decomposition takes time, too: it pays if it leaves less than half of the columns.
     if 2 * len(rows) >= rows.shape[1]:
         return rows, None
     left, values, basis = svd(rows, full_matrices=False)

@@ -30,6 +30,7 @@ def measure_predictions(
         }
     if predicts_scores(fitted):
         scores = fitted.decision_function(X)
+        # Two classes have one column of scores, which grows with the second class.
         if scores.ndim == 1:
             scores = np.column_stack([-scores, scores])
         return {"roc_auc": roc_auc_of(y, scores, fitted.classes_), "log_loss": np.nan}
@@ -42,11 +43,12 @@ def roc_auc_of(y: Labels, scores: Floats, classes: Labels) -> float:
     Of two classes both have the same area. Classes without test rows are left out, and so is the
     whole measure if one class has all of them.
     """
-    areas = [
-        roc_auc_score(y == label, scores[:, place])
-        for place, label in enumerate(classes)
-        if 0 < np.count_nonzero(y == label) < len(y)
-    ]
+    areas = []
+    for place, label in enumerate(classes):
+        is_label = y == label
+        # A class that no test row has, or that all have, has no curve.
+        if 0 < np.count_nonzero(is_label) < len(y):
+            areas.append(roc_auc_score(is_label, scores[:, place]))
     return float(np.mean(areas)) if areas else np.nan
 
 
@@ -54,6 +56,7 @@ def log_loss_of(y: Labels, probabilities: Floats, classes: Labels) -> float:
     """Mean negative logarithm of the true class's probability, which is 0 for unknown classes."""
     is_true = np.asarray(y)[:, None] == np.asarray(classes)[None, :]
     probability = (probabilities * is_true).sum(axis=1)
+    # As in scikit-learn's log_loss, a wrong prediction without a doubt costs 36 nats.
     smallest = np.finfo(np.float64).eps
     losses = -np.log(np.clip(probability, smallest, 1.0))
     return float(losses.mean())

@@ -129,10 +129,14 @@ default=None
     table = read_table(X, y, X_unlabeled)
     splits = make_splits(table, cv, groups)
     seeds = draw_seeds(check_random_state(random_state), len(splits))
+    # There is one estimator only, which needs no name.
     judged = Judged("", estimator, resolve_probe(probe, table.target.has_classes))
+    tasks = [
+        (judged, table, split, scoring, seed) for split, seed in zip(splits, seeds, strict=True)
+    ]
     scores = run_tasks(
         score_on_split,
-        ((judged, table, split, scoring, seed) for split, seed in zip(splits, seeds, strict=True)),
+        tasks,
         names_of_splits(splits),
         title="probe_score: pretrain and probe",
         verbose=verbose,
@@ -253,6 +257,7 @@ default=None
     source_seed, *seeds = draw_seeds(check_random_state(random_state), 1 + len(splits))
     judged = Judged("", estimator, resolve_probe(probe, table.target.has_classes))
     source = judged.probe.prepare(estimator)
+    # Once for all splits: no row of the target is in the source.
     every_row = np.arange(num_samples(X_source))
     (frozen,) = show(
         (pretrain(each, X_source, every_row, source_seed) for each in [source]),
@@ -260,12 +265,13 @@ default=None
         title="transfer_score: pretrain on the source",
         verbose=verbose,
     )
+    tasks = [
+        (frozen, judged, table, split, scoring, seed)
+        for split, seed in zip(splits, seeds, strict=True)
+    ]
     rows = run_tasks(
         _transfer_on_split,
-        (
-            (frozen, judged, table, split, scoring, seed)
-            for split, seed in zip(splits, seeds, strict=True)
-        ),
+        tasks,
         names_of_splits(splits),
         title="transfer_score: pretrain on the target, and probe",
         verbose=verbose,

@@ -26,6 +26,7 @@ FOREST = "random forest"
 BOOSTING = "gradient boosting"
 
 MOST_DENSE_COLUMNS = 500
+"""Columns up to which one-hot categories are written out; not every model takes sparse rows."""
 MOST_CODES = 254
 """Categories of a column that histogram gradient boosting can take."""
 
@@ -48,9 +49,11 @@ def raw_features(X: TableLike) -> Transformer:
     if not is_frame(X):
         return _in_arrays(numbers)
     one_hot = OneHotEncoder(handle_unknown="ignore", dtype=np.float64)
+    categories = make_pipeline(FunctionTransformer(as_texts), one_hot)
     encoder = make_column_transformer(
         (numbers, _positions(X, of_numbers=True)),
-        (make_pipeline(FunctionTransformer(as_texts), one_hot), _positions(X, of_numbers=False)),
+        (categories, _positions(X, of_numbers=False)),
+        # Sparse however many zeros there are: the width decides below.
         sparse_threshold=1.0,
     )
     dense_enough = _in_arrays(FunctionTransformer(dense_if_narrow))
@@ -79,17 +82,19 @@ def _tree_columns(X: TableLike) -> tuple[Transformer, npt.NDArray[np.bool_] | No
     numbers = FunctionTransformer(as_floats)
     if not is_frame(X):
         return _in_arrays(numbers), None
-    places = [_positions(X, of_numbers=of_numbers) for of_numbers in (True, False)]
+    of_numbers = _positions(X, of_numbers=True)
+    of_categories = _positions(X, of_numbers=False)
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         encoded_missing_value=np.nan,
         max_categories=MOST_CODES,
     )
-    encoder = make_column_transformer(
-        (numbers, places[0]), (make_pipeline(FunctionTransformer(as_texts), codes), places[1])
-    )
-    return _in_arrays(encoder), np.repeat([False, True], [len(place) for place in places])
+    categories = make_pipeline(FunctionTransformer(as_texts), codes)
+    encoder = make_column_transformer((numbers, of_numbers), (categories, of_categories))
+    # The transformer puts columns in the order of its parts, not in that of the table.
+    is_category = np.repeat([False, True], [len(of_numbers), len(of_categories)])
+    return _in_arrays(encoder), is_category
 
 
 def _in_arrays(transformer: BaseEstimator) -> Transformer:
@@ -122,6 +127,7 @@ def as_texts(X: Frame) -> npt.NDArray[np.object_]:
     """Categories of any type as texts, the missing ones as None."""
     texts = np.full(X.shape, None, dtype=object)
     for place, column in enumerate(_columns(X)):
+        # Each category is turned into text once, not once a row.
         codes, categories = pd.factorize(column)
         names = np.array([str(category) for category in categories], dtype=object)
         is_known = codes >= 0
@@ -153,6 +159,7 @@ def _floats(column: pd.Series) -> Floats:
     if getattr(column.dtype, "tz", None) is not None:
         column = column.dt.tz_convert(None)
     times = column.to_numpy()
+    # Counts of any unit: what follows scales them, or looks at their order alone.
     counted = times.astype(np.int64).astype(np.float64)
     return np.where(np.isnat(times), np.nan, counted)
 

@@ -178,6 +178,7 @@ class RepresentationReport:
             check_is_fitted(estimator)
         rng = check_random_state(random_state)
         X = dense(safe_indexing(X, draw_rows(num_samples(X), max_samples, rng)))
+        # One disturbed copy for all, since what is compared must be the same.
         view = swap_cells(X, swap_rate, rng)
         named = {RAW: raw_features(X).fit(X), **named}
         embedded = show(
@@ -186,11 +187,11 @@ class RepresentationReport:
             title="RepresentationReport: embed",
             verbose=verbose,
         )
-        pairs = dict(zip(named, embedded, strict=True))
-        return cls.from_predictions(
-            {name: pair[0] for name, pair in pairs.items()},
-            views={name: pair[1] for name, pair in pairs.items()},
-        )
+        embeddings, views = {}, {}
+        for name, (own, disturbed) in zip(named, embedded, strict=True):
+            embeddings[name] = own
+            views[name] = disturbed
+        return cls.from_predictions(embeddings, views=views)
 
     @classmethod
     @validate_params(
@@ -230,6 +231,7 @@ class RepresentationReport:
         similarity = _similarities(rows)
         spectra = {name: svdvals(Z) for name, Z in rows.items()}
         measures = _measures(rows, views or {}, spectra)
+        # Of ten neighbors, or of the largest smaller neighborhood that so few rows allow.
         measures["neighbors_kept"] = neighbors.loc[:10].iloc[-1]
         measures["cka_with_raw"] = similarity[RAW] if RAW in rows else np.nan
         return cls(
@@ -281,15 +283,17 @@ class RepresentationReport:
 def _measures(
     rows: dict[str, Floats], views: Mapping[str, TableLike], spectra: dict[str, Floats]
 ) -> pd.DataFrame:
-    measures = {
-        name: {
+    measures = {}
+    for name, Z in rows.items():
+        distance = np.nan
+        if name in views:
+            distance = alignment(Z, np.asarray(dense(views[name])))
+        measures[name] = {
             "width": Z.shape[1],
             "effective_rank": effective_rank_of_spectrum(spectra[name]),
-            "alignment": alignment(Z, np.asarray(dense(views[name]))) if name in views else np.nan,
+            "alignment": distance,
             "uniformity": uniformity(Z),
         }
-        for name, Z in rows.items()
-    }
     return pd.DataFrame.from_dict(measures, orient="index").astype({"width": int})
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ssl.evaluation._raw import RAW
-from sklearn_ssl.evaluation._style import GREY, named_styles, tidy
+from sklearn_ssl.evaluation._style import GRAY, named_styles, tidy
 from sklearn_ssl.evaluation._types import Axes, GridOfAxes, Look
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ def draw_report(report: "RepresentationReport", ax: "GridOfAxes | None") -> npt.
 
 def _draw_spectra(ax: Axes, report: "RepresentationReport", looks: dict[str, Look]) -> None:
     for name, values in report.spectra.items():
-        shares = values[values > values.max() * 1e-6] / values.sum()
+        # Rounding errors would pull the axis of logarithms down to where nothing is.
+        is_signal = values > values.max() * 1e-6
+        shares = values[is_signal] / values.sum()
+        places = np.arange(1, len(shares) + 1)
         rank, width = report.measures.loc[name, ["effective_rank", "width"]]
-        label = f"{name}: {rank:.1f} of {width:.0f}"
-        ax.plot(np.arange(1, len(shares) + 1), shares, color=looks[name][0], label=label)
+        color, _ = looks[name]
+        ax.plot(places, shares, color=color, label=f"{name}: {rank:.1f} of {width:.0f}")
     ax.set(
         xscale="log",
         yscale="log",
@@ -51,6 +54,7 @@ def _draw_spectra(ax: Axes, report: "RepresentationReport", looks: dict[str, Loo
 def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look]) -> None:
     for name, row in report.measures.iterrows():
         color, marker = looks[str(name)]
+        # Embeddings without disturbed copies are shown on the axis, by their uniformity.
         height = 0.0 if np.isnan(row["alignment"]) else row["alignment"]
         ax.plot(row["uniformity"], height, marker, color=color, markersize=9, label=name)
     is_measured = report.measures["alignment"].notna().any()
@@ -60,6 +64,7 @@ def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look
         title="Alignment with disturbed copies, uniformity",
     )
     ax.margins(0.15)
+    # After the margins, which would move it.
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, fontsize="small")
     ax.grid(alpha=0.3)
@@ -72,8 +77,9 @@ def _draw_neighbors(ax: Axes, report: "RepresentationReport", looks: dict[str, L
     for name in kept.columns.drop(reference):
         color, marker = looks[name]
         ax.plot(kept.index, kept[name], color=color, marker=marker, label=name)
+    # Any other row is among k random ones of the n - 1 with this probability.
     chance = kept.index.to_numpy() / (report.n_rows - 1)
-    ax.plot(kept.index, chance, color=GREY, linestyle=":")
+    ax.plot(kept.index, chance, color=GRAY, linestyle=":")
     ax.annotate(
         "by chance",
         (kept.index[-1], chance[-1]),
@@ -81,7 +87,7 @@ def _draw_neighbors(ax: Axes, report: "RepresentationReport", looks: dict[str, L
         textcoords="offset points",
         ha="right",
         fontsize="small",
-        color=GREY,
+        color=GRAY,
     )
     ax.set_xscale("log")
     ax.set_xticks(kept.index, [str(size) for size in kept.index])
@@ -102,8 +108,10 @@ def _draw_similarity(ax: Axes, report: "RepresentationReport") -> None:
     names = report.similarity.index
     ax.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize="small")
     ax.set_yticks(range(len(names)), names, fontsize="small")
-    for (i, j), value in np.ndenumerate(values):
+    for (row, column), value in np.ndenumerate(values):
+        # The color map ends in yellow, on which white cannot be read.
         color = "black" if value > 0.5 else "white"
-        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize="small")
+        text = f"{value:.2f}"
+        ax.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
     ax.set_title("Similarity (linear CKA)")
     ax.figure.colorbar(image, ax=ax, label="Linear CKA (1: the same up to rotation)", shrink=0.8)

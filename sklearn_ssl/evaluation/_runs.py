@@ -124,6 +124,7 @@ def fit_reader(
 
 def score_of(fitted: Model, rows: TableLike, y: Labels, scoring: Scoring) -> float:
     """Score of a fitted model on test rows."""
+    # Without a scoring, it is the score method of the model itself.
     scorer = check_scoring(fitted, scoring=scoring)
     return float(scorer(fitted, rows, y))
 
@@ -148,11 +149,14 @@ def remember(reader: Reader, split: Split) -> Reader:
     """Embed the training rows once, for a reader that is fitted on many draws of them."""
     if reader.sees_unlabeled:
         return reader
-    order = np.argsort(split.train)
-    known, seen = split.train[order], reader.see(split.train[order])
+    # Sorted, so that a row is found by bisection.
+    known = np.sort(split.train)
+    seen = reader.see(known)
 
     def see(rows: RowNumbers) -> TableLike:
         places = np.searchsorted(known, rows)
+        # A row beyond the last one gets a place that does not exist; any other place will do,
+        # since the rows are compared there.
         is_known = np.array_equal(known[places % len(known)], rows)
         if not is_known:
             return reader.see(rows)

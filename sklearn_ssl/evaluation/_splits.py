@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
 from sklearn_ssl._marks import UNLABELED, Labels
+from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
 from sklearn_ssl.evaluation._targets import Target, read_target
@@ -149,9 +150,10 @@ def _check_row_numbers(
 ) -> None:
     for number, pair in enumerate(pairs):
         rows = np.concatenate(pair)
-        if rows.size and (rows.min() < 0 or rows.max() >= n_rows):
+        outside = rows[(rows < 0) | (rows >= n_rows)]
+        if outside.size:
             raise ValueError(
-                f"cv has row {rows.max()} in split {number}, but there are {n_rows} rows in "
+                f"cv has row {outside[0]} in split {number}, but there are {n_rows} rows in "
                 f"{what}. {remedy}"
             )
 
@@ -171,13 +173,15 @@ def _make_split(
             f"split {number} does so with {shared.size} rows, such as row {shared[0]}."
         )
     is_labeled = table.target.is_labeled
+    # Rows without a label are pretrained on, unless they are test rows or too close to one.
     is_open = ~is_labeled
     is_open[test] = False
     if groups is not None:
         is_open[: table.n_own] &= ~np.isin(groups, groups[test])
     if keys is not None:
         is_open[table.n_own :] &= ~np.isin(keys[table.n_own :], keys[test])
-    train, test = train[is_labeled[train]], test[is_labeled[test]]
+    train = train[is_labeled[train]]
+    test = test[is_labeled[test]]
     for rows, what in ((train, "training"), (test, "test")):
         if not rows.size:
             raise ValueError(
@@ -203,11 +207,7 @@ def labeled_order(y: Labels, has_classes: bool, rng: np.random.RandomState) -> R
     order = rng.permutation(len(y))
     if not has_classes:
         return order
-    codes, _ = pd.factorize(y[order], sort=True)
-    place_in_class = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    is_later = place_in_class > 0
-    progress = (place_in_class + 0.5) / np.bincount(codes)[codes]
-    return order[np.lexsort((progress, is_later))]
+    return order[alternating(y[order])]
 
 
 def resolve_train_sizes(

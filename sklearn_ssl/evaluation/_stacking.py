@@ -52,18 +52,26 @@ def check_same_columns(
     one: TableLike, other: TableLike, names: tuple[str, str], *, in_order: bool
 ) -> None:
     """Raise unless two tables have the same columns, in the same order if that is asked for."""
-    columns = [list(map(str, getattr(X, "columns", []))) for X in (one, other)]
-    widths = [_width(X) for X in (one, other)]
     both = " and ".join(names)
-    if widths[0] != widths[1]:
+    width, other_width = _width(one), _width(other)
+    if width != other_width:
         raise ValueError(
-            f"{both} must have the same columns; got {widths[0]} and {widths[1]} of them."
+            f"{both} must have the same columns; got {width} and {other_width} of them."
         )
-    differing = sorted(set(columns[0]) ^ set(columns[1]))
-    if all(columns) and differing:
+    columns = _column_names(one)
+    other_columns = _column_names(other)
+    # Arrays have no names to compare.
+    if not columns or not other_columns:
+        return
+    differing = sorted(set(columns) ^ set(other_columns))
+    if differing:
         raise ValueError(f"{both} must have the same columns; not in both: {', '.join(differing)}.")
-    if all(columns) and in_order and columns[0] != columns[1]:
+    if in_order and columns != other_columns:
         raise ValueError(f"{both} must have the same columns, in the same order.")
+
+
+def _column_names(X: TableLike) -> list[str]:
+    return [str(name) for name in getattr(X, "columns", [])]
 
 
 def _width(X: TableLike) -> int:
@@ -78,6 +86,7 @@ def row_keys(X: TableLike) -> npt.NDArray[np.integer]:
         return hashes
     if is_sparse(X):
         rows = sparse.csr_array(X)
+        # One row can be stored in several ways, of which this leaves one.
         rows.sum_duplicates()
         n_rows = rows.shape[0]
         return np.array([hash(_bytes_of_row(rows, row)) for row in range(n_rows)])

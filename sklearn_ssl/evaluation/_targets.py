@@ -21,6 +21,7 @@ from sklearn_ssl._marks import (
 from sklearn_ssl.evaluation._types import RowNumbers
 
 MOST_CLASSES_OF_FLOATS = 20
+"""Whole floats of more distinct values are quantities for sure, such as counts."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Target:
 
     def followed_by_unlabeled(self, n_rows: int) -> "Target":
         """The same target for a table with more rows, which have no label."""
-        return Target(
-            np.concatenate([self.values, np.repeat(self.values[:1], n_rows)]),
-            self.has_classes,
-            np.concatenate([self.is_labeled, np.zeros(n_rows, dtype=bool)]),
-        )
+        # Any value that the array can hold: nobody asks for what stands there.
+        fillers = np.repeat(self.values[:1], n_rows)
+        values = np.concatenate([self.values, fillers])
+        is_labeled = np.concatenate([self.is_labeled, np.zeros(n_rows, dtype=bool)])
+        return Target(values, self.has_classes, is_labeled)
 
 
 def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = True) -> Target:
@@ -150,6 +151,7 @@ def _marks(values: Labels, has_classes: bool, has_gaps: bool, name: str) -> Mask
 
 
 def _refuse_minus_one_among_quantities(others: Labels, n_marks: int, name: str) -> None:
+    # A single -1 may well be a quantity, and so may several beside other negative ones.
     if n_marks < 2 or (len(others) and others.min() < 0):
         return
     raise ValueError(

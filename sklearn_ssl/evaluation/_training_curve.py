@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import check_matplotlib_support
-from sklearn_ssl.evaluation._style import COLOURS, make_axes, tidy
+from sklearn_ssl.evaluation._style import COLORS, make_axes, tidy
 from sklearn_ssl.evaluation._types import Axes, Model, Transformer
 
 if TYPE_CHECKING:
@@ -164,8 +164,9 @@ class TrainingCurveDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         self.ax_ = ax = make_axes(ax)
         self.figure_ = ax.figure
+        # Each display has one solid line: the next one on the same axes gets another color.
         n_displays = sum(line.get_linestyle() == "-" for line in ax.lines)
-        color = COLOURS[n_displays % len(COLOURS)]
+        color = COLORS[n_displays % len(COLORS)]
         self.line_ = self._draw(self.loss_curve, "training rows", color=color)
         self.validation_line_ = None
         if self.validation_curve is not None:

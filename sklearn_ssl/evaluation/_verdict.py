@@ -64,6 +64,5 @@ def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:
     difference = f"difference {row['difference']:+.3f}, {interval}"
     if row["verdict"] == UNDECIDED:
         return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}); {difference}."
-    return f"{name} is {row['verdict']} of {row['baseline']}: {difference}.".replace(
-        "behind of", "behind"
-    )
+    place = "ahead of" if row["verdict"] == "ahead" else "behind"
+    return f"{name} is {place} {row['baseline']}: {difference}."

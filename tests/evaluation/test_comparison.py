@@ -212,6 +212,7 @@ def test_it_is_short_in_a_console_and_a_table_in_a_notebook(comparison):
     assert "PCA against" in html
 
 
+@pytest.mark.slow
 def test_a_probe_of_the_user_is_used(iris):
     comparison = compare_objectives(
         *iris, estimators={"PCA": PCA(2)}, probe=GaussianNB(), cv=SHUFFLED

@@ -122,6 +122,7 @@ def test_pairs_of_row_numbers_count_all_rows():
     ("cv", "message"),
     [
         ([([0, 1], [9])], r"row 9 in split 0, but there are 8 rows in X\. Number the rows"),
+        ([([0, 1], [2]), ([0, 7], [-1])], r"row -1 in split 1, but there are 8 rows in X"),
         ([([0, 1], [2, 5])], "split 0 without labeled test rows"),
         ([([2], [0, 1])], "split 0 without labeled training rows"),
         ([([0, 1], [1, 3])], "split 0 does so with 1 rows, such as row 1"),

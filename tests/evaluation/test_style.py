@@ -15,7 +15,7 @@ def test_pairs_of_color_and_marker_do_not_repeat(n):
 
 def test_raw_features_look_like_a_reference():
     looks = _style.named_styles(["PCA", "raw features", "other"])
-    assert looks["raw features"][0] == _style.GREY
+    assert looks["raw features"][0] == _style.GRAY
     assert looks["PCA"] != looks["other"]
 
 
