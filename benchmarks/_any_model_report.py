@@ -97,8 +97,10 @@ def report_tables(raw: pd.DataFrame, title: str, figure: Path | None) -> None:
                 print_default_penalty(way, study)
         print_seconds(study)
         print_troubles(of_task)
-        if figure and maps:
-            draw(maps, study, metric, figure.with_stem(f"{figure.stem}-{task}"))
+        if figure:
+            for way, comparisons in maps.items():
+                path = figure.with_stem(f"{figure.stem}-{task}-{way}")
+                draw(comparisons, study, metric, path)
 
 
 @dataclass(frozen=True)
@@ -285,27 +287,20 @@ def print_troubles(raw: pd.DataFrame) -> None:
         print(f"\n{model} failed {len(part)} time(s), such as on {where}: {error}")
 
 
-def draw(maps: dict[str, list[Comparison]], study: Study, metric: Metric, figure: Path) -> None:
-    """Heat maps side by side, one for each kind of features."""
+def draw(comparisons: list[Comparison], study: Study, metric: Metric, figure: Path) -> None:
+    """A heat map of models by number of labels, narrow enough to be read in a column of text."""
     import matplotlib.pyplot as plt
 
-    width = 1.6 + (0.72 * len(study.sizes) + 0.5) * len(maps)
-    drawing, panels = plt.subplots(
-        ncols=len(maps),
-        figsize=(max(width, 5), 1.4 + 0.32 * len(study.models)),
-        layout="constrained",
-        sharey=True,
-        squeeze=False,
-    )
-    for axes, (way, comparisons) in zip(panels[0], maps.items(), strict=True):
-        points = pd.DataFrame(index=study.models, columns=study.sizes, dtype=float)
-        for comparison in comparisons:
-            points.loc[comparison.model, comparison.labels] = 100 * comparison.differences.mean()
-        image = draw_map(axes, points)
-        axes.set_title(way.replace("_", "\n"), fontsize=10)
+    points = pd.DataFrame(index=study.models, columns=study.sizes, dtype=float)
+    for comparison in comparisons:
+        points.loc[comparison.model, comparison.labels] = 100 * comparison.differences.mean()
+    # Not every model was tried with all features and numbers of labels.
+    points = points.dropna(how="all").dropna(axis="columns", how="all")
+    drawing, axes = plt.subplots(figsize=(6, 1.2 + 0.32 * len(points)), layout="constrained")
+    image = draw_map(axes, points)
     name = "accuracy" if metric is ACCURACY else "R2, in hundredths"
-    drawing.colorbar(image, ax=panels[0], label="points over the same model on raw features")
-    drawing.suptitle(f"{name}, by number of labels", fontsize=11)
+    drawing.colorbar(image, ax=axes, label="points over the same model on raw features")
+    axes.set(title=f"{name}: better is blue", xlabel="number of labels")
     drawing.savefig(figure, dpi=150)
     plt.close(drawing)
     print(f"\n{figure}")
@@ -320,5 +315,5 @@ def draw_map(axes: Any, points: pd.DataFrame, most: float = 10.0) -> Any:
     for row, column in np.argwhere(points.notna().to_numpy()):
         value = points.iloc[row, column]
         color = "white" if abs(value) > 0.6 * most else "black"
-        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8, color=color)
+        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=9, color=color)
     return image
