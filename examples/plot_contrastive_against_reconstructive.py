@@ -1,12 +1,13 @@
 """What each objective keeps, and what it discards
 
-A reconstruction has to answer for every column, so every column is worth a place in the
-embedding, whether other columns predict it or not. A contrast has to distinguish rows, by
-whatever distinguishes them. A masked column can only be predicted from others, so a column that
-depends on no other one is not worth a place at all.
+A reconstruction needs every column, so every column deserves a place in the embedding, whether
+other columns predict it or not. A contrast has to distinguish rows, and keeps whatever
+distinguishes them. A masked column can only be predicted from other columns, so a column that
+depends on no other one deserves no place at all.
 
-This example tests these three claims. In a generated table some columns are *shared*: they have
-causes in common with other columns. Others are *private*: noise that appears in no other column.
+This example tests these three claims. In a generated table, some columns are *shared*: they have
+causes in common with other columns. Others are *private*: they hold noise that appears in no other
+column.
 The factors and the private columns are then predicted from embeddings of several widths.
 """
 
@@ -47,9 +48,9 @@ if options.short:
 # %% [markdown]
 # ## The embeddings
 #
-# Only the bottleneck is examined: by default the transformers also return combinations of their
-# hidden layers and of the row itself, and then nothing is ever discarded. PCA of the same width
-# is the reference. It keeps what varies most, and knows no difference between shared and private.
+# Only the bottleneck is examined. By default, the transformers also return combinations of their
+# hidden layers and of the row itself, and then nothing is discarded. PCA of the same width
+# is the reference. It keeps what varies most, whether shared or private.
 
 
 # %%
@@ -76,7 +77,7 @@ def make_embedders(width, seed):
 # ## The questions
 #
 # Each embedder is fitted on one half of the rows. On the other half a linear probe predicts the
-# three factors and the five private columns. R² is 1 if they can be read off the embedding, and 0
+# three factors and the five private columns. R² is 1 if the embedding determines them, and 0
 # if nothing of them is left.
 
 # %%
@@ -102,7 +103,7 @@ print(means.round(2).to_string())
 # %% [markdown]
 # ## What is kept
 #
-# Lines are means over the tables, bands their range.
+# Lines are means over the tables, bands show their range.
 
 
 # %%
@@ -132,7 +133,7 @@ figure = draw("private", "Private: columns that depend on no other")
 # %% [markdown]
 # ## Conclusion
 #
-# It is read off the widest embeddings, which have room for every column.
+# The widest embeddings have room for every column, so their scores show what is discarded.
 
 # %%
 widest = means.xs(max(widths), axis=1, level="width").drop(index="PCA")

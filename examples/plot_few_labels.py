@@ -1,15 +1,15 @@
 """How many labels does pretraining save?
 
 Labels cost more than rows. This example measures how the score of a linear model grows with the
-number of labels: on features that transformers have learned from all training rows without
-labels, and on the raw columns. It then reads off how many labels the pretraining saves at equal
+number of labels, both on features that transformers have learned from all training rows without
+labels and on the raw columns. The curves show how many labels the pretraining saves at equal
 score.
 
 Three real tables that come with scikit-learn give three answers. Images of digits have many
 columns that depend on each other, and that is what can be learned without labels. Measurements of
-breast tissue separate the classes along nearly straight lines, which a few labels find in the raw
-columns, too. The ten columns of the diabetes table say little about each other: more features are
-then more to be confused by, and pretraining can cost labels instead of saving them.
+breast tissue separate the classes along nearly straight lines, which a few labels suffice to find
+in the raw columns, too. The ten columns of the diabetes table hardly depend on each other. More
+features then only add noise, and pretraining can cost labels instead of saving them.
 """
 
 # %%
@@ -42,8 +42,8 @@ if options.short:
 # ## What is measured
 #
 # `label_efficiency_curve` fits each transformer once per split, on the training rows alone, and
-# then draws the labeled ones among them several times. A random forest, which learns from nothing
-# but the labeled rows, is a baseline of another kind.
+# then draws the labeled rows among them several times. A random forest, which learns from the
+# labeled rows only, is a baseline of another kind.
 
 
 # %%
@@ -95,7 +95,7 @@ figure = draw_saving(display, "Accuracy, digits")
 # The table has a row for each transformer and number of labels. `equivalent` is the number of
 # labels with which the raw columns score as high, and `low` to `high` is its interval. It allows
 # for the test rows that draws have in common, and for the training rows that splits share. If the
-# interval holds `n_labels` itself, the data do not decide whether any labels are saved.
+# interval contains `n_labels` itself, the data do not decide whether any labels are saved.
 
 # %%
 saved = labels_saved(digits)
@@ -118,8 +118,8 @@ print(saved[saved["estimator"].isin(TRANSFORMERS)].round(3).to_string(index=Fals
 # %% [markdown]
 # ## Diabetes: ten columns that say little about each other
 #
-# Ten labels are left out. With so few, a ridge on the raw columns has no rows to choose its
-# penalty by, and would lose for a reason that has nothing to do with pretraining.
+# The curve begins with 20 labels. With ten, a ridge on the raw columns has too few rows to choose
+# its penalty, and would lose for a reason that has nothing to do with pretraining.
 
 # %%
 diabetes = measure(
@@ -132,7 +132,7 @@ print(saved[saved["estimator"].isin(TRANSFORMERS)].round(3).to_string(index=Fals
 # %% [markdown]
 # ## Conclusion
 #
-# Estimators share splits and labeled rows, so they are compared draw by draw.
+# The estimators share splits and labeled rows, so they are compared draw by draw.
 
 # %%
 for name, curve in {"digits": digits, "breast cancer": cancer, "diabetes": diabetes}.items():

@@ -1,9 +1,9 @@
 """Customers who leave, with 2% of the labels
 
 A table of customers holds numbers, categories, flags and missing cells. Whether a customer left
-is known for 2% of them only. `FineTunedClassifier` takes all rows as they are, and -1 marks those
-without a label: they are used in pretraining, and in an optional term that makes the predictions
-for corrupted copies of a row agree. Models that need labels get the labeled rows alone.
+is known for only 2% of them. `FineTunedClassifier` takes all rows as they are, and -1 marks those
+without a label. These are used in pretraining and, optionally, in a term of the loss that makes
+the predictions for corrupted copies of a row agree. The other models learn from the labeled rows.
 
 The customers are generated: usage follows a few hidden habits, and so does the decision to leave.
 """
@@ -87,7 +87,7 @@ for name, model in supervised.items():
 # %% [markdown]
 # ## Models that learn from all rows
 #
-# No preparation of the columns is needed.
+# The columns need no preparation.
 
 # %%
 transformer = DenoisingAutoencoder(max_iter=max_iter, random_state=0)

@@ -1,7 +1,7 @@
 """Few labels, many rows: three ways to learn from the rows without labels
 
 Each transformer learns from all training rows of the digits data without their labels. A logistic
-regression is then trained on 100 labeled rows, on the learned features or on the raw ones.
+regression is then trained on 100 labeled rows, with the learned features or the raw columns.
 """
 
 # %%
@@ -52,7 +52,7 @@ for transformer in transformers.values():
 # ## Learn from the labels
 #
 # `FrozenEstimator` keeps the pipeline from fitting a transformer again, on the labeled rows
-# alone. The labeled rows are drawn several times, because a single draw of 100 says little.
+# alone. The labeled rows are drawn several times, because one draw of 100 rows proves little.
 
 # %%
 rows = []

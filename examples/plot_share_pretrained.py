@@ -39,8 +39,8 @@ if options.short:
 # %% [markdown]
 # ## The group with many rows
 #
-# It has no labels. `save` writes under another name and renames, so a reader never meets half a
-# file.
+# This group has no labels. `save` writes the file under another name and then renames it, so nobody
+# can read half a file.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -54,7 +54,7 @@ print(f"Pretrained on {len(X_train)} rows; {path.name} has {path.stat().st_size:
 # %% [markdown]
 # ## The group with few labels
 #
-# The loaded transformer does not change: the classifier works on a copy.
+# The loaded transformer does not change, because the classifier trains a copy of it.
 
 # %%
 pretrained = load(path)

@@ -1,6 +1,6 @@
 """What is learned without labels: three questions that a table asks of itself
 
-Without labels a network has nothing to predict, unless a part of the table becomes the target.
+Without labels, a network has nothing to predict unless a part of the table becomes the target.
 Each objective makes targets in its own way:
 
 - **denoising** swaps cells for those of other rows and asks for the original row;
@@ -8,8 +8,8 @@ Each objective makes targets in its own way:
 - **contrast** asks which row a corrupted copy comes from, among all rows.
 
 This example shows the three questions on images of digits, whose cells can be looked at, and
-measures on held-out images how well each is answered. A question that cannot be answered better
-than by a guess teaches nothing.
+measures on held-out images how well each question is answered. A network learns nothing from a
+question that it cannot answer better than by a guess.
 """
 
 # %%
@@ -99,9 +99,9 @@ figure = show({"input": asked, "answer": filled, "truth": X_test}, "Blue cells a
 # %% [markdown]
 # ## Contrast
 #
-# The question is asked of a projection head, which is not part of the features. `score` asks the
-# head; what the features and the raw cells would answer is measured as well. The guess to beat is
-# a row at random.
+# A projection head answers the question; it is not part of the features. `score` measures the
+# head. The same question is also answered with the features and with the raw cells. The guess to
+# beat is a row at random.
 
 # %%
 embedder = ContrastiveEmbedder(

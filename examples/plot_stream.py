@@ -2,8 +2,8 @@
 
 `fit_stream` learns from a table that is read in parts: PyArrow's record batches here, chunks of
 pandas or frames of Polars elsewhere. The columns, their scale and their categories are learned
-from the first rows. From then on only a buffer of rows is in memory. A callable that opens the
-files anew allows several epochs, with the files in another order in each.
+from the first rows. From then on, only a buffer of rows is in memory. A callable that opens the
+files anew allows several epochs, each with the files in another order.
 
 The files are generated, one per month. The features learned from the stream are compared with
 those learned from all rows at once, by the nearest neighbors among 200 labeled rows.
@@ -62,7 +62,7 @@ for month, path in enumerate(paths):
 # %% [markdown]
 # ## The stream
 #
-# Rows are shuffled within a buffer, not across buffers. The months therefore come in another
+# Rows are shuffled within a buffer, not across buffers. The months are therefore read in another
 # order in each epoch.
 
 # %%

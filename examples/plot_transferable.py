@@ -1,13 +1,13 @@
 """Which measure predicts that features transfer?
 
-Several measures promise to distinguish good features from bad ones without a single label: their
-effective rank, how evenly they fill the sphere, how little they move if a row is corrupted, how
-many neighbors they keep. Others need the factors behind a table: does each feature stand for one
-of them? This example measures how well each of them predicts what features are worth on rows of
-another domain.
+Several measures promise to distinguish good features from bad ones without a single label: the
+effective rank of the features, how evenly they fill the sphere, how little they move if a row is
+corrupted, and how many neighbors they keep. Other measures need the factors behind a table: does
+each feature represent one of them? This example measures how well each measure predicts the score
+of a probe on rows of another domain.
 
-The tables are generated, so their factors are known. Features are learned where the first factor
-is negative, and probed where it is positive, on rows unlike those that they were learned from.
+The tables are generated, so their factors are known. Features are learned from rows whose first
+factor is negative and probed on rows whose first factor is positive.
 All embeddings have the same width; they differ in objective and in the number of epochs.
 """
 
@@ -62,8 +62,8 @@ if options.short:
 # %% [markdown]
 # ## The embeddings
 #
-# Every objective is stopped early, in the middle and late, so that there are worse and better
-# features of each kind.
+# Every objective is stopped early, in the middle and late, so that each has worse and better
+# features.
 
 
 # %%
@@ -88,8 +88,8 @@ def make_embedders(seed):
 # %% [markdown]
 # ## Measures and scores
 #
-# All are taken on the target domain, with the transformer frozen as it was fitted on the source
-# domain. The score is the mean R² of linear probes that predict the factors.
+# All measures are computed on the target domain, with the transformer frozen as it was fitted on
+# the source domain. The score is the mean R² of linear probes that predict the factors.
 
 
 # %%

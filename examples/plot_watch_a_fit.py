@@ -32,9 +32,9 @@ if options.short:
 # %% [markdown]
 # ## A score after every epoch
 #
-# `ScoringMonitor` is a callback of scikit-learn. It asks for the estimator as it would be if the
-# fit ended now, and scores it. It does not score a fit without `y`, so `y` is passed here for that
-# reason alone; the transformer ignores it.
+# `ScoringMonitor` is a callback of scikit-learn. After each epoch, it scores the estimator as it
+# would be if the fit ended then. It scores nothing if the fit gets no `y`. For this reason alone,
+# `y` is passed here; the transformer ignores it.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -62,9 +62,9 @@ ax.grid(alpha=0.3)
 # %% [markdown]
 # ## A callback of one's own
 #
-# A callback has four methods. If `on_fit_task_end` returns True, no further epoch is made. This one
-# prints the tasks of fine-tuning, and leaves each stage after two epochs. `max_propagation_depth`
-# makes an estimator hand the callback on to those that it fits.
+# A callback has four methods. If `on_fit_task_end` returns True, no further epoch is made. The
+# callback below prints the tasks of fine-tuning and ends each stage after two epochs. With
+# `max_propagation_depth`, an estimator passes the callback on to the estimators that it fits.
 
 
 # %%
@@ -92,7 +92,7 @@ print(f"{len(classifier.loss_curve_)} epochs of fine-tuning")
 # %% [markdown]
 # `sklearn.callback.ProgressBar()` is set in the same way, and draws a bar for every stage in a
 # terminal or a notebook; it needs the package `rich`. A saved file holds no callbacks: call
-# `set_callbacks()` without any before `persistence.save`.
+# `set_callbacks()` without arguments before `persistence.save`.
 
 # %% tags=["script"]
 figure.savefig(options.output, dpi=120)

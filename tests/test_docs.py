@@ -118,6 +118,15 @@ def test_reference_lists_all_public_names(module):
     assert set(module.__all__) - {"__version__"} <= set(listed)
 
 
+def test_sphinx_reads_the_source_of_every_module():
+    """It fails on a dictionary that is unpacked in a decorator, and then links to no source."""
+    analyzer = pytest.importorskip("sphinx.pycode").ModuleAnalyzer
+    root = Path(sklearn_ssl.__file__).parent
+    for path in root.rglob("*.py"):
+        module = ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        analyzer.for_file(path, module).find_tags()
+
+
 PAGES_OF_METHODS = {
     "DenoisingAutoencoder": "guide/denoising_autoencoder.md",
     "ContrastiveEmbedder": "guide/contrastive_embedder.md",

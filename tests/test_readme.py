@@ -87,5 +87,5 @@ def test_the_third_block_prints_a_column_for_each_objective_and_each_baseline(ru
 
 
 def test_files_that_the_readme_names_are_there():
-    named = re.findall(r"(?:examples|benchmarks)/\w+\.(?:py|md)", TEXT)
+    named = re.findall(r"(?:examples|benchmarks|docs(?:/guide)?)/\w+\.(?:py|md)", TEXT)
     assert [name for name in named if not (README.parent / name).exists()] == []

@@ -201,14 +201,14 @@ class ObjectiveComparison:
 
 
 @validate_params(
-    {
+    PROBE_CONSTRAINTS
+    | {
         "X": ["array-like", "sparse matrix"],
         "y": ["array-like"],
         "estimators": [dict, None],
         "params": [dict, None],
         "semi_supervised": ["array-like"],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
-        **PROBE_CONSTRAINTS,
     },
     prefer_skip_nested_validation=False,
 )

@@ -98,10 +98,10 @@ class EmbeddingDisplay:
 
     @classmethod
     @validate_params(
-        {
+        OPTIONS
+        | {
             "estimator": [HasMethods(["transform"])],
             "X": ["array-like", "sparse matrix"],
-            **OPTIONS,
         },
         prefer_skip_nested_validation=False,
     )
@@ -182,7 +182,7 @@ class EmbeddingDisplay:
 
     @classmethod
     @validate_params(
-        {"embedding": ["array-like", "sparse matrix"], **OPTIONS},
+        OPTIONS | {"embedding": ["array-like", "sparse matrix"]},
         prefer_skip_nested_validation=False,
     )
     def from_predictions(

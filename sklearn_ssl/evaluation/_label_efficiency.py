@@ -67,7 +67,8 @@ class Task(NamedTuple):
 
 
 @validate_params(
-    {
+    PROBE_CONSTRAINTS
+    | {
         "estimators": [HasMethods(["fit"]), dict],
         "X": ["array-like", "sparse matrix"],
         "y": ["array-like"],
@@ -75,7 +76,6 @@ class Task(NamedTuple):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "semi_supervised": ["array-like"],
         "baseline": ["boolean"],
-        **PROBE_CONSTRAINTS,
     },
     prefer_skip_nested_validation=False,
 )

@@ -25,11 +25,11 @@ from sklearn_ssl.evaluation._types import (
 
 
 @validate_params(
-    {
+    PROBE_CONSTRAINTS
+    | {
         "estimator": [TRANSFORMER],
         "X": ["array-like", "sparse matrix"],
         "y": ["array-like"],
-        **PROBE_CONSTRAINTS,
     },
     prefer_skip_nested_validation=False,
 )
@@ -151,12 +151,12 @@ def names_of_splits(splits: list[Split]) -> list[str]:
 
 
 @validate_params(
-    {
+    PROBE_CONSTRAINTS
+    | {
         "estimator": [TRANSFORMER],
         "X_source": ["array-like", "sparse matrix"],
         "X_target": ["array-like", "sparse matrix"],
         "y_target": ["array-like"],
-        **PROBE_CONSTRAINTS,
     },
     prefer_skip_nested_validation=False,
 )
