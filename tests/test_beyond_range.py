@@ -94,6 +94,7 @@ def test_scores_of_cells_grow_with_the_distance(kind, sign, detector):
 @pytest.mark.parametrize("sign", [-1, 1], ids=["below", "above"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.filterwarnings("ignore:Column 'zero or one' held only 0 and 1")
+@pytest.mark.slow
 def test_rows_with_a_cell_far_away_are_no_more_normal_and_it_is_named(kind, sign, detector):
     cells = beyond(kind, sign)
     nearest, farthest = rows_with(kind, cells[0]), rows_with(kind, cells[-1])

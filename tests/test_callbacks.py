@@ -167,7 +167,10 @@ def test_a_fit_that_fails_is_torn_down_and_changes_nothing(estimator, method, ir
     assert set(vars(transformer)) == before
 
 
-@pytest.mark.parametrize("transformer", ESTIMATORS)
+SLOW_EMBEDDERS = [pytest.param(estimator, marks=pytest.mark.slow) for estimator in ESTIMATORS[1:]]
+
+
+@pytest.mark.parametrize("transformer", [ESTIMATORS[0], *SLOW_EMBEDDERS])
 def test_fine_tuning_announces_its_stages(transformer, iris):
     X, y = iris
     recorder = Propagated()
@@ -192,7 +195,9 @@ def test_fine_tuning_announces_its_stages(transformer, iris):
     assert not hasattr(model.transformer_, "_skl_callbacks")
 
 
-@pytest.mark.parametrize("estimator", [FineTunedClassifier, FineTunedRegressor])
+@pytest.mark.parametrize(
+    "estimator", [FineTunedClassifier, pytest.param(FineTunedRegressor, marks=pytest.mark.slow)]
+)
 def test_the_model_of_the_last_epoch_is_the_fitted_one(estimator, one_thread):
     load = load_iris if estimator is FineTunedClassifier else load_diabetes
     X, y = (part[::3] for part in load(return_X_y=True))

@@ -82,6 +82,7 @@ def test_a_row_for_each_class_is_enough_to_fit(parameters, n_epochs):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.slow
 def test_few_rows_of_many_classes_do_not_choose_the_strongest_penalty(seed):
     # Ten digits on four sides each: forty classes, of which most have one or two labeled rows.
     X, digits = load_digits(return_X_y=True)

@@ -32,6 +32,7 @@ def extra_bytes(method, X):
     ],
     ids=["imputer", "detector"],
 )
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows_of_an_array(estimator, method):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80_000, 6))
