@@ -18,6 +18,7 @@ def name_of(question):
 
 
 @pytest.mark.parametrize("question", draw_results.QUESTIONS, ids=name_of)
+@pytest.mark.slow
 def test_the_pages_of_results_have_the_table_of_the_figure(question):
     figure = question()
     (axes,) = figure.axes
