@@ -26,7 +26,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._finetuning.problem import Problem, draw_folds, state_problem
-from sklearn_ssl._finetuning.validation import ValidationCallback, pooled_losses
+from sklearn_ssl._finetuning.validation import ValidationCallback, measured_epochs
 from sklearn_ssl._labels import Target, rows_to_score
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._parameters import TRAINING_CONSTRAINTS, Constraints, Memory, RandomState
@@ -238,10 +238,8 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
     def _best_epoch(self, measured: Sequence[ValidationCallback]) -> tuple[int, float]:
         """The epoch of the lowest mean loss over the folds, unless chance explains it."""
         self.n_iter_ = max(len(fold.outputs_) for fold in measured) - 1
-        # Folds stop at different epochs; beyond the shortest they do not compare.
-        n_common = min(len(fold.outputs_) for fold in measured)
-        of_epochs = [pooled_losses(measured, epoch) for epoch in range(n_common)]
-        losses = np.stack([of_rows for of_rows, _ in of_epochs], axis=1)  # (n_rows, n_common)
+        of_epochs = measured_epochs(measured)
+        losses = np.stack([of_rows for of_rows, _ in of_epochs], axis=1)  # (n_rows, n_epochs)
         mean = losses.mean(axis=0)
         # A fold that diverged rules the epochs out.
         mean[~np.isfinite(mean)] = np.inf

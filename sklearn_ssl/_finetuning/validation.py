@@ -21,6 +21,10 @@ HIGHEST_TEMPERATURE = 1000.0
 """With outputs divided by this, all classes are about equally probable."""
 
 
+Measured = tuple[npt.NDArray[np.float64], float]
+"""Losses of held-out rows after an epoch, and the temperature that they are taken at."""
+
+
 class ValidationCallback(Callback):
     """Record the mean loss of held-out rows after each epoch, as ``valid_loss``.
 
@@ -40,6 +44,9 @@ class ValidationCallback(Callback):
     ----------
     outputs_ : list of Tensor of shape (n_rows, n_outputs)
         Outputs before the first epoch and after each, not divided by a temperature.
+
+    measured_ : list of Measured
+        What :func:`pooled_losses` returns for these rows alone, as often.
     """
 
     def __init__(self, rows: TableDataset, losses: Losses, *, calibrates: bool):
@@ -47,9 +54,10 @@ class ValidationCallback(Callback):
         *_, self.target, self.weight = rows[:]
         self.losses = losses
         self.calibrates = calibrates
+        self.outputs_: list[Tensor] = []
+        self.measured_: list[Measured] = []
 
     def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
-        self.outputs_: list[Tensor] = []
         # The probe, before any epoch, is the one to beat.
         self._measure(net.module_, net.device)
 
@@ -65,13 +73,22 @@ class ValidationCallback(Callback):
                 for numeric, codes, *_ in BatchIterator(self.rows, ROWS_PER_BLOCK)
             ]
         self.outputs_.append(torch.cat(blocks))
-        losses, _ = pooled_losses([self], epoch=-1)
+        self.measured_.append(pooled_losses([self], epoch=-1))
+        losses, _ = self.measured_[-1]
         return float(losses.mean())
 
 
-def pooled_losses(
-    folds: Sequence[ValidationCallback], epoch: int
-) -> tuple[npt.NDArray[np.float64], float]:
+def measured_epochs(folds: Sequence[ValidationCallback]) -> list[Measured]:
+    """Pooled losses and temperatures before the first epoch and after each that all have made."""
+    if len(folds) == 1:
+        # Of many rows there is one fold, and to search its temperatures again would take long.
+        return folds[0].measured_
+    # Folds stop at different epochs; beyond the shortest they do not compare.
+    n_common = min(len(fold.outputs_) for fold in folds)
+    return [pooled_losses(folds, epoch) for epoch in range(n_common)]
+
+
+def pooled_losses(folds: Sequence[ValidationCallback], epoch: int) -> Measured:
     """Losses of the held-out rows of all folds after an epoch, and their one temperature.
 
     A fold has too few rows for a temperature of its own: with ten rows of twenty classes, nearly
