@@ -257,7 +257,6 @@ class TableModel:
 
     # Out of it, as cells
 
-    @torch_threads(1)
     def cell_output(self, table: Batch, device: str) -> Tensor:
         """Rows written out by the network, of shape (n_rows, schema.width)."""
         return self.write_out(self.bottleneck(table, device))
@@ -268,9 +267,10 @@ class TableModel:
         size = self.blueprint.bottleneck_size
         return torch.from_numpy(self._learned_readout.bottleneck(Z, size))
 
+    @torch_threads(1)
     def write_out(self, bottleneck: Tensor) -> Tensor:
         """Rows written out from their bottleneck."""
-        with torch.no_grad(), torch_threads(1):
+        with torch.no_grad():
             return cell_task(self.task).decode(bottleneck)
 
     @torch_threads(1)

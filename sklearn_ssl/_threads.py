@@ -90,10 +90,11 @@ def threads_for(module: nn.Module, batch_size: int, device: str) -> Iterator[int
     n_threads : int
         Threads in use within the context; the number before it is restored.
     """
+    if device != "cpu":
+        yield torch.get_num_threads()
+        return
     n_weights = sum(weight.numel() for weight in module.parameters() if weight.ndim == 2)
     n_threads = n_threads_for(batch_size, n_weights, one_thread.n_available())
-    if device != "cpu":
-        n_threads = torch.get_num_threads()
     with torch_threads(n_threads):
         yield n_threads
 
@@ -122,8 +123,8 @@ class OneThread:
             # A fit within a fit, such as the pretraining of a fine-tuned estimator.
             yield
             return
-        self._of_torch.n_available = torch.get_num_threads()
         self._enter()
+        self._of_torch.n_available = torch.get_num_threads()
         try:
             with torch_threads(1):
                 yield

@@ -336,9 +336,10 @@ class PredictDistributions(PretextTask):
         rates = draw_rates(len(batch[0]), *self.mask_rate, generator)
         mask = draw_mask(batch, rates, generator, self.schema.leads)
         change = self.head(self.encoder(*mark_missing(batch, mask))) - self.start
-        losses = torch.zeros(len(SHARPNESSES), 2)  # of numbers, of names
+        classes = self.classes(batch)
+        losses = change.new_zeros(len(SHARPNESSES), 2)  # of numbers, of names
         for trial, sharpness in enumerate(SHARPNESSES):
-            for cells in self._cells(self.start + sharpness * change, batch, mask):
+            for cells in self._cells(self.start + sharpness * change, classes, mask):
                 kind = 0 if cells.is_bin is not None else 1
                 losses[trial, kind] += bounded_losses(cells).sum()
         numbers, names = losses.argmin(dim=0).tolist()
@@ -351,14 +352,14 @@ class PredictDistributions(PretextTask):
         mask = draw_mask(batch, rates, generator, self.schema.leads)
         logits = self.head(self.encoder(*mark_missing(batch, mask)))
         losses_of = training_losses if self.training else bounded_losses
-        hidden = self._cells(logits, batch, mask)
+        hidden = self._cells(logits, self.classes(batch), mask)
         total = sum((losses_of(cells).sum() for cells in hidden), logits.new_zeros(()))
         # The expected number of hidden cells, not this batch's: parts of a batch then add up.
         expected_rate = sum(self.mask_rate) / 2
         return total / (expected_rate * mask.numel())
 
-    def _cells(self, logits: Tensor, batch: Batch, mask: Tensor) -> Iterator[Cells]:
-        return cells_with_class(logits, self.classes(batch), mask, self.schema, self.is_bin)
+    def _cells(self, logits: Tensor, classes: Tensor, mask: Tensor) -> Iterator[Cells]:
+        return cells_with_class(logits, classes, mask, self.schema, self.is_bin)
 
 
 @dataclass(frozen=True)
