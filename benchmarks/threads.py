@@ -35,6 +35,7 @@ from sklearn_ssl import (
     OutlierDetector,
 )
 from sklearn_ssl import _threads as threads
+from sklearn_ssl._threads import torch_threads
 from sklearn_ssl._training import safety
 
 SIZES = [(64, 64), (256, 256), (512, 512), (1024, 256), (1024, 1024)]
@@ -73,16 +74,6 @@ def load(n_processes: int) -> Iterator[None]:
         for other in others:
             other.terminate()
             other.wait()
-
-
-@contextmanager
-def torch_threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def sides(fit: Callable[[], object], n_threads: int) -> Sides:

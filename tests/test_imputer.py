@@ -466,16 +466,19 @@ def losses_by_definition(logits, classes, sizes, starts):
     return losses
 
 
-def test_losses_follow_their_definition():
-    generator = torch.Generator().manual_seed(0)
+def drawn_cells(generator):
+    """Logits of six rows of the schema, the bins of its numbers, and a class or none a cell."""
     logits = torch.randn(6, 2 * 4 + 2 + 3 + 3, generator=generator, dtype=torch.float64)
     is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
-    classes = torch.stack(
-        [torch.randint(-1, n, (6,), generator=generator) for n in (4, 2, 2, 3, 3)]
-    )
-    losses = class_losses_of_cells(class_log_probabilities(logits, SCHEMA, is_bin), classes.T)
+    classes = [torch.randint(-1, n, (6,), generator=generator) for n in (4, 2, 2, 3, 3)]
+    return logits, is_bin, torch.stack(classes, dim=1)
+
+
+def test_losses_follow_their_definition():
+    logits, is_bin, classes = drawn_cells(torch.Generator().manual_seed(0))
+    losses = class_losses_of_cells(class_log_probabilities(logits, SCHEMA, is_bin), classes)
     expected = losses_by_definition(
-        logits.numpy(), classes.T.numpy(), (4, 2, 2, 3, 3), (0, 4, 8, 10, 13)
+        logits.numpy(), classes.numpy(), (4, 2, 2, 3, 3), (0, 4, 8, 10, 13)
     )
     np.testing.assert_allclose(losses.numpy(), expected)
 
@@ -506,11 +509,7 @@ def test_brier_losses_follow_their_definition():
 
 def test_cells_are_those_of_the_mask_with_a_class():
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(6, 2 * 4 + 2 + 3 + 3, generator=generator, dtype=torch.float64)
-    is_bin = torch.tensor([[True] * 4, [True, True, False, False]])
-    classes = torch.stack(
-        [torch.randint(-1, n, (6,), generator=generator) for n in (4, 2, 2, 3, 3)]
-    ).T
+    logits, is_bin, classes = drawn_cells(generator)
     mask = torch.rand(6, 5, generator=generator) < 0.5
     losses = class_losses_of_cells(class_log_probabilities(logits, SCHEMA, is_bin), classes)
     groups = list(cells_with_class(logits, classes, mask, SCHEMA, is_bin))
