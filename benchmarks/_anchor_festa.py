@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _anchor_parts import Measure, measure_all
+from _comparisons import to_markdown
 from _methods import FEATURES, make_features, split_method, standardized
 from _published import FESTA_IDS, read_festa
 from _range_limited import RangeLimitedContrast
@@ -147,4 +148,4 @@ def print_shots(shots: int, raw: pd.DataFrame, published: pd.DataFrame, methods:
     errors = seeds.std() / np.sqrt(len(seeds))
     table.loc["standard error over splits"] = errors.reindex(table.columns)
     print(f"\n## Accuracy with {shots} label(s) per class, {len(ours)} tables\n")
-    print(table.astype(object).where(table.notna(), None).to_markdown(floatfmt=".3f"))
+    print(to_markdown(table, ".3f"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare
+from _comparisons import compare, to_markdown
 from _tables import read_index
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -227,7 +227,7 @@ def print_comparison(part: pd.DataFrame, metric: str, title: str) -> pd.DataFram
     comparison["mean"] *= sign
     print(f"\n## {title}: {len(scores)} tables\n")
     columns = ["mean", "difference", "low", "high", "wins"]
-    print(comparison[columns].to_markdown(floatfmt=".3f"))
+    print(to_markdown(comparison[columns], ".3f"))
     return scores
 
 
@@ -254,4 +254,5 @@ def report(raw: pd.DataFrame, results: Path) -> None:
                 print("\n" + scores.round(3).to_markdown())
         print_coverage(part)
     seconds = raw.groupby("method")["seconds"].mean().sort_values()
-    print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    texts = [f"{name} {value:.1f}" for name, value in seconds.items()]
+    print("\nMean seconds to fit a table and to fill it in: " + "; ".join(texts) + ".")
