@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _comparisons import mean_interval
+from _comparisons import count, mean_interval
 from _default_models import ignores_scale, is_probe, model_names
 from _methods import RAW
 from _parts import read_parts
@@ -121,7 +121,8 @@ class Study:
         """Tables and seeds of each number of labels; what the marks mean."""
         scored = self.raw.dropna(subset="fit_seconds")
         lines = [
-            f"{size} labels: {part['table'].nunique()} tables, {count(part['seed'], 'seed')}"
+            f"{size} labels: {part['table'].nunique()} tables, "
+            f"{count(part['seed'].nunique(), 'seed')}"
             for size, part in scored.groupby("labels", sort=False)
         ]
         capped = scored[scored["is_capped"]]
@@ -176,12 +177,6 @@ class Study:
     def is_capped(self, model: str, size: str) -> bool:
         chosen = (self.raw["model"] == model) & (self.raw["labels"] == size)
         return bool(self.raw.loc[chosen, "is_capped"].any())
-
-
-def count(values: pd.Series, name: str) -> str:
-    """Number of distinct values and what they are, as in "5 seeds"."""
-    number = values.nunique()
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def print_comparisons(

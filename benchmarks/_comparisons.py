@@ -33,6 +33,11 @@ def compare(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("method").assign(rank=ranks)
 
 
+def count(number: int, name: str) -> str:
+    """A number and what it counts, as in "1 seed" and "5 seeds"."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
 def to_markdown(table: pd.DataFrame, floatfmt: str | tuple[str, ...]) -> str:
     """A Markdown table whose cells are empty if a value is missing."""
     return table.astype(object).where(table.notna(), None).to_markdown(floatfmt=floatfmt)
