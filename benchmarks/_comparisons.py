@@ -38,6 +38,11 @@ def count(number: int, name: str) -> str:
     return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
+def heading(text: str, n_tables: int) -> str:
+    """A Markdown heading of a comparison over tables."""
+    return f"\n## {text[0].upper()}{text[1:]}: {count(n_tables, 'table')}\n"
+
+
 def to_markdown(table: pd.DataFrame, floatfmt: str | tuple[str, ...]) -> str:
     """A Markdown table whose cells are empty if a value is missing."""
     return table.astype(object).where(table.notna(), None).to_markdown(floatfmt=floatfmt)

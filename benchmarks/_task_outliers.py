@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare, to_markdown
+from _comparisons import compare, heading, to_markdown
 from _methods import standardized
 from _tables import read_index
 from sklearn.ensemble import IsolationForest
@@ -147,7 +147,7 @@ def report(raw: pd.DataFrame, results: Path) -> None:
         wide = raw.pivot_table(index=["table", "seed"], columns="method", values=metric)
         scores = wide.dropna().groupby(level="table").mean()
         comparisons[metric] = compare(scores, OURS).sort_values("mean", ascending=False)
-        print(f"\n## {description}: {len(scores)} tables\n")
+        print(heading(description, len(scores)))
         print(to_markdown(comparisons[metric], ".3f"))
         print("\n" + scores.round(3).to_markdown())
         left_out = sorted(set(raw["table"]) - set(scores.index))
