@@ -8,7 +8,7 @@
 ``target``. Every method learns its features from the training rows without labels, at most 20,000;
 a cross-validated, scaled logistic regression (ridge for regression) then sees the labeled rows,
 and is scored on rows that neither has seen. A run continues where an earlier one ended.
-``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters, and
+``--methods "DenoisingAutoencoder:n_bins=1,output='bottleneck'"`` changes parameters, and
 ``fine_tuned+random_forest`` is the mean of the probabilities (predictions for regression) of two.
 """
 
