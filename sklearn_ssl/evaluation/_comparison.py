@@ -150,9 +150,10 @@ class ObjectiveComparison:
     def verdict(self) -> str:
         """One sentence per estimator: ahead of the best baseline, behind, or undecided."""
         n_labels = int(self.runs["n_labels"].iloc[0])
+        n_splits = self.runs["split"].nunique()
         sentences = []
         for name, row in self.differences().iterrows():
-            sentences.append(describe_difference(str(name), row, n_labels))
+            sentences.append(describe_difference(str(name), row, n_labels, n_splits))
         return "\n".join(sentences)
 
     def __repr__(self) -> str:
@@ -396,6 +397,13 @@ def default_objectives(params: Mapping[str, object]) -> dict[str, Transformer | 
         "ContrastiveEmbedder": ContrastiveEmbedder,
         "MaskedFeaturePredictor": MaskedFeaturePredictor,
     }
+    for name, make in makers.items():
+        unknown = sorted(set(params) - set(make().get_params()))
+        if unknown:
+            raise ValueError(
+                f"params must be parameters of all default estimators, and {name} has none named "
+                f"{', '.join(unknown)}. Pass estimators of your own instead."
+            )
     named = {name: make(**params) for name, make in makers.items()}
     without_noise = {**params, "noise_level": 0.0}
     return {**named, "plain autoencoder": makers["DenoisingAutoencoder"](**without_noise)}

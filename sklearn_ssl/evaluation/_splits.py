@@ -237,7 +237,8 @@ def resolve_train_sizes(
     if sizes.size == 0 or sizes.dtype.kind not in "iuf":
         raise ValueError(f"train_sizes must hold numbers; got {train_sizes!r}.")
     if sizes.dtype.kind == "f":
-        if sizes.min() <= 0 or sizes.max() > 1:
+        # Of NaN, no comparison is true.
+        if not (sizes.min() > 0 and sizes.max() <= 1):
             raise ValueError(
                 "train_sizes has been interpreted as fractions of the labeled training rows and "
                 f"must be within (0, 1], but is within [{sizes.min():g}, {sizes.max():g}]."
