@@ -893,7 +893,7 @@ def _empty_value(column: Column) -> object:
 
 def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
     """A copy of a column with some of its cells replaced; the dtype is kept."""
-    if not cells:
+    if not any(len(rows) for rows, _ in cells):
         return column.copy()
     rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
     if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):
