@@ -42,6 +42,11 @@ def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
             "A stream must be an iterable of tables, and it is a single table, of type "
             f"{type(tables).__name__}. Use fit, or pass [X]."
         )
+    if not isinstance(tables, Iterable):
+        raise TypeError(
+            "A callable that opens a stream must return an iterable of tables; got "
+            f"{type(tables).__name__}. Does it return or yield the tables?"
+        )
     held: list[Table] = []
     n_held = 0
     first: list[Name] | int | None = None
