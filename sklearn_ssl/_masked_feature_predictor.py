@@ -353,5 +353,6 @@ class MaskedFeaturePredictor(BaseEmbedder):
                 values = X.iloc[:, place]
                 expected = filled.iloc[:, place]
                 columns.append(fill(values, mask[:, place], expected))
-            return pd.concat(columns, axis=1)
+            # Names that are tuples, and the names of levels, would be lost without it.
+            return pd.concat(columns, axis=1).set_axis(X.columns, axis=1)
         return fill_array(np.asarray(as_dense(X)), mask, np.asarray(filled))
