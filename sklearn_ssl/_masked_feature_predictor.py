@@ -17,7 +17,7 @@ from sklearn_ssl._parameters import Folder, RandomState
 from sklearn_ssl._pretext.blueprints import Masking
 from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
 from sklearn_ssl._table.encoder import TableEncoder
-from sklearn_ssl._table.filling import check_mask, fill
+from sklearn_ssl._table.filling import check_mask, fill, fill_array
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
@@ -354,4 +354,4 @@ class MaskedFeaturePredictor(BaseEmbedder):
                 expected = filled.iloc[:, place]
                 columns.append(fill(values, mask[:, place], expected))
             return pd.concat(columns, axis=1)
-        return np.where(mask, np.asarray(filled), as_dense(X))
+        return fill_array(np.asarray(as_dense(X)), mask, np.asarray(filled))

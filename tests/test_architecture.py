@@ -20,7 +20,7 @@ DESIGN = {
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
-    "_marks": (set(), {"numpy", "pandas"}),
+    "_marks": ({"_compat"}, {"numpy", "pandas"}),
     "_stratified": ({"_marks"}, {"numpy", "pandas"}),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table", "_threads"}, {"numpy", "torch"}),

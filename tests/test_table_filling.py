@@ -205,3 +205,23 @@ def test_a_date_counts_as_one_cell(machines):
     np.testing.assert_allclose(
         autoencoder.reconstruction_error(X), by_column.mean(axis=0), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "datetime64[D]"])
+def test_arrays_keep_their_dtype(dtype):
+    X = np.random.default_rng(0).integers(0, 9, (40, 2)).astype(dtype)
+    if dtype == "int64":
+        X += 2**60  # beyond what a double holds
+    else:
+        X[::5, 1] = "NaT" if dtype.startswith("date") else np.nan
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(X)
+    assert filled.dtype == X.dtype
+    is_present = ~pd.isna(X)
+    np.testing.assert_array_equal(filled[is_present], X[is_present])
+    assert not pd.isna(filled).any()
+
+
+def test_arrays_that_cannot_hold_the_replacements_become_wider():
+    X = np.arange(60.0)[:, None] * [1e5, 1.0]
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(np.array([[np.nan, 30]], "float16"))
+    assert np.isfinite(filled).all()
