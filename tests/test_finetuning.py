@@ -529,6 +529,12 @@ MISSING_NUMBERS = {
 }
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-30, 1e30, 1e300])
+def test_numbers_of_any_size_are_predicted(unit):
+    predicted = predicted_from(KNOWN * unit)
+    np.testing.assert_allclose(predicted / unit, predicted_from(KNOWN), rtol=1e-3)
+
+
 def predicted_from(y):
     X = load_iris().data[:60]
     return FineTunedRegressor(TINY, mode="frozen", random_state=0).fit(X, y).predict(X)
