@@ -299,6 +299,27 @@ def test_held_out_rows_choose_the_epochs_unless_that_is_switched_off():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("Estimator", [FineTunedClassifier, FineTunedRegressor])
+def test_parameters_of_no_transformer_name_the_one_to_pass(Estimator):
+    message = rf"transformer__n_bins .* is None.*{Estimator.__name__}\(MaskedFeaturePredictor\(\)\)"
+    with pytest.raises(ValueError, match=message):
+        Estimator().set_params(transformer__n_bins=4)
+    estimator = Estimator().set_params(transformer=clone(TINY), transformer__n_bins=4)
+    assert estimator.transformer.n_bins == 4
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 40])
+def test_a_row_is_predicted_alike_alone_and_among_others(n_classes, n_rows):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200] % n_classes
+    classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, y)
+    among_others = classifier.predict_proba(X)
+    for start in range(0, 200, n_rows):
+        rows = slice(start, start + n_rows)
+        np.testing.assert_array_equal(classifier.predict_proba(X[rows]), among_others[rows])
+
+
 def test_the_temperature_divides_the_outputs_and_leaves_the_classes():
     X, y = load_digits(n_class=5, return_X_y=True)
     X, y = X[:300], y[:300]
