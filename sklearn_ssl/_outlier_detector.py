@@ -112,8 +112,8 @@ def _naming_the_encoder(task: CellTask) -> Iterator[None]:
             raise
         name = type(task.encoder.module).__name__
         raise TypeError(
-            f"Rows are scored in double precision, and encoder={name} cannot read them: {error}. Let "
-            "its method layers create tensors in the dtype of numeric, for instance by "
+            f"Rows are scored in double precision, and encoder={name} cannot read them: {error}. "
+            "Let its method layers create tensors in the dtype of numeric, for instance by "
             ".to(numeric.dtype) in place of .float()."
         ) from error
 
