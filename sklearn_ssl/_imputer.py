@@ -55,7 +55,7 @@ from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_out
 Table: TypeAlias = pd.DataFrame | Array
 """A DataFrame, or an array of shape (n_samples, n_features)."""
 
-Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Array]]
+Cells: TypeAlias = tuple[npt.NDArray[np.intp], Array]
 """Pairs of rows and of the values in them, for one column."""
 
 CellsOfColumn: TypeAlias = tuple[int, npt.NDArray[np.intp], Array]
@@ -749,11 +749,9 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
     def _fill_frame(self, X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> pd.DataFrame:
         """The kept columns with the cells in place, and the indicators."""
         columns = self.model_.table_encoder.columns_
-        chosen: list[Cells] = [[] for _ in columns]
-        for position, rows, values in cells:
-            chosen[position].append((rows, values))
+        chosen = _by_column(X, cells)
         filled = {
-            position: _fill_column(X.iloc[:, position], columns[position], chosen[position])
+            position: _fill_column(X.iloc[:, position], columns[position], chosen.get(position))
             for position in self._kept
         }
         frame = pd.concat(filled, axis=1) if filled else pd.DataFrame(index=X.index)
@@ -891,11 +889,25 @@ def _empty_value(column: Column) -> object:
     return 0.0
 
 
-def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
+def _by_column(X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> dict[int, Cells]:
+    """The rows and values of the missing cells of each column that has some."""
+    found: dict[int, Cells] = {}
+    for position, rows, values in cells:
+        if position not in found:
+            missing = np.flatnonzero(_missing(X.iloc[:, position]))
+            found[position] = missing, np.empty(len(missing), dtype=values.dtype)
+        # Small arrays of every block, kept among the large ones that a block needs for a while,
+        # would leave holes in memory that take several times the room of the cells.
+        places, chosen = found[position]
+        chosen[np.searchsorted(places, rows)] = values
+    return found
+
+
+def _fill_column(column: pd.Series, learned: Column, cells: Cells | None) -> pd.Series:
     """A copy of a column with some of its cells replaced; the dtype is kept."""
-    if not any(len(rows) for rows, _ in cells):
+    if cells is None or not len(cells[0]):
         return column.copy()
-    rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
+    rows, values = cells
     if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):
         # A column of missing cells alone can be of any dtype.
         column = pd.Series(index=column.index, dtype=learned.dtype or object)

@@ -1,5 +1,6 @@
 """Targets: labels as the user has them, and what a head has to predict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -12,7 +13,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d, indexabl
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
 
-from sklearn_ssl._compat import num_samples, safe_indexing, warn_user
+from sklearn_ssl._compat import num_samples, safe_indexing
 from sklearn_ssl._marks import (
     UNLABELED,
     Labels,
@@ -23,14 +24,13 @@ from sklearn_ssl._marks import (
     narrow,
     read_cells,
     refuse_texts_that_mean_nothing,
+    warn_if_lopsided,
+    warn_if_mostly_minus_one,
 )
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
 from sklearn_ssl._pretext.supervised import HasSupervisionWeight
 from sklearn_ssl._table.types import FloatArray, TableLike, is_sparse
 from sklearn_ssl._table.validation import as_dense
-
-MOST_LOPSIDED = 20
-"""Rows for each row of class 1 from which the classes -1 and 1 look like marks."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,6 @@ def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
         raise ValueError(f"{name} needs labeled rows, but y is missing in all of them.")
     refuse_texts_that_mean_nothing(values, "y")
     is_mark = _marked_rows(values, has_gaps=bool(is_missing.any()))
-    if values.ndim == 1:
-        _warn_if_lopsided(is_minus_one(values) & ~is_mark, name)
     if len(cells) and is_mark.all():
         raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
     known = _check_known_classes(narrow(values[~is_mark]), name)
@@ -156,21 +154,6 @@ def _check_known_classes(classes: Labels, name: str) -> Labels:
     return known
 
 
-def _warn_if_lopsided(is_minus_one_class: Mask, name: str) -> None:
-    """Warn if -1 and 1 are taken for two classes although -1 probably marks unlabeled rows."""
-    n_minus_ones = int(is_minus_one_class.sum())
-    n_ones = len(is_minus_one_class) - n_minus_ones
-    # -1 and 1 are customary names of two classes. Only if hardly any row is a 1 does -1 look like
-    # a mark.
-    if n_minus_ones and len(is_minus_one_class) > MOST_LOPSIDED * n_ones:
-        warn_user(
-            f"y holds nothing but -1 and 1, which {name} treats as two classes: {n_ones} rows of "
-            f"class 1 against {n_minus_ones} of class -1. If -1 marks rows without a class, all "
-            "labels are of one class, and a classifier needs two.",
-            UserWarning,
-        )
-
-
 def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Labels]:
     """Checked classes as a target, and the classes of rows with a weight."""
     if y.ndim == 2:
@@ -181,9 +164,10 @@ def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Lab
     encoder = LabelEncoder().fit(y[is_used])
     classes = encoder.classes_
     if len(classes) < 2:
+        n_classes = "1 class" if len(classes) else "0 classes"
         raise ValueError(
-            f"{name} needs labeled rows of at least 2 classes, but y has 1 class: "
-            f"{classes.tolist()}. Rows with y=-1 are unlabeled."
+            f"{name} needs labeled rows of at least 2 classes, but y has {n_classes}: "
+            f"{classes.tolist()}. Rows with y=-1 or a weight of 0 are unlabeled."
         )
     # Rows without a weight get class 0, which their weight makes irrelevant.
     indices = torch.zeros(len(y), dtype=torch.int64)
@@ -204,24 +188,18 @@ def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]
             "(y - y.min()) / np.timedelta64(1, 'D')."
         )
     refuse_texts_that_mean_nothing(cells, "y")
+    numbers = as_numbers(cells)
+    warn_if_mostly_minus_one(numbers)
+    return numbers, ~_all_of_row(np.isnan(numbers))
+
+
+def as_numbers(cells: Labels) -> FloatArray:
+    """Cells of a target as finite numbers, and NaN for the missing ones."""
     if cells.dtype.kind == "O":
         cells = np.where(missing_cells(cells), np.nan, cells)
     options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
     numbers: FloatArray = check_array(cells, dtype=np.float64, **options)
-    _warn_if_mostly_minus_one(numbers, name)
-    return numbers, ~_all_of_row(np.isnan(numbers))
-
-
-def _warn_if_mostly_minus_one(numbers: FloatArray, name: str) -> None:
-    """Warn if -1 is learned as a number although it probably marks unlabeled rows."""
-    n_marks = int(np.sum(numbers == UNLABELED))
-    if 2 * n_marks > numbers.size and n_marks == np.sum(numbers < 0):
-        warn_user(
-            f"{n_marks} of {numbers.size} targets are -1, the only negative value, and {name} "
-            "learns it as a number. If it marks unlabeled rows, write NaN instead: "
-            "np.where(y == -1, np.nan, y).",
-            UserWarning,
-        )
+    return numbers
 
 
 def scale_numbers(
@@ -267,7 +245,10 @@ def labeled_rows(y: npt.ArrayLike, *, is_mark: bool | None = None) -> Mask:
     is_missing = missing_cells(cells)
     refuse_texts_that_mean_nothing(cells[~is_missing], "y")
     if is_mark is None:
-        is_mark = not is_missing.any() and _can_mark(cells)
+        known = narrow(cells[~is_missing])
+        is_mark = not is_missing.any() and _can_mark(known)
+        if not is_mark:
+            _warn_of_marks_among_labels(known)
     is_unlabeled = is_missing | is_minus_one(cells) if is_mark else is_missing
     return ~_all_of_row(is_unlabeled)
 
@@ -282,11 +263,22 @@ def _can_mark(values: Labels) -> bool:
     return is_whole and is_lowest and distinct != {UNLABELED, 1}
 
 
+def _warn_of_marks_among_labels(known: Labels) -> None:
+    """Warn if -1 is a class or a number although it probably marks unlabeled rows."""
+    is_number = is_minus_one(known)
+    if known.ndim == 1 and np.all(known[~is_number] == 1):
+        warn_if_lopsided(is_number)
+    elif known.dtype.kind == "f":
+        numbers = known.astype(np.float64)
+        if np.any(numbers != np.rint(numbers)):
+            warn_if_mostly_minus_one(numbers)
+
+
 def rows_to_score(
     X: TableLike,
     y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None,
-    classes: npt.ArrayLike | None,
+    classes: npt.ArrayLike | Sequence[npt.ArrayLike] | None,
     name: str,
 ) -> tuple[TableLike, npt.ArrayLike, npt.ArrayLike | None]:
     """Leave out the rows without a label, which would count as wrong in a score.
@@ -295,8 +287,10 @@ def rows_to_score(
     training rows, too, so unlabeled rows are an error only if there are no others.
     """
     X, y, sample_weight = indexable(X, y, sample_weight)
-    known = [UNLABELED] if classes is None else np.asarray(classes).tolist()
-    is_labeled = labeled_rows(y, is_mark=UNLABELED not in known)
+    is_labeled = labeled_rows(y, is_mark=classes is not None and not _has_minus_one(classes))
+    if classes is not None and not is_sparse(y):
+        # As in a fit, a row of labels of which one is missing is unlabeled.
+        is_labeled &= _all_of_row(~missing_cells(read_cells(y)[0]))
     rows = np.flatnonzero(is_labeled)
     if is_labeled.all():
         return X, y if sp.issparse(y) else plain_labels(y), sample_weight
@@ -308,6 +302,12 @@ def rows_to_score(
         )
     weight = None if sample_weight is None else safe_indexing(sample_weight, rows)
     return safe_indexing(X, rows), plain_labels(safe_indexing(y, rows)), weight
+
+
+def _has_minus_one(classes: npt.ArrayLike | Sequence[npt.ArrayLike]) -> bool:
+    """Whether -1 is among the classes, of which several outputs have an array each."""
+    parts = classes if isinstance(classes, Sequence) else [classes]
+    return any(UNLABELED in np.ravel(part).tolist() for part in parts)
 
 
 def plain_labels(labels: npt.ArrayLike) -> Labels:

@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sklearn_ssl._compat import warn_user
+
 UNLABELED = -1
 """Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
 
-TEXTS_THAT_MEAN_NOTHING = ("-1", "nan", "<NA>", "")
+TEXTS_THAT_MEAN_NOTHING = ("-1", "-1.0", "nan", "<NA>", "")
 """What marks become in an array of texts, and what an empty cell of a file is read as."""
+
+MOST_LOPSIDED = 20
+"""Rows for each row of class 1 from which the classes -1 and 1 look like marks."""
 
 Labels: TypeAlias = npt.NDArray[np.generic]
 """Labels of any dtype, of shape (n_rows,) or (n_rows, n_labels)."""
@@ -131,6 +136,7 @@ def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
     others = values[~is_mark]
     is_class_beside_one = len(others) and np.all(others == 1)
     if not is_mark.any() or is_class_beside_one:
+        warn_if_lopsided(is_mark)
         return np.zeros_like(is_mark)
     if has_gaps:
         raise ValueError(
@@ -139,6 +145,33 @@ def marked_classes(values: Labels, name: str, *, has_gaps: bool) -> Mask:
             "another name."
         )
     return is_mark
+
+
+def warn_if_lopsided(is_minus_one_class: Mask) -> None:
+    """Warn if -1 and 1 are taken for two classes although -1 probably marks unlabeled rows."""
+    n_minus_ones = int(is_minus_one_class.sum())
+    n_ones = len(is_minus_one_class) - n_minus_ones
+    # -1 and 1 are customary names of two classes. Only if hardly any row is a 1 does -1 look like
+    # a mark.
+    if n_minus_ones and len(is_minus_one_class) > MOST_LOPSIDED * n_ones:
+        warn_user(
+            f"y holds nothing but -1 and 1, which are taken for two classes: {n_ones} rows of "
+            f"class 1 against {n_minus_ones} of class -1. If -1 marks rows without a class, all "
+            "labels are of one class, and a classifier needs two.",
+            UserWarning,
+        )
+
+
+def warn_if_mostly_minus_one(numbers: npt.NDArray[np.floating]) -> None:
+    """Warn if -1 is taken for a number although it probably marks unlabeled rows."""
+    n_marks = int(np.sum(numbers == UNLABELED))
+    if 2 * n_marks > numbers.size and n_marks == np.sum(numbers < 0):
+        warn_user(
+            f"{n_marks} of {numbers.size} targets are -1, the only negative value, and are taken "
+            "for numbers. If -1 marks unlabeled rows, write NaN instead: "
+            "np.where(y == -1, np.nan, y).",
+            UserWarning,
+        )
 
 
 def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:

@@ -125,6 +125,7 @@ class LabeledFold(BaseCrossValidator):
         # Splitters look at the number of rows and at the labels, not at the table.
         placeholder = np.zeros(len(labeled))
         for train, test in splitter.split(placeholder, labels, groups):
+            _check_positions(np.concatenate([train, test]), len(labeled), splitter)
             # A learning curve trains on the beginning of the set, in which no class may be missing.
             train = train[alternating(labels[train])] if _has_strata(labels) else train
             yield np.concatenate([unlabeled, labeled[train]]), labeled[test]
@@ -178,14 +179,22 @@ class LabeledFold(BaseCrossValidator):
         train_sizes : ndarray of shape (n_sizes,)
             To be passed to :func:`~sklearn.model_selection.learning_curve`, without ``shuffle``.
 
+        Raises
+        ------
+        ValueError
+            If ``n_labels`` are fractions, or less than 1.
+
         Examples
         --------
         >>> from sklearn_ssl.model_selection import LabeledFold
         >>> LabeledFold(cv=2).train_sizes([0, -1, 1, -1, 0, 1], [1, 2])
         array([3, 4])
         """
+        sizes = np.asarray(n_labels)
+        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or np.any(sizes < 1):
+            raise ValueError(f"n_labels must hold whole numbers of at least 1; got {n_labels!r}.")
         n_unlabeled = int(np.sum(~labeled_rows(y)))
-        return n_unlabeled + np.asarray(n_labels, dtype=np.intp)
+        return n_unlabeled + sizes.astype(np.intp)
 
     def _labeled(
         self, X: TableLike, y: npt.ArrayLike | None, groups: npt.ArrayLike | None
@@ -214,8 +223,14 @@ class LabeledFold(BaseCrossValidator):
                 f"LabeledFold needs from 2 folds to as many as there are labeled rows, which is "
                 f"{len(labels)}; got cv={self.cv}."
             )
-        is_stratified = _has_strata(labels, n_folds)
-        return StratifiedKFold(n_folds) if is_stratified else KFold(n_folds)
+        if not _has_strata(labels, n_folds):
+            return KFold(n_folds)
+        if np.unique(labels, return_counts=True)[1].max() < n_folds:
+            raise ValueError(
+                f"LabeledFold stratifies by class, and no class of y has cv={n_folds} labeled "
+                f"rows. Use fewer folds, or LabeledFold(KFold({n_folds})) if y holds numbers."
+            )
+        return StratifiedKFold(n_folds)
 
     def _check_cv(self) -> None:
         # Strings have a method of this name, too.
@@ -338,9 +353,9 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             # The check looks at the number of rows of a table, and at nothing that it holds.
             of_all = check_sample_weight(sample_weight, np.empty((num_samples(X), 1)))
             weights["sample_weight"] = of_all[labeled]
-        self.estimator_ = clone(self.estimator)
         labels = plain_labels(safe_indexing(y, labeled))
-        self.estimator_.fit(safe_indexing(X, labeled), labels, **weights)
+        # Only a fit that succeeds replaces an earlier one.
+        self.estimator_ = clone(self.estimator).fit(safe_indexing(X, labeled), labels, **weights)
         return self
 
     @available_if(_offers("predict"))
@@ -480,8 +495,20 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
+def _check_positions(rows: Positions, n_labeled: int, splitter: BaseCrossValidator) -> None:
+    """Refuse a splitter that has its own idea of the rows, such as one of predefined folds."""
+    if rows.max() >= n_labeled:
+        raise ValueError(
+            f"cv of LabeledFold splits the {n_labeled} labeled rows, and {type(splitter).__name__} "
+            f"returns row {rows.max()}. If it holds an entry for each row of X, keep those of the "
+            "labeled rows: PredefinedSplit(test_fold[y != -1])."
+        )
+
+
 def _has_strata(labels: Labels, n_folds: int = 2) -> bool:
     """Whether labels are classes, or numbers that repeat often enough to be treated as such."""
+    if labels.ndim > 1:
+        return False
     if labels.dtype.kind == "f":
         is_repeated = np.unique(labels, return_counts=True)[1].min() >= n_folds
         return is_repeated and type_of_target(labels) in {"binary", "multiclass"}

@@ -20,7 +20,7 @@ DESIGN = {
     "_effective_rank": (set(), {"numpy", "scipy"}),
     "_show_versions": ({"_version"}, {"torch"}),
     "_display": (set(), set()),
-    "_marks": (set(), {"numpy", "pandas"}),
+    "_marks": ({"_compat"}, {"numpy", "pandas"}),
     "_stratified": ({"_marks"}, {"numpy", "pandas"}),
     "_table": ({"_compat"}, {"numpy", "pandas", "scipy", "sklearn"}),
     "_network": ({"_table", "_threads"}, {"numpy", "torch"}),
@@ -67,7 +67,7 @@ DESIGN = {
     ),
     "_denoising_autoencoder": (
         {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
-        {"numpy", "sklearn"},
+        {"numpy", "pandas", "sklearn"},
     ),
     "_masked_feature_predictor": (
         {

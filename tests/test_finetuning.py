@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score
 from sklearn.model_selection import cross_val_score
 from sklearn.utils import estimator_checks as checks
 from skorch.callbacks import Callback
@@ -250,6 +251,21 @@ def test_balanced_classes_are_weights_against_their_frequency(kind):
     assert np.abs(balanced.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
 
 
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+def test_weights_of_classes_that_are_no_weights_raise(weight):
+    X, y = load_iris(return_X_y=True)
+    classifier = FineTunedClassifier(TINY, mode="frozen", class_weight={0: weight})
+    with pytest.raises(ValueError, match=r"class_weight must hold finite numbers.*got class_w"):
+        classifier.fit(X, y)
+
+
+def test_weights_of_zero_for_all_labels_are_one_sentence():
+    X, y = load_iris(return_X_y=True)
+    few = np.where(np.arange(150) % 3 == 0, y, -1)
+    with pytest.raises(ValueError, match=r"y has 0 classes: \[\].*a weight of 0"):
+        FineTunedClassifier(TINY).fit(X, few, sample_weight=np.where(few == -1, 1.0, 0.0))
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.slow
 def test_decisions_probabilities_and_classes_agree(n_classes):
@@ -379,6 +395,32 @@ def test_regression_with_several_targets_and_missing_ones():
     assert np.corrcoef(predicted[::2, 1], y[::2])[0, 1] < -0.3
     with pytest.raises(ValueError, match="NaN only"):
         FineTunedRegressor(TINY).fit(X, np.full(442, np.nan))
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+@pytest.mark.parametrize("sample_weight", [None, np.arange(1.0, 443.0)])
+def test_several_targets_are_scored_on_the_rows_that_have_them(as_frame, sample_weight):
+    X, y = load_diabetes(return_X_y=True)
+    targets = np.column_stack([y, -1000 * y])
+    targets[::3, 0] = np.nan
+    targets[::2, 1] = np.nan
+    given = pd.DataFrame(targets).astype("Float64") if as_frame else targets
+    regressor = FineTunedRegressor(TINY, mode="frozen", random_state=0).fit(X, given)
+    scores = []
+    for target, predicted in zip(targets.T, regressor.predict(X).T, strict=True):
+        known = ~np.isnan(target)
+        weight = None if sample_weight is None else sample_weight[known]
+        scores.append(r2_score(target[known], predicted[known], sample_weight=weight))
+    assert regressor.score(X, given, sample_weight) == pytest.approx(np.mean(scores))
+
+
+def test_rows_with_some_of_their_labels_are_unlabeled_in_a_score_as_in_a_fit():
+    X, y = load_iris(return_X_y=True)
+    labels = np.eye(3)[y]
+    labels[::3, 0] = np.nan
+    classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, labels)
+    known = np.arange(150) % 3 > 0
+    assert classifier.score(X, labels) == classifier.score(X[known], labels[known])
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from embedders import BRIEF
 from joblib import Memory
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -14,6 +14,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     HalvingGridSearchCV,
+    PredefinedSplit,
     RepeatedStratifiedKFold,
     ShuffleSplit,
     StratifiedKFold,
@@ -77,7 +78,7 @@ def test_values_that_are_no_marks_are_labels(labels):
     assert labeled_rows(labels).all()
 
 
-@pytest.mark.parametrize("text", ["-1", "", "nan", "<NA>"])
+@pytest.mark.parametrize("text", ["-1", "-1.0", "", "nan", "<NA>"])
 def test_texts_that_look_like_marks_are_refused(text):
     labels = np.array([text, "a", "b", "a"])
     message = f"y holds the text {text!r} in 1 rows.*write None instead"
@@ -164,6 +165,18 @@ BAD_SPLITS = {
     "other length": ({}, few[1:], ValueError, "inconsistent numbers of samples"),
     "no splitter": ({"cv": "kfold"}, few, TypeError, "a number of folds or a splitter"),
     "splits": ({"cv": [([0], [1])]}, few, TypeError, "a number of folds or a splitter"),
+    "folds of all rows": (
+        {"cv": PredefinedSplit(np.arange(150) % 3)},
+        few,
+        ValueError,
+        r"the 30 labeled rows, and PredefinedSplit returns row 149.*test_fold\[y != -1\]",
+    ),
+    "no class with enough labels": (
+        {"cv": 4},
+        np.where(np.arange(150) < 60, np.arange(150) // 3, -1),
+        ValueError,
+        r"no class of y has cv=4 labeled rows.*LabeledFold\(KFold\(4\)\)",
+    ),
 }
 
 
@@ -173,6 +186,34 @@ BAD_SPLITS = {
 def test_bad_splits_get_one_sentence(options, labels, error, message):
     with pytest.raises(error, match=message):
         list(LabeledFold(**options).split(X, labels))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "labels"])
+def test_rows_with_some_of_their_targets_are_split(kind):
+    targets = load_iris().data[:, :2] if kind == "numbers" else np.eye(3)[y]
+    targets[::2, 0] = np.nan
+    tested = [test for _, test in LabeledFold(3).split(X, targets)]
+    assert sorted(np.concatenate(tested)) == list(range(150))
+
+
+@pytest.mark.parametrize("n_labels", [[0.5, 1.0], [-5, 10], [0], ["5"], 5])
+def test_numbers_of_labels_that_are_none_are_refused(n_labels):
+    with pytest.raises(ValueError, match="n_labels must hold whole numbers of at least 1; got"):
+        LabeledFold(2).train_sizes(few, n_labels)
+
+
+LOOK_LIKE_MARKS = {
+    "3 labels of class 1": (np.where(np.arange(150) < 3, 1, -1), "3 rows of class 1 against 147"),
+    "numbers": (np.where(np.arange(150) < 50, y + 0.5, -1.0), "100 of 150 targets are -1"),
+}
+
+
+@pytest.mark.parametrize(("labels", "message"), LOOK_LIKE_MARKS.values(), ids=LOOK_LIKE_MARKS)
+def test_minus_one_that_is_a_label_but_looks_like_a_mark_is_reported(labels, message):
+    with pytest.warns(UserWarning, match=message):
+        list(LabeledFold(3).split(X, labels))
+    with pytest.warns(UserWarning, match=message):
+        LabeledRowsOnly(Ridge()).fit(X, labels)
 
 
 def test_a_fold_shows_its_parameter():
@@ -410,3 +451,29 @@ def test_no_labeled_row_is_one_sentence():
 @pytest.mark.filterwarnings("ignore")
 def test_wrappers_are_estimators_of_scikit_learn(estimator):
     check_estimator(LabeledRowsOnly(estimator))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_of_several_outputs_are_scored(n_classes):
+    labels = np.column_stack([few, np.where(few == -1, -1, np.minimum(y, n_classes - 1))])
+    model = LabeledRowsOnly(TwoOutputs()).fit(X, labels)
+    assert model.score(X, labels) == 30
+
+
+class TwoOutputs(ClassifierMixin, BaseEstimator):
+    """A classifier of several outputs whose score is the number of rows."""
+
+    def fit(self, X, y):
+        self.classes_ = [np.unique(column) for column in y.T]
+        return self
+
+    def score(self, X, y):
+        return len(y)
+
+
+def test_a_fit_that_fails_leaves_the_earlier_one():
+    model = LabeledRowsOnly(LogisticRegression(max_iter=1000)).fit(X, few)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="'C' parameter"):
+        model.set_params(estimator__C=-1.0).fit(X, few)
+    assert (model.predict(X) == before).all()

@@ -424,6 +424,14 @@ def test_missing_cells_are_accepted(convert):
     assert np.isnan(numeric).tolist() == [[False, True], [False, False]]
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=str)
+@pytest.mark.parametrize("second", [[3.0, 4.0], pd.to_datetime(["2020", "2021"]).tolist()])
+def test_missing_cells_of_objects_are_accepted(missing, second):
+    table = np.array([[1.0, missing], second], dtype=object).T
+    numeric, _ = fit(check(table)).transform(check(table))
+    assert np.isnan(numeric[:, 0]).tolist() == [False, True]
+
+
 @pytest.mark.parametrize(
     ("X", "message"),
     [

@@ -272,12 +272,22 @@ FrozenEstimator or None, default=None
             target, self.classes_ = index_classes(values, weight, name)
             if self.class_weight is not None:
                 # Balanced weights are counted over the labeled rows alone.
-                weight[is_labeled] *= compute_sample_weight(self.class_weight, values[is_labeled])
+                weight[is_labeled] *= self._weight_of_class(values[is_labeled])
                 target = replace(target, weight=weight)
             self._is_multilabel = values.ndim == 2
             self._learn(table, target, fit_task)
         fit_task.end(fitted=dict)
         return self
+
+    def _weight_of_class(self, classes: npt.NDArray[np.generic]) -> FloatArray:
+        """The weight that ``class_weight`` gives to each row."""
+        weight: FloatArray = compute_sample_weight(self.class_weight, classes)
+        if not np.all(np.isfinite(weight) & (weight >= 0)):
+            raise ValueError(
+                "class_weight must hold finite numbers of at least 0; got "
+                f"class_weight={self.class_weight!r}."
+            )
+        return weight
 
     def decision_function(self, X: TableLike) -> FloatArray:
         """Outputs of the head: log-odds up to a constant of the row.

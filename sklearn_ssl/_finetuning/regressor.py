@@ -2,16 +2,24 @@
 
 from typing import Self
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder
-from sklearn_ssl._compat import fit_context
+from sklearn_ssl._compat import fit_context, safe_indexing
 from sklearn_ssl._finetuning.base import BaseFineTuned
-from sklearn_ssl._labels import check_numbers, rows_to_score, scale_numbers
+from sklearn_ssl._labels import (
+    as_numbers,
+    check_numbers,
+    plain_labels,
+    rows_to_score,
+    scale_numbers,
+)
 from sklearn_ssl._parameters import Memory, RandomState
 from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
@@ -253,7 +261,7 @@ FrozenEstimator or None, default=None
             Rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets, with NaN for the rows without, which are left out.
+            Targets, NaN if unknown. Of several targets, each is scored on the rows that have it.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the rows.
@@ -261,7 +269,7 @@ FrozenEstimator or None, default=None
         Returns
         -------
         score : float
-            Share of the variance that is explained, at most 1.
+            Share of the variance that is explained, at most 1; the mean over several targets.
 
         Raises
         ------
@@ -271,5 +279,26 @@ FrozenEstimator or None, default=None
         check_is_fitted(self)
         name = type(self).__name__
         X, y, sample_weight = rows_to_score(X, y, sample_weight, None, name)
-        score: float = super().score(X, y, sample_weight)
-        return score
+        numbers = as_numbers(plain_labels(y))
+        if not np.isnan(numbers).any():
+            score: float = super().score(X, numbers, sample_weight)
+            return score
+        return mean_r2_where_known(numbers, self.predict(X), sample_weight)
+
+
+def mean_r2_where_known(
+    y: FloatArray, predicted: FloatArray, sample_weight: npt.ArrayLike | None
+) -> float:
+    """Mean over the targets of R2 on the rows that have this target."""
+    if y.shape != predicted.shape:
+        raise ValueError(
+            f"y must have a column for each target, {predicted.shape[1:]}; got {y.shape[1:]}."
+        )
+    scores = []
+    for target, guess in zip(y.T, predicted.T, strict=True):
+        rows = np.flatnonzero(~np.isnan(target))
+        weight = None if sample_weight is None else safe_indexing(sample_weight, rows)
+        # A target that none of these rows has is left out.
+        if len(rows):
+            scores.append(r2_score(target[rows], guess[rows], sample_weight=weight))
+    return float(np.mean(scores))

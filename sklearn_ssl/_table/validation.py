@@ -156,6 +156,9 @@ def _check_objects(X: Array) -> Array | SparseTable:
 
 
 def _check_numbers(X: Array | SparseTable) -> Array | SparseTable:
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        # NA of pandas is no number to NumPy.
+        X = np.where(pd.isna(X), np.nan, X)
     try:
         numbers: Array | SparseTable = check_array(X, dtype="numeric", ensure_all_finite=False)
     except ValueError as error:
