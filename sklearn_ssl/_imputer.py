@@ -471,7 +471,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
         # A date has several features; each counts for a part of its cell.
-        share = mask / torch.tensor(features_per_cell(model.schema))
+        share = mask / torch.tensor(features_per_cell(model.schema), dtype=torch.float32)
         losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin

@@ -179,6 +179,17 @@ def test_an_own_objective_is_minimized():
     assert (pickle.loads(pickle.dumps(embedder)).transform(X) == embedder.transform(X)).all()
 
 
+def test_an_encoder_works_with_another_default_dtype():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    torch.set_default_dtype(torch.float64)
+    try:
+        embedded = DenoisingAutoencoder(**small(encoder=Residual, max_iter=1)).fit_transform(X)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert embedded.dtype == np.float32
+    assert np.isfinite(embedded).all()
+
+
 class Single(Residual):
     """Computes in single precision, whatever it is given."""
 
