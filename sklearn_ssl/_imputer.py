@@ -471,7 +471,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
         # A date has several features; each counts for a part of its cell.
-        share = mask / torch.tensor(features_per_cell(model.schema))
+        share = mask / torch.tensor(features_per_cell(model.schema), dtype=torch.float32)
         losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
@@ -915,7 +915,11 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells | None) -> pd.
     if isinstance(learned, CategoryColumn) or types.is_object_dtype(dtype):
         if isinstance(learned, BinaryColumn) and learned.holds_booleans:
             values = values.astype(np.float64) > 0.5
-        return _replaced(column, rows, pd.Series(values, dtype=object))
+        # A dtype of categories says in which order they are.
+        is_named = isinstance(learned, CategoryColumn) and len(learned.categories) > 0
+        has_order = is_named and isinstance(learned.dtype, pd.CategoricalDtype)
+        own_dtype = learned.dtype if has_order else object
+        return _replaced(column, rows, pd.Series(values, dtype=own_dtype))
     filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])

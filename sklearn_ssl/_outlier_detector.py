@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Self, cast
@@ -27,6 +28,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import cell_task
+from sklearn_ssl._network.custom import CustomEncoder
 from sklearn_ssl._network.layers import Batch, positions, write_row
 from sklearn_ssl._outlier_scores import (
     FloatArray,
@@ -41,6 +43,7 @@ from sklearn_ssl._outlier_scores import (
     write_forest,
 )
 from sklearn_ssl._pretext.losses import features_per_cell, losses_beyond_range
+from sklearn_ssl._pretext.tasks import CellTask
 from sklearn_ssl._table.column import Column
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, as_float
@@ -87,7 +90,7 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
         # All cells are visible. Training has replaced some of them, so that the network does not
         # believe a cell that the others contradict.
         batch = table[0].double(), table[1]
-        with torch.no_grad():
+        with torch.no_grad(), _naming_the_encoder(task):
             output = task.decode(task.encoder(*batch))
             losses = losses_beyond_range(output, batch, excess.double(), model.schema)
         # Ranks would distinguish rounding errors of double precision, which equal rows may have.
@@ -97,6 +100,22 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
     return CellModel(
         encoder.columns_, encoder.order_, encoder.schema_, model.encode, model.within_range, losses
     )
+
+
+@contextmanager
+def _naming_the_encoder(task: CellTask) -> Iterator[None]:
+    """Raise a TypeError if a module of the user's cannot compute in double precision."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(task.encoder, CustomEncoder):
+            raise
+        name = type(task.encoder.module).__name__
+        raise TypeError(
+            f"Rows are scored in double precision, and encoder={name} cannot read them: {error}. "
+            "Let its method layers create tensors in the dtype of numeric, for instance by "
+            ".to(numeric.dtype) in place of .float()."
+        ) from error
 
 
 class OutlierDetector(OutlierMixin, BaseEstimator):
@@ -219,7 +238,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If ``transformer`` does not predict cells.
+            If ``transformer`` does not predict cells, or has an ``encoder`` that cannot compute in
+            double precision.
 
         ValueError
             If the table cannot be read, or has other columns than a fitted ``transformer``; the

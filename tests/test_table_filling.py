@@ -58,6 +58,32 @@ def test_missing_categories_are_filled_whatever_categories_there_are(
     assert filled.cat.categories[: len(categories)].tolist() == list(categories)
 
 
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (["low", "mid", "high"], ["low", "mid", "high"]),
+        (["mid"], ["low", "mid", "high"]),
+        (["low", "high"], ["low", "mid", "high"]),
+        ([], ["low", "mid", "high"]),
+    ],
+)
+def test_the_order_of_categories_is_that_of_the_fit(later, expected, estimator):
+    levels = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    seen = pd.DataFrame({"level": pd.Series(["high", "low", "mid"] * 20, dtype=levels)})
+    seen["row"] = np.arange(60) % 3.0
+    cells = pd.Categorical([*later, None, None], later, ordered=True)
+    rows = pd.DataFrame({"level": cells, "row": np.arange(len(cells)) % 3.0})
+    if estimator == "imputer":
+        filled = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen).transform(rows)
+    else:
+        filled = MaskedFeaturePredictor(**SMALL).fit(seen).impute(rows)
+    assert filled["level"].cat.ordered
+    assert filled["level"].cat.categories.tolist() == expected
+    assert filled["level"].notna().all()
+    assert filled["level"].tolist()[: len(later)] == later
+
+
 FILLED = {
     "text by categories": ("shop", "string", "string"),
     "objects by categories": ("shop", object, object),

@@ -194,6 +194,14 @@ OF_ONE_TYPE: dict[str, Callable[[object], object]] = {
 """Conversions to the types that :func:`pandas.api.types.infer_dtype` finds in objects."""
 
 
+def _are_in_order(categories: pd.Index, dtype: Dtype) -> bool:
+    """Whether an ordered dtype has these categories, among others, in this order."""
+    if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+        return False
+    places = dtype.categories.get_indexer(categories)
+    return bool((places >= 0).all() and (np.diff(places) > 0).all())
+
+
 def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
     """Both parts of a column in their places, as objects."""
     # pandas would look for a dtype that holds both parts, and turn integers into floats.
@@ -213,8 +221,10 @@ def _are_same(converted: pd.Series, original: pd.Series) -> bool:
 
 
 def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
-    others = others.astype(object)
     known = values.cat.categories
+    if values.cat.ordered and _are_in_order(known, others.dtype):
+        return values.astype(others.dtype).where(~mask, others)
+    others = others.astype(object)
     replacements = others[mask].dropna().unique()
     new = [category for category in replacements if category not in known]
     # New categories may be of a type that the dtype of the others does not hold.
