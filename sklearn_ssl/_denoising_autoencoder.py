@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder, check_embedding
@@ -141,7 +142,7 @@ class DenoisingAutoencoder(BaseEmbedder):
 
     random_state : int, RandomState instance or None, default=None
         Source of weights, corruptions and shuffling. With an int the results on a CPU are the
-        same bit by bit. Global random state is neither read nor changed.
+        same bit by bit. Global random state is read and changed only with None.
 
     verbose : bool, default=False
         Whether to report progress: a bar in terminals and notebooks, lines in a log.
@@ -313,8 +314,8 @@ class DenoisingAutoencoder(BaseEmbedder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features_out)
-            Embeddings as ``transform`` returns them; only the first ``n_components`` columns,
-            the encoder's last layer, are used.
+            Embeddings as ``transform`` returns them. The decoder reads the encoder's last layer,
+            which components do not hold exactly: it is estimated from them by least squares.
 
         Returns
         -------
@@ -325,7 +326,8 @@ class DenoisingAutoencoder(BaseEmbedder):
         check_is_fitted(self)
         Z = check_embedding(X, self)
         output = self.model_.write_out(self.model_.bottleneck_of(Z))
-        return self.model_.decode(output)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return self.model_.decode(output, index=index)
 
     def reconstruct(self, X: TableLike) -> Table:
         """Rebuild rows, as a denoised version of them.

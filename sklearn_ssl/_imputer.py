@@ -905,7 +905,7 @@ def _by_column(X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> dict[int, Cel
 
 def _fill_column(column: pd.Series, learned: Column, cells: Cells | None) -> pd.Series:
     """A copy of a column with some of its cells replaced; the dtype is kept."""
-    if cells is None:
+    if cells is None or not len(cells[0]):
         return column.copy()
     rows, values = cells
     if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):

@@ -17,7 +17,14 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_ssl._compat import HasMethods, Interval, StrOptions, fit_context, num_samples
+from sklearn_ssl._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    num_samples,
+    validate_data,
+)
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import cell_task
 from sklearn_ssl._network.layers import Batch, positions, write_row
@@ -214,13 +221,16 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             If ``transformer`` does not predict cells.
 
         ValueError
-            If the table cannot be read; the detector remains as it was.
+            If the table cannot be read, or has other columns than a fitted ``transformer``; the
+            detector remains as it was.
         """
         with safe_fit(self):
             rng = check_random_state(self.random_state)
             transformer = self._fitted_transformer(X, rng)
             encoder, declared = transformer.model_.table_encoder, transformer.categorical_features
-            X = check_rows(self, X, declared, reset=True, encoder=encoder)
+            # A transformer that was fitted before may know other columns.
+            X = check_rows(transformer, X, declared, reset=False, encoder=encoder)
+            X = validate_data(self, X, reset=True, skip_check_array=True)
             self.transformer_ = transformer
             self._learn_rows(_some_rows(X, rng), rng)
             scores = np.empty((num_samples(X), 3))
@@ -374,7 +384,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     ) -> MaskedFeaturePredictor:
         """A copy of a fitted transformer, or a clone that is fitted on the rows."""
         given = MaskedFeaturePredictor() if self.transformer is None else self.transformer
-        given = given.estimator if isinstance(given, FrozenEstimator) else given
+        if isinstance(given, FrozenEstimator):
+            check_is_fitted(given.estimator)
+            given = given.estimator
         if not isinstance(given, MaskedFeaturePredictor):
             raise TypeError(
                 f"The transformer of {type(self).__name__} must be a MaskedFeaturePredictor, which "
@@ -426,7 +438,9 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             losses = model.losses(*model.within(table, block))
             # A date has several features; each counts for a part of its cell.
             misfit = surprises(losses, self._loss_tails) @ share_of_row
-            yield rows, np.column_stack([forest, distance, misfit])
+            scores = np.column_stack([forest, distance, misfit])
+            # The last bits of products of matrices depend on the number of rows.
+            yield rows, scores.astype(np.float32).astype(np.float64)
 
     @one_thread()
     def _cell_scores(self, X: Table) -> tuple[FloatArray, FloatArray]:

@@ -262,5 +262,6 @@ def learn_spread(scores: FloatArray) -> Spread:
 def combine(scores: FloatArray, spread: Spread) -> FloatArray:
     """Weighted mean of the three scores, each in interquartile ranges from its median."""
     unit = np.clip((scores - spread["median"]) / spread["iqr"], -FARTHEST, FARTHEST)
-    combined: FloatArray = unit @ WEIGHTS
+    # A product of matrices would round a row by itself otherwise than among others.
+    combined: FloatArray = (unit * WEIGHTS).sum(axis=1)
     return combined

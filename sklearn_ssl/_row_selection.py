@@ -60,6 +60,9 @@ def select_rows(
 
     Raises
     ------
+    TypeError
+        If ``transformer`` has no method ``transform``.
+
     ValueError
         If ``n_rows`` is not between 1 and the number of rows, or if columns are missing from ``X``.
 
@@ -85,6 +88,11 @@ def select_rows(
     >>> sorted(set(y[rows].tolist()))  # every species is among the six
     [0, 1, 2]
     """
+    if not hasattr(transformer, "transform"):
+        raise TypeError(
+            "transformer must implement 'fit' and 'transform', such as MaskedFeaturePredictor(); "
+            f"got {transformer!r}."
+        )
     (X,) = indexable(X)
     _check_n_rows(n_rows, num_samples(X))
     rng = check_random_state(random_state)
@@ -102,7 +110,8 @@ def select_rows(
 
 
 def _check_n_rows(n_rows: object, n_samples: int) -> None:
-    if not isinstance(n_rows, Integral) or int(n_rows) < 1:
+    # A boolean is an integer to Python.
+    if isinstance(n_rows, bool) or not isinstance(n_rows, Integral) or int(n_rows) < 1:
         raise ValueError(f"n_rows must be a whole number of at least 1; got {n_rows!r}.")
     if int(n_rows) > n_samples:
         raise ValueError(
@@ -115,9 +124,12 @@ def _fitted(transformer: BaseEstimator, X: TableLike) -> BaseEstimator:
     try:
         check_is_fitted(transformer)
     except NotFittedError:
-        return clone(transformer).fit(X)
+        # None is said aloud, as a FrozenEstimator insists on a second argument.
+        return clone(transformer).fit(X, None)
     known = getattr(transformer, "feature_names_in_", ())
-    missing = [name for name in known if hasattr(X, "columns") and name not in X.columns]
+    # Tables of Arrow have their columns themselves where others have names.
+    names = getattr(X, "column_names", getattr(X, "columns", None))
+    missing = [name for name in known if names is not None and name not in names]
     if missing:
         raise ValueError(
             f"X lacks columns that {type(transformer).__name__} was fitted on: {missing}."

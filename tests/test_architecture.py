@@ -67,7 +67,7 @@ DESIGN = {
     ),
     "_denoising_autoencoder": (
         {"_base", "_compat", "_network", "_parameters", "_pretext", "_table", "_training"},
-        {"numpy", "sklearn"},
+        {"numpy", "pandas", "sklearn"},
     ),
     "_masked_feature_predictor": (
         {

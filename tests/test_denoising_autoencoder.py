@@ -118,3 +118,10 @@ def test_reconstruction_error_is_per_row_and_finds_the_strange_flower(flowers):
     np.testing.assert_allclose(
         np.delete(error, 7), np.delete(autoencoder.reconstruction_error(flowers), 7), rtol=1e-4
     )
+
+
+def test_rows_from_a_frame_of_embeddings_have_its_index(mixed):
+    named = mixed.set_index(pd.Index([f"row {i}" for i in range(len(mixed))]))
+    autoencoder = DenoisingAutoencoder(**SMALL).set_output(transform="pandas").fit(named)
+    rebuilt = autoencoder.inverse_transform(autoencoder.transform(named))
+    assert rebuilt.index.equals(named.index)

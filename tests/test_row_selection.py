@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ssl import MaskedFeaturePredictor, _row_selection, select_rows
@@ -81,6 +85,7 @@ def test_sparse_embeddings_are_understood():
 
 BAD = {
     "none": (X, 0, "n_rows must be a whole number of at least 1; got 0"),
+    "a boolean": (X, True, "n_rows must be a whole number of at least 1; got True"),
     "a share": (X, 0.5, "n_rows must be a whole number of at least 1; got 0.5"),
     "too many": (X, 151, "n_rows=151 asks for more rows than X has, which is 150"),
     "no rows": (X[:0], 1, "n_rows=1 asks for more rows than X has, which is 0"),
@@ -112,3 +117,27 @@ def test_only_candidates_are_embedded(monkeypatch):
 
     select_rows(Counting().fit(X), X, 5, random_state=0)
     assert sizes == [20, 20, 10]
+
+
+def test_tables_of_arrow_have_names():
+    arrow = pytest.importorskip("pyarrow").Table.from_pandas(FRAME)
+    fitted = clone(MASKED).fit(FRAME)
+    rows = select_rows(fitted, arrow, 5, random_state=0)
+    assert (rows == select_rows(fitted, FRAME, 5, random_state=0)).all()
+    with pytest.raises(ValueError, match=r"X lacks columns.*'petal width \(cm\)'"):
+        select_rows(fitted, arrow.drop_columns("petal width (cm)"), 5)
+
+
+NO_TRANSFORMERS = {
+    "a classifier": (LogisticRegression(), TypeError, r"'fit' and 'transform'.*got LogisticReg"),
+    "no transform": (TSNE(), TypeError, r"'fit' and 'transform'.*got TSNE\(\)"),
+    "frozen and not fitted": (FrozenEstimator(MASKED), NotFittedError, "MaskedFeaturePredictor"),
+}
+
+
+@pytest.mark.parametrize(
+    ("transformer", "error", "message"), NO_TRANSFORMERS.values(), ids=NO_TRANSFORMERS
+)
+def test_what_embeds_no_rows_is_one_sentence(transformer, error, message):
+    with pytest.raises(error, match=message):
+        select_rows(transformer, X, 5)

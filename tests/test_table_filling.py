@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from embedders import SMALL
 
-from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor, MaskedImputer
 from sklearn_ssl._table.filling import check_mask, fill
 
 N = 60
@@ -225,3 +225,41 @@ def test_arrays_that_cannot_hold_the_replacements_become_wider():
     X = np.arange(60.0)[:, None] * [1e5, 1.0]
     filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(np.array([[np.nan, 30]], "float16"))
     assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+@pytest.mark.parametrize("later", [[None, "a"], [None, "b"], [None, None]])
+def test_categories_that_are_tuples_are_filled(later, estimator):
+    def column(letters):
+        cells = pd.Series([letter and (letter, 1) for letter in letters], dtype=object)
+        return pd.DataFrame({"pair": cells.astype("category"), "row": np.arange(len(cells)) % 7.0})
+
+    seen, rows = column(["a", "c", None] * 20), column(later)
+    if estimator == "imputer":
+        imputer = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen)
+        tables = imputer.transform(rows), imputer.transform(seen)
+    else:
+        predictor = MaskedFeaturePredictor(**SMALL).fit(seen)
+        tables = predictor.impute(rows), predictor.impute(seen)
+    for filled, given in zip(tables, (rows, seen), strict=True):
+        is_present = given["pair"].notna()
+        assert filled["pair"][is_present].tolist() == given["pair"][is_present].tolist()
+        assert set(filled["pair"][~is_present]) <= {("a", 1), ("c", 1)}
+
+
+NAMES = {
+    "levels": pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")], names=["one", "two"]),
+    "tuples": pd.Index([("p", "a"), ("p", "b")], tupleize_cols=False),
+    "named": pd.Index(["a", "b"], name="columns"),
+    "categories": pd.CategoricalIndex(["a", "b"]),
+    "dates": pd.DatetimeIndex(["2020-01-01", "2020-01-03"]),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_names_of_columns_and_rows_remain(names):
+    X = pd.DataFrame(np.arange(60.0).reshape(30, 2), columns=names).rename_axis(index="row")
+    X.iloc[::5, 0] = np.nan
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(X)
+    pd.testing.assert_index_equal(filled.columns, names)
+    pd.testing.assert_index_equal(filled.index, X.index)

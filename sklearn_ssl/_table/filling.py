@@ -219,6 +219,7 @@ def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Ser
     new = [category for category in replacements if category not in known]
     # New categories may be of a type that the dtype of the others does not hold.
     dtype = None if new else known.dtype
-    categories = pd.Index([*known, *new], dtype=dtype)
+    # Tuples are categories, too, and not several levels.
+    categories = pd.Index([*known, *new], dtype=dtype, tupleize_cols=False)
     filled = values.astype(object).where(~mask, others)
     return filled.astype(pd.CategoricalDtype(categories, ordered=values.cat.ordered))

@@ -27,7 +27,7 @@ from sklearn_ssl.evaluation._measures import measure_predictions
 from sklearn_ssl.evaluation._probes import PROBE_CONSTRAINTS, name_of_score, resolve_probe
 from sklearn_ssl.evaluation._progress import run_tasks
 from sklearn_ssl.evaluation._raw import BOOSTING, FOREST, RAW, models_on_raw_columns
-from sklearn_ssl.evaluation._report import RepresentationReport
+from sklearn_ssl.evaluation._report import FEWEST_ROWS, RepresentationReport
 from sklearn_ssl.evaluation._runs import (
     Judged,
     fit_reader,
@@ -79,7 +79,7 @@ class ObjectiveComparison:
           its standard deviation;
         - "roc_auc", "log_loss" for classes, or "mean_absolute_error" for quantities: of the same
           predictions;
-        - "knn", "knn_std": score of five nearest neighbors;
+        - "knn", "knn_std": score of five nearest neighbors, or of as many as there are;
         - "width": number of features;
         - "effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw": geometry
           on test rows, see :class:`RepresentationReport`;
@@ -150,9 +150,10 @@ class ObjectiveComparison:
     def verdict(self) -> str:
         """One sentence per estimator: ahead of the best baseline, behind, or undecided."""
         n_labels = int(self.runs["n_labels"].iloc[0])
+        n_splits = self.runs["split"].nunique()
         sentences = []
         for name, row in self.differences().iterrows():
-            sentences.append(describe_difference(str(name), row, n_labels))
+            sentences.append(describe_difference(str(name), row, n_labels, n_splits))
         return "\n".join(sentences)
 
     def __repr__(self) -> str:
@@ -396,6 +397,13 @@ def default_objectives(params: Mapping[str, object]) -> dict[str, Transformer | 
         "ContrastiveEmbedder": ContrastiveEmbedder,
         "MaskedFeaturePredictor": MaskedFeaturePredictor,
     }
+    for name, make in makers.items():
+        unknown = sorted(set(params) - set(make().get_params()))
+        if unknown:
+            raise ValueError(
+                f"params must be parameters of all default estimators, and {name} has none named "
+                f"{', '.join(unknown)}. Pass estimators of your own instead."
+            )
     named = {name: make(**params) for name, make in makers.items()}
     without_noise = {**params, "noise_level": 0.0}
     return {**named, "plain autoencoder": makers["DenoisingAutoencoder"](**without_noise)}
@@ -450,22 +458,28 @@ def _measure_features(
     linear = _fit(judged.probe.model, scale(train), table, split, seed)
     nearest = resolve_probe("knn", table.target.has_classes)
     knn = _fit(nearest.model, train, table, split, seed)
-    # The seed of the split is that of all its estimators: they see the same disturbed copies.
-    test_rows = safe_indexing(table.X, split.test)
-    report = RepresentationReport.from_estimator(
-        {judged.name: frozen}, test_rows, random_state=int(seed)
-    )
-    measured = report.measures.loc[judged.name, list(GEOMETRY)]
-    geometry = measured.to_numpy().tolist()
     return {
         **_scores(linear, scale(test), table, split, scoring),
         "knn": score_of(knn, test, table.target.of(split.test), scoring),
         "width": np.shape(test)[1],
-        **dict(zip(GEOMETRY, geometry, strict=True)),
+        **_geometry(judged.name, frozen, table, split, seed),
         "fit_seconds": fitted - began,
         # Test sets differ in size, so the time is that of a thousand rows.
         "transform_seconds": (embedded - fitted) * 1000 / len(split.test),
     }
+
+
+def _geometry(
+    name: str, frozen: Transformer, table: LabeledTable, split: Split, seed: int
+) -> dict[str, float]:
+    """The geometry of the test rows, NaN if they are too few to have one."""
+    if len(split.test) < FEWEST_ROWS:
+        return dict.fromkeys(GEOMETRY, np.nan)
+    # The seed of the split is that of all its estimators: they see the same disturbed copies.
+    rows = safe_indexing(table.X, split.test)
+    report = RepresentationReport.from_estimator({name: frozen}, rows, random_state=int(seed))
+    measured = report.measures.loc[name, list(GEOMETRY)].to_numpy().tolist()
+    return dict(zip(GEOMETRY, measured, strict=True))
 
 
 def _fit(model: Model, train: TableLike, table: LabeledTable, split: Split, seed: int) -> Model:

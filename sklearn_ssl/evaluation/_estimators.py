@@ -25,6 +25,8 @@ def check_estimators(
     if not named:
         raise ValueError("estimators must hold at least one estimator; got an empty dict.")
     for name, estimator in named.items():
+        if not isinstance(name, str):
+            raise TypeError(f"estimators must be named by strings; got the name {name!r}.")
         if not hasattr(estimator, "fit"):
             raise TypeError(
                 f"Estimator {name!r} must implement 'fit'; got {estimator!r} "

@@ -321,9 +321,11 @@ or None, default=None
         Returns
         -------
         sentences : list of str
-            One per other estimator and number of labels; none if the baseline is not in the curve.
+            One per other estimator and number of labels; none if the baseline is not in the curve,
+            or a score is NaN or infinite.
         """
-        if baseline not in set(self.curve["estimator"]):
+        has_baseline = baseline in set(self.curve["estimator"])
+        if not (has_baseline and np.isfinite(self.curve["score"]).all()):
             return []
         measured = self._measured(baseline)
         saved = labels_saved(self.curve, baseline=baseline)

@@ -64,7 +64,7 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the baseline is not in the curve.
+        If the baseline is not in the curve, or a score is NaN or infinite.
 
     See Also
     --------
@@ -90,6 +90,12 @@ def labels_saved(curve: pd.DataFrame, *, baseline: str = RAW) -> pd.DataFrame:
       estimator  n_labels  score  baseline_labels  saved  bound  low  high
     0       PCA        10    0.8              100     90  equal  NaN   NaN
     """
+    n_undefined = int((~np.isfinite(curve["score"])).sum())
+    if n_undefined:
+        raise ValueError(
+            f"curve has {n_undefined} scores that are NaN or infinite, with which no score can be "
+            "equal. Use another scoring, or test on more rows."
+        )
     means = curve.groupby(["estimator", "n_labels"], sort=False)["score"].mean()
     names = list(dict.fromkeys(curve["estimator"]))
     if baseline not in names:

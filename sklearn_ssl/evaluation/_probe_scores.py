@@ -21,6 +21,7 @@ from sklearn_ssl.evaluation._types import (
     Scoring,
     Splits,
     Transformer,
+    from_arrow,
 )
 
 
@@ -251,6 +252,7 @@ default=None
     >>> scores.columns.tolist()
     ['transfer', 'within', 'raw features']
     """
+    X_source, X_target = from_arrow(X_source), from_arrow(X_target)
     check_same_columns(X_source, X_target, ("X_source", "X_target"), in_order=True)
     table = read_table(X_target, y_target, X_unlabeled)
     splits = make_splits(table, cv, groups)

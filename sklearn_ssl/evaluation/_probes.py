@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
 from sklearn_ssl._compat import HasMethods, StrOptions
+from sklearn_ssl._marks import Labels
 from sklearn_ssl.evaluation._linear_probe import LogisticProbe, StandardDeviations
 from sklearn_ssl.evaluation._types import Features, Model, Scoring, Transformer
 
@@ -52,13 +53,33 @@ class Probe(NamedTuple):
         return Probe(self.model, standardize=False)
 
 
+class _AtMostAllRows:
+    """Five nearest neighbors, or all rows if they are fewer: labels can be as few as classes."""
+
+    n_neighbors: int
+
+    def fit(self, X: Features, y: Labels) -> Self:
+        # Probes are cloned for each fit, so that no other one sees this parameter.
+        self.n_neighbors = min(self.n_neighbors, len(y))
+        fitted: Self = super().fit(X, y)  # type: ignore[misc]
+        return fitted
+
+
+class NearestClassifier(_AtMostAllRows, KNeighborsClassifier):
+    """The probe for classes."""
+
+
+class NearestRegressor(_AtMostAllRows, KNeighborsRegressor):
+    """The probe for quantities."""
+
+
 def resolve_probe(probe: str | Model, has_classes: bool) -> Probe:
     """The model that a name stands for, or the one given, which takes the features as they are."""
     if not isinstance(probe, str):
         return Probe(probe, standardize=False)
     if probe == "knn":
         # The neighbors are judged at the scale of the embedding, which is part of it.
-        neighbors = KNeighborsClassifier if has_classes else KNeighborsRegressor
+        neighbors = NearestClassifier if has_classes else NearestRegressor
         return Probe(neighbors(), standardize=False)
     # The penalty weighs all features alike once they have the same scale.
     model = LogisticProbe() if has_classes else RidgeCV(RIDGE_PENALTIES)

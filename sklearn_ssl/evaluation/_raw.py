@@ -1,11 +1,13 @@
 """The raw table in numbers, for the baselines that learned features have to beat."""
 
+from typing import Self, cast
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -18,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import check_array
 
-from sklearn_ssl._table.types import TableLike, is_sparse
+from sklearn_ssl._table.types import Array, TableLike, is_sparse
 from sklearn_ssl.evaluation._types import Features, Floats, Frame, Model, Transformer, is_frame
 
 RAW = "raw features"
@@ -37,6 +39,7 @@ def raw_features(X: TableLike) -> Transformer:
     Numbers, dates and durations are standardized and categories one-hot encoded; missing numbers
     become the mean, with a column that says so. Tables of many categories come out sparse.
     """
+    X = in_columns(X)
     if is_sparse(X):
         # Centering would fill in the zeros.
         scaler: Transformer = StandardScaler(with_mean=False)
@@ -73,13 +76,30 @@ def models_on_raw_columns(X: TableLike, has_classes: bool) -> dict[str, Model]:
     encoder, is_category = _tree_columns(X)
     return {
         FOREST: make_pipeline(encoder, forest()),
-        BOOSTING: make_pipeline(encoder, boosting(categorical_features=is_category)),
+        BOOSTING: make_pipeline(
+            encoder, EmptyColumnsAsZeros(), boosting(categorical_features=is_category)
+        ),
     }
+
+
+class EmptyColumnsAsZeros(TransformerMixin, BaseEstimator):
+    """Fill columns without a cell in the rows fitted on, of which boosting cannot make bins."""
+
+    def fit(self, X: Floats, y: None = None) -> Self:
+        """Find the empty columns."""
+        self.is_empty_ = np.isnan(X).all(axis=0)
+        return self
+
+    def transform(self, X: Floats) -> Floats:
+        """Return a copy with zeros in these columns."""
+        filled: Floats = np.where(self.is_empty_, 0.0, X)
+        return filled
 
 
 def _tree_columns(X: TableLike) -> tuple[Transformer, npt.NDArray[np.bool_] | None]:
     """Make a transformer to floats and codes, and say which of its columns hold codes."""
     numbers = FunctionTransformer(as_floats)
+    X = in_columns(X)
     if not is_frame(X):
         return _in_arrays(numbers), None
     of_numbers = _positions(X, of_numbers=True)
@@ -103,6 +123,13 @@ def _in_arrays(transformer: BaseEstimator) -> Transformer:
     return in_arrays
 
 
+def in_columns(X: TableLike) -> TableLike:
+    """An array of objects as a frame, whose columns have types; any other table as it is."""
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        return pd.DataFrame(X).infer_objects()
+    return X
+
+
 def dense(X: TableLike) -> TableLike:
     """Write a sparse matrix out; all else is handed on."""
     return X.toarray() if is_sparse(X) else X
@@ -115,6 +142,7 @@ def dense_if_narrow(X: Features) -> TableLike:
 
 def as_floats(X: TableLike) -> Floats:
     """Numbers, counts, flags, dates and durations as floats, the missing ones as NaN."""
+    X = in_columns(X)
     if is_frame(X):
         if not X.shape[1]:
             return np.empty(X.shape)
@@ -123,10 +151,10 @@ def as_floats(X: TableLike) -> Floats:
     return floats
 
 
-def as_texts(X: Frame) -> npt.NDArray[np.object_]:
+def as_texts(X: Frame | Array) -> npt.NDArray[np.object_]:
     """Categories of any type as texts, the missing ones as None."""
     texts = np.full(X.shape, None, dtype=object)
-    for place, column in enumerate(_columns(X)):
+    for place, column in enumerate(_columns(cast(Frame, in_columns(X)))):
         # Each category is turned into text once, not once a row.
         codes, categories = pd.factorize(column)
         names = np.array([str(category) for category in categories], dtype=object)

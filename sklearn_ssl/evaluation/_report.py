@@ -33,7 +33,7 @@ from sklearn_ssl.evaluation._progress import show
 from sklearn_ssl.evaluation._raw import RAW, dense, raw_features
 from sklearn_ssl.evaluation._report_plot import draw_report
 from sklearn_ssl.evaluation._splits import draw_rows
-from sklearn_ssl.evaluation._types import Floats, GridOfAxes, RandomState, Transformer
+from sklearn_ssl.evaluation._types import Floats, GridOfAxes, RandomState, Transformer, from_arrow
 from sklearn_ssl.evaluation._views import swap_cells
 
 EXPLANATION = (
@@ -41,6 +41,7 @@ EXPLANATION = (
     "disturbed copies; uniformity: lower is more even; neighbors_kept, cka_with_raw:",
     "1 is like the raw features.",
 )
+FEWEST_ROWS = 3
 NEIGHBORHOODS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -122,7 +123,7 @@ class RepresentationReport:
             "estimators": [HasMethods(["transform"]), dict],
             "X": ["array-like", "sparse matrix"],
             "swap_rate": [Interval(Real, 0, 1, closed="both")],
-            "max_samples": [Interval(Integral, 3, None, closed="left"), None],
+            "max_samples": [Interval(Integral, FEWEST_ROWS, None, closed="left"), None],
             "random_state": ["random_state"],
             "verbose": ["verbose"],
         },
@@ -177,6 +178,7 @@ class RepresentationReport:
             check_transformer(name, estimator)
             check_is_fitted(estimator)
         rng = check_random_state(random_state)
+        X = from_arrow(X)
         X = dense(safe_indexing(X, draw_rows(num_samples(X), max_samples, rng)))
         # All representations see the same disturbed copy, because their alignments are compared.
         view = swap_cells(X, swap_rate, rng)
@@ -222,7 +224,7 @@ class RepresentationReport:
         if not embeddings:
             raise ValueError("embeddings must hold at least one embedding; got an empty dict.")
         rows = {
-            name: check_array(dense(Z), dtype=np.float64, ensure_min_samples=3)
+            name: check_array(dense(Z), dtype=np.float64, ensure_min_samples=FEWEST_ROWS)
             for name, Z in embeddings.items()
         }
         check_consistent_length(*rows.values())

@@ -17,7 +17,7 @@ from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
 from sklearn_ssl.evaluation._targets import Target, read_target
-from sklearn_ssl.evaluation._types import RowNumbers, Splits, Splitter
+from sklearn_ssl.evaluation._types import RowNumbers, Splits, Splitter, from_arrow
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_table(
         If ``X`` and ``y`` have different numbers of rows, the two tables do not match, a mark is
         ambiguous, or there is one class alone.
     """
-    X, y = indexable(X, y)
+    X, y = indexable(from_arrow(X), y)
     target = read_target(y)
     if target.has_classes and len(pd.unique(target.known)) < 2:
         raise ValueError(
@@ -88,6 +88,7 @@ def read_table(
         )
     if X_unlabeled is None:
         return LabeledTable(X, target, num_samples(X))
+    X_unlabeled = from_arrow(X_unlabeled)
     whole = stack_rows(X, X_unlabeled)
     return LabeledTable(
         whole, target.followed_by_unlabeled(num_samples(X_unlabeled)), num_samples(X)
@@ -129,7 +130,7 @@ def _pairs(
     """Row numbers of training and test sets, as ``cv`` gives them."""
     labeled = target.labeled_rows
     if isinstance(cv, Iterable) and not hasattr(cv, "split"):
-        pairs = [(np.asarray(train), np.asarray(test)) for train, test in cv]
+        pairs = [(_row_numbers(train), _row_numbers(test)) for train, test in cv]
         _check_row_numbers(pairs, n_own, "X", "Number the rows of X from 0.")
         return pairs
     # Splitters look at the number of rows only; tables of strings would not pass all of them.
@@ -145,9 +146,24 @@ def _pairs(
     return [(labeled[train], labeled[test]) for train, test in pairs]
 
 
+def _row_numbers(rows: npt.ArrayLike) -> RowNumbers:
+    numbers = np.asarray(rows)
+    # An empty list is an array of floats to NumPy.
+    if numbers.size and numbers.dtype.kind not in "iu":
+        raise ValueError(
+            f"cv must yield row numbers, and yields {numbers.dtype}. Of a mask, pass "
+            "np.flatnonzero(mask)."
+        )
+    return numbers.astype(np.intp)
+
+
 def _check_row_numbers(
     pairs: list[tuple[RowNumbers, RowNumbers]], n_rows: int, what: str, remedy: str
 ) -> None:
+    if not pairs:
+        raise ValueError(
+            "cv yields no splits. A generator can be read once; pass a list of what it yields."
+        )
     for number, pair in enumerate(pairs):
         rows = np.concatenate(pair)
         outside = rows[(rows < 0) | (rows >= n_rows)]
@@ -221,7 +237,8 @@ def resolve_train_sizes(
     if sizes.size == 0 or sizes.dtype.kind not in "iuf":
         raise ValueError(f"train_sizes must hold numbers; got {train_sizes!r}.")
     if sizes.dtype.kind == "f":
-        if sizes.min() <= 0 or sizes.max() > 1:
+        # Of NaN, no comparison is true.
+        if not (sizes.min() > 0 and sizes.max() <= 1):
             raise ValueError(
                 "train_sizes has been interpreted as fractions of the labeled training rows and "
                 f"must be within (0, 1], but is within [{sizes.min():g}, {sizes.max():g}]."

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sklearn_ssl._marks import Labels
-from sklearn_ssl._table.types import Array, SparseTable, TableLike
+from sklearn_ssl._table.types import Array, SparseTable, TableLike, converts_itself
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -175,3 +175,8 @@ def is_polars(X: object) -> TypeGuard[PolarsFrame]:
 def is_frame(X: object) -> TypeGuard[Frame]:
     """Whether a table has columns, each of a type of its own."""
     return isinstance(X, pd.DataFrame) or is_polars(X)
+
+
+def from_arrow(X: TableLike) -> TableLike:
+    """A table of Arrow as a DataFrame of pandas; any other table as it is."""
+    return X.to_pandas() if converts_itself(X) and not is_polars(X) else X

@@ -57,10 +57,10 @@ def _verdict(low: float, high: float, measure: str) -> str:
     return "ahead" if is_better else "behind"
 
 
-def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:
+def describe_difference(name: str, row: pd.Series, n_labels: int, n_splits: int) -> str:
     """Say in a sentence how an estimator compares with the best baseline."""
     if np.isnan(row["low"]):
-        reason = f"all splits have the same difference, {row['difference']:+.3f}"
+        reason = _why_no_interval(row["difference"], n_splits)
         return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}); {reason}."
     interval = f"{CONFIDENCE * 100:.0f} % interval {row['low']:+.3f} to {row['high']:+.3f}"
     difference = f"difference {row['difference']:+.3f}, {interval}"
@@ -68,3 +68,11 @@ def describe_difference(name: str, row: pd.Series, n_labels: int) -> str:
         return f"{name} against {row['baseline']}: {UNDECIDED} ({n_labels:,}); {difference}."
     place = "ahead of" if row["verdict"] == "ahead" else "behind"
     return f"{name} is {place} {row['baseline']}: {difference}."
+
+
+def _why_no_interval(difference: float, n_splits: int) -> str:
+    if np.isnan(difference):
+        return "a score is not defined in some splits"
+    if n_splits == 1:
+        return f"there is one split, with a difference of {difference:+.3f}"
+    return f"all splits have the same difference, {difference:+.3f}"

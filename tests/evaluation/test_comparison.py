@@ -137,7 +137,8 @@ def test_it_plots_six_panels_with_titles_and_units(comparison):
     [
         ({"estimators": {"PCA": PCA()}, "params": {}}, "set them on the ones in estimators"),
         ({"estimators": {"t": TSNE()}}, "'t' must implement 'fit' and 'transform'"),
-        ({"params": {"max_iterations": 1}}, "max_iterations"),
+        ({"params": {"max_iterations": 1}}, "params must be.*has none named max_iterations"),
+        ({"params": {"noise_level": 0.1}}, "params must be.*ContrastiveEmbedder has none named"),
         ({"cv": "five"}, "'cv' parameter of compare_objectives"),
         ({"n_repeats": 0}, "'n_repeats' parameter of compare_objectives"),
         ({"y": [0, 1, None, -1, 2] * 30}, "both -1 and missing values"),
@@ -191,8 +192,18 @@ def test_verdicts_in_words(comparison, shift, verdict):
 
 def test_one_split_decides_nothing(iris):
     comparison = compare_objectives(*iris, estimators={"PCA": PCA(1)}, cv=OneSplit())
-    assert "cannot be decided with this many labels (150); all splits have" in comparison.verdict
+    assert "cannot be decided with this many labels (150); there is one split" in comparison.verdict
     assert comparison.plot().axes_.size == 6
+
+
+@pytest.mark.parametrize(
+    ("of_first_split", "reason"),
+    [(np.nan, "a score is not defined in some splits"), (0.5, "all splits have the same")],
+)
+def test_splits_that_decide_nothing_are_described(comparison, of_first_split, reason):
+    runs = comparison.runs.assign(score=0.5)
+    runs.loc[runs["estimator"] == "PCA", "score"] = [of_first_split - 0.1, 0.4, 0.4]
+    assert reason in ObjectiveComparison(runs).verdict
 
 
 @pytest.mark.slow

@@ -381,3 +381,18 @@ def test_a_display_is_short_in_a_console_and_a_table_in_a_notebook(measured):
     html = display._repr_html_()
     assert "<table" in html
     assert "With 20 labels, half is as good as raw features with" in html
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_save_no_labels(measured, score):
+    curve = measured.assign(score=np.where(measured["split"] == 0, score, measured["score"]))
+    with pytest.raises(ValueError, match=r"curve has .* scores that are NaN or infinite"):
+        labels_saved(curve)
+    display = LabelEfficiencyDisplay(curve)
+    assert display.describe() == []
+    assert "<table" in display._repr_html_()
+
+
+def test_fractions_that_are_nan_are_refused(iris):
+    with pytest.raises(ValueError, match=r"must be within \(0, 1\], but is within \[nan, nan\]"):
+        label_efficiency_curve(PCA(2), *iris, train_sizes=[0.5, np.nan])

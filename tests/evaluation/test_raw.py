@@ -1,5 +1,7 @@
 """The raw table in numbers, for columns of any type."""
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,3 +96,28 @@ def test_trees_take_more_categories_than_they_can_distinguish():
     X = pd.DataFrame({"text": [f"text {i % 400}" for i in range(800)]})
     for model in models_on_raw_columns(X, has_classes=True).values():
         assert model.fit(X, np.arange(800) % 2).predict(X).shape == (800,)
+
+
+OBJECTS = {
+    "numbers": [1.5, None, pd.NA, 4],
+    "dates": [datetime(2020, 1, day) for day in (1, 2, 3, 4)],
+    "text": ["a", None, "b", "a"],
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_arrays_of_objects_are_read_as_frames_are(name):
+    frame = pd.DataFrame({"number": [4.0, 3.0, 1.0, 2.0], name: OBJECTS[name]})
+    array = frame.to_numpy(dtype=object)
+    expected = raw_features(frame).fit(frame).transform(frame)
+    np.testing.assert_allclose(raw_features(array).fit(array).transform(array), expected)
+    for model in models_on_raw_columns(array, has_classes=True).values():
+        assert model.fit(array, [0, 0, 1, 1]).predict(array).shape == (4,)
+
+
+@pytest.mark.parametrize("empty", [[None] * 4, pd.Categorical([None] * 4), [np.nan] * 4])
+def test_models_on_columns_without_a_cell(empty):
+    X = pd.DataFrame({"number": [4.0, 3.0, 1.0, 2.0], "empty": empty})
+    later = X.assign(empty=["a", "b", "a", "b"] if X["empty"].dtype == "object" else empty)
+    for model in models_on_raw_columns(X, has_classes=True).values():
+        assert model.fit(X, [0, 0, 1, 1]).predict(later).shape == (4,)

@@ -126,6 +126,10 @@ def test_pairs_of_row_numbers_count_all_rows():
         ([([0, 1], [2, 5])], "split 0 without labeled test rows"),
         ([([2], [0, 1])], "split 0 without labeled training rows"),
         ([([0, 1], [1, 3])], "split 0 does so with 1 rows, such as row 1"),
+        ([(np.arange(8) < 4, np.arange(8) >= 4)], r"yields bool.*np\.flatnonzero"),
+        ([([0.0, 1.0], [3.0])], "yields float64"),
+        ([([0, 1], [])], "split 0 without labeled test rows"),
+        (iter([]), "cv yields no splits.*pass a list"),
     ],
 )
 def test_pairs_that_cannot_be_used(cv, message):

@@ -207,3 +207,45 @@ def test_frames_as_output_change_nothing(container, table):
     with config_context(transform_output=container):
         for one, other in zip(plain, results(), strict=True):
             np.testing.assert_allclose(one, other)
+
+
+@pytest.mark.parametrize("n_labels", [4, 6])
+@pytest.mark.parametrize("kind", ["classes", "quantities"])
+@pytest.mark.parametrize("function", [by_probe, by_comparison])
+@pytest.mark.parametrize("probe", ["linear", "knn"])
+def test_a_handful_of_labels_is_enough(function, probe, kind, n_labels):
+    X, y = load_iris(return_X_y=True)
+    labels = y if kind == "classes" else X[:, 3] + 0.05
+    is_labeled = np.isin(np.arange(150), np.linspace(0, 149, n_labels).astype(int))
+    few = np.where(is_labeled, labels, -1 if kind == "classes" else np.nan)
+    cv = [(rows[::2], rows[1::2]) for rows in [np.flatnonzero(is_labeled)]]
+    measured = function(PCA(2), pd.DataFrame(X), few, probe=probe, cv=cv)
+    scores = measured if function is by_probe else measured[["score", "knn"]].iloc[:2]
+    assert np.isfinite(scores).all(axis=None)
+
+
+def test_three_labels_of_class_1_are_reported():
+    X, _ = load_iris(return_X_y=True)
+    few = np.where(np.arange(150) % 50 == 0, 1, -1)
+    with pytest.warns(UserWarning, match="3 rows of class 1 against 147 of class -1"):
+        probe_score(PCA(2), X, few, cv=2)
+
+
+@pytest.mark.parametrize("function", [by_probe, by_transfer, by_comparison, by_curve])
+def test_tables_of_arrow_are_read(function, table):
+    arrow = pytest.importorskip("pyarrow").Table
+    X, y = table
+    X = X.assign(text=np.where(y == 1, "one", "other"))
+    embedder = DenoisingAutoencoder(**SMALL, random_state=0)
+    options = {"cv": 2, "random_state": 0}
+    if function is by_transfer:
+        in_arrow = transfer_score(
+            embedder, arrow.from_pandas(X[:7]), arrow.from_pandas(X), y, **options
+        )
+        in_pandas = transfer_score(embedder, X[:7], X, y, **options)
+    else:
+        more = arrow.from_pandas(X[:3])
+        in_arrow = function(embedder, arrow.from_pandas(X), y, X_unlabeled=more, **options)
+        in_pandas = function(embedder, X, y, X_unlabeled=X[:3], **options)
+    names = ["score"] if "score" in getattr(in_pandas, "columns", ()) else slice(None)
+    np.testing.assert_array_equal(in_arrow[names], in_pandas[names])
