@@ -121,13 +121,14 @@ def _naming_the_encoder(task: CellTask) -> Iterator[None]:
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """Find outliers of a table of numbers and categories, and state which cells are unusual.
 
-    A row is scored in three ways: how few random cuts isolate it (an
-    :class:`~sklearn.ensemble.IsolationForest` on the numbers and on how rare each category is), how
-    far it lies from the center along the directions of the table (a Mahalanobis distance with
-    shrunken covariance), and how badly a :class:`MaskedFeaturePredictor` rebuilds its cells. The
-    first two find rows that are extreme; the last finds rows whose cells are ordinary one by one
-    but do not fit together. The score of a row is the mean of the three, each in interquartile
-    ranges from its median over the training rows; the forest counts twice.
+    A row can be extreme, or its cells can be ordinary one by one and not fit together. How extreme
+    it is, is measured by how few random cuts isolate it (an
+    :class:`~sklearn.ensemble.IsolationForest` on the numbers and on how rare each category is). How
+    badly its cells fit together is measured by how badly a :class:`MaskedFeaturePredictor` rebuilds
+    them, and, with a quarter of the weight, by how far the row lies from the center along the
+    directions of the table (a Mahalanobis distance with shrunken covariance). Each measure is
+    counted in interquartile ranges from its median over the training rows, and beyond eight of them
+    on a logarithmic scale. The score of a row is the larger of the two.
 
     Parameters
     ----------
