@@ -353,7 +353,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features_out)
-            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise.
+            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise. A dtype with
+            less room than the column had at ``fit`` gives way to a wider one.
         """
         return self._fill(X, self._choose, calibrated=False)
 
