@@ -39,7 +39,7 @@ from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import attributes_of, plain_state
 from sklearn_ssl._table.bins import BinnedColumn, learn_bins
 from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn
-from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn, times_as
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.filling import UNFIT, fill
 from sklearn_ssl._table.kinds import kind_of_dtype
@@ -353,7 +353,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features_out)
-            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise.
+            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise. A dtype with
+            less room than the column had at ``fit`` gives way to a wider one.
         """
         return self._fill(X, self._choose, calibrated=False)
 
@@ -973,7 +974,7 @@ def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
 def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> ExtensionArray:
     """Values of the kind that a column holds; raises one of ``UNFIT`` if the dtype cannot."""
     if isinstance(learned, DatetimeColumn | DurationColumn):
-        times: ExtensionArray = pd.Series(values, dtype=object).infer_objects().astype(dtype).array
+        times: ExtensionArray = times_as(pd.Series(values, dtype=object), dtype).array
         return times
     is_boolean = types.is_bool_dtype(dtype)
     if isinstance(learned, BinaryColumn) and (learned.holds_booleans or is_boolean):

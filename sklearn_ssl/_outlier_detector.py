@@ -46,6 +46,7 @@ from sklearn_ssl._pretext.losses import features_per_cell, losses_beyond_range
 from sklearn_ssl._pretext.tasks import CellTask
 from sklearn_ssl._table.column import Column
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK
+from sklearn_ssl._table.kinds import is_missing
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, as_float
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
@@ -389,7 +390,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 "value": values,
                 "expected": [cell for cells in zip(*expected, strict=True) for cell in cells],
                 "score": scores[row, column],
-                "reason": np.where(pd.isna(values), MISSING, reason),
+                "reason": np.where(is_missing(pd.Series(values, dtype=object)), MISSING, reason),
             }
         )
 

@@ -100,6 +100,18 @@ def test_explanation_expects_a_cell_from_the_others(detector, table):
     assert cells.loc["weight", "value"] == 52.0
 
 
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_explanation_of_categories_that_are_tuples(n_rows):
+    pairs = pd.Series([("a", 1), ("b", 2), None] * 20, dtype=object).astype("category")
+    X = pd.DataFrame({"pair": pairs})
+    detector = OutlierDetector(clone(SMALL).set_params(max_iter=1), random_state=0).fit(X)
+    rows = X.dropna()[:n_rows]
+    cells = detector.explain(rows)
+    assert cells["value"].tolist() == rows["pair"].tolist()
+    assert set(cells["expected"]) <= {("a", 1), ("b", 2)}
+    assert detector.explain(X[2:3])["reason"].tolist() == ["missing"]
+
+
 def test_explanation_names_no_more_cells_than_there_are(detector, table):
     assert len(detector.explain(table[:3], n_cells=10)) == 3 * table.shape[1]
 
