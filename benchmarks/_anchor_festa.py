@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _anchor_parts import Measure, measure_all
+from _comparisons import count, to_markdown
 from _methods import FEATURES, make_features, split_method, standardized
 from _published import FESTA_IDS, read_festa
 from _range_limited import RangeLimitedContrast
@@ -20,15 +21,17 @@ from sklearn.preprocessing import QuantileTransformer
 SHOTS = (1, 5)
 MOST_VALUES_OF_A_CATEGORY = 20
 PROTOCOL = """\
-Protocol, as published: columns of which half the cells or more are missing are dropped, then rows
-with missing cells; 80 % of the rows, drawn at random, are for training, and features are learned
-from all of them without labels; a LogisticRegression with default parameters sees 1 or 5 of each
-class. "raw" and the range-limited contrast see the published encoding: codes of categories,
-columns of at most 20 values divided by 20, the others passed through their quantiles to [0, 1].
+Protocol, as published: columns are dropped if half of their cells or more are missing, then rows
+with missing cells. 80 % of the rows, drawn at random, are for training, and features are learned
+from all of them without labels. A LogisticRegression with default parameters sees 1 or 5 rows of
+each class. "raw" and the range-limited contrast see the published encoding: categories are codes,
+columns of at most 20 values are divided by 20, and quantiles map the others to [0, 1].
 "standardized" and our transformers see the table with its types; "@encoded" gives them the
-published encoding. Differences: {draws} draws of the labels on each of {seeds} split(s), not about
-20 splits of one draw each; the tables come from another collection than OpenML, and vowel has a
-column that says which rows were once for training."""
+published encoding.
+
+Differences: there are {draws} draws of the labels on each of {seeds} splits, rather than one draw
+on each of about 20 splits. The tables come from another collection than OpenML, and vowel has a
+column that states which rows were once for training."""
 
 
 @dataclass(frozen=True)
@@ -146,5 +149,5 @@ def print_shots(shots: int, raw: pd.DataFrame, published: pd.DataFrame, methods:
     table.loc["mean"] = table.mean()
     errors = seeds.std() / np.sqrt(len(seeds))
     table.loc["standard error over splits"] = errors.reindex(table.columns)
-    print(f"\n## Accuracy with {shots} label(s) per class, {len(ours)} tables\n")
-    print(table.astype(object).where(table.notna(), None).to_markdown(floatfmt=".3f"))
+    print(f"\n## Accuracy with {count(shots, 'label')} per class, {len(ours)} tables\n")
+    print(to_markdown(table, ".3f"))

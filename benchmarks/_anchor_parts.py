@@ -139,7 +139,7 @@ def measure_all(
     raw = read_parts(arguments.results).merge(wanted)
     raw = raw[raw["method"].isin(arguments.methods)]
     if count := raw["convergence_warnings"].sum():
-        print(f"\nFits that warned of not having converged: {count:.0f}")
+        print(f"\n{count:.0f} fits warned that they had not converged.")
     return raw
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _anchor_parts import Rows, measure_all, score_methods, with_error
+from _comparisons import count
 from _published import (
     MNIST,
     MNIST_SOURCE,
@@ -24,25 +25,28 @@ from sklearn.model_selection import train_test_split
 CHOSEN = "chosen on validation rows"
 TS3L_PROTOCOL = """\
 {source}.
-Protocol, as published: 60 % of the rows are for training, 20 % for validation, 20 % for
-testing, drawn at random by seeds 0 to 4; 10 % or all of the training rows have labels. Differences:
-theirs are tuned on the validation rows in 50 trials; ours have default parameters, and the row
-"{chosen}" takes, for each seed, the one of ours that is best there. Equal seeds
-need not draw equal rows, for the files may list them in another order. Theirs have no standard
-errors; ours are over the seeds. Squared error is better when smaller."""
+Protocol, as published: 60 % of the rows are for training, 20 % for validation and 20 % for
+testing, drawn at random by seeds 0 to 4. 10 % or all of the training rows have labels.
+
+Differences: the published methods are tuned on the validation rows in 50 trials, ours have default
+parameters. The row "{chosen}" takes, for each seed, the one of ours that is best on these rows.
+Equal seeds need not draw equal rows, because the files may list them in another order. The
+published figures have no standard errors; those of ours are over the seeds. A smaller squared error
+(mse) is better."""
 NOT_COMPARABLE = ["segment"]
 TALENT_PROTOCOL = """\
 {source}.
-There a method is tuned on validation rows (64 % of the rows are for training, 16 % for
-validation, 20 % for testing); ours are not tuned, and are fitted on the 80 %, at most {rows}, of
-which the probe and fine-tuning hold rows out themselves. Ours are splits by class drawn anew for
-each seed. Their segment seems to be another table than the one here, where a logistic regression
-and a forest on raw columns have about 6 points more; the mean leaves it out."""
+The published methods are tuned on validation rows: 64 % of the rows are for training, 16 % for
+validation and 20 % for testing. Ours are not tuned. They are fitted on the 80 %, at most {rows}
+rows, of which the probe and fine-tuning hold some out themselves. Our splits are stratified by
+class and drawn anew for each seed. The published segment seems to be another table than the one
+here, on which a logistic regression and a forest on raw columns have about 6 points more, so the
+mean leaves it out."""
 MNIST_PROTOCOL = """\
 Published: {source}
-There 1,000 of 60,000 images have labels, and the 10,000 test images are others. Here the reader's
-table is split: {test} rows are for testing, the rest is for learning features, and {labels} of it
-have labels. Fewer images without labels are a disadvantage of ours."""
+The published protocol gives labels to 1,000 of 60,000 images and tests on 10,000 others. Here the
+given table is split: {test} rows are for testing, the others are for learning features, and
+{labels} of those have labels. Ours have the disadvantage of fewer images without labels."""
 
 
 def to_classes(y: pd.Series) -> np.ndarray:
@@ -79,7 +83,7 @@ def ts3l(arguments: argparse.Namespace) -> None:
                 columns[f"{name} ({TS3L_METRICS[name]})"] = ts3l_column(
                     chosen, TS3L_METRICS[name], dict(zip(published, theirs, strict=True))
                 )
-        print(f"\n## {share:.0%} of the labels, {raw['seed'].nunique()} seed(s)\n")
+        print(f"\n## {share:.0%} of the labels, {count(raw['seed'].nunique(), 'seed')}\n")
         print(pd.DataFrame(columns).to_markdown())
 
 
@@ -148,7 +152,7 @@ def talent(arguments: argparse.Namespace) -> None:
     print("\n" + TALENT_PROTOCOL.format(source=source, rows=f"{arguments.rows:,}"))
     if left_out:
         print(f"Not measured: {', '.join(left_out)}.")
-    print(f"\n## Accuracy with all labels, {raw['seed'].nunique()} seed(s)\n")
+    print(f"\n## Accuracy with all labels, {count(raw['seed'].nunique(), 'seed')}\n")
     print(table.to_markdown(floatfmt=".3f"))
 
 
@@ -187,7 +191,7 @@ def mnist(arguments: argparse.Namespace) -> None:
         lines[method] = with_error(raw.loc[raw["method"] == method, "accuracy"])
     test, labels = f"{arguments.test_rows:,}", f"{arguments.labels:,}"
     print("\n" + MNIST_PROTOCOL.format(source=MNIST_SOURCE, test=test, labels=labels))
-    print(f"\n## {arguments.table.stem}, {raw['seed'].nunique()} seed(s)\n")
+    print(f"\n## {arguments.table.stem}, {count(raw['seed'].nunique(), 'seed')}\n")
     print(pd.Series(lines, name="accuracy").to_markdown())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _comparisons import mean_interval
+from _comparisons import count, mean_interval
 from _default_models import ignores_scale, is_probe, model_names
 from _methods import RAW
 from _parts import read_parts
@@ -29,11 +29,17 @@ class Metric:
     note: str
 
 
-ACCURACY = Metric("accuracy", 1, 100, 0.005, "difference in points; level is within 0.5 points")
-R2 = Metric(
-    "r2", 1, 1, 0.005, f"R2 below {LEAST_R2:g} counts as {LEAST_R2:g}; level is within .005"
+ACCURACY = Metric(
+    "accuracy", 1, 100, 0.005, "Differences are in points, and level means within 0.5 points."
 )
-LOG_LOSS = Metric("log_loss", -1, 1, 0.0, "smaller is better; level is not above")
+R2 = Metric(
+    "r2",
+    1,
+    1,
+    0.005,
+    f"An R2 below {LEAST_R2:g} counts as {LEAST_R2:g}, and level means within 0.005.",
+)
+LOG_LOSS = Metric("log_loss", -1, 1, 0.0, "Smaller is better, and level means not above.")
 METRICS = {"classification": ACCURACY, "regression": R2}
 
 
@@ -115,13 +121,15 @@ class Study:
         """Tables and seeds of each number of labels; what the marks mean."""
         scored = self.raw.dropna(subset="fit_seconds")
         lines = [
-            f"{size} labels: {part['table'].nunique()} tables, {part['seed'].nunique()} seed(s)"
+            f"{size} labels: {part['table'].nunique()} tables, "
+            f"{count(part['seed'].nunique(), 'seed')}"
             for size, part in scored.groupby("labels", sort=False)
         ]
         capped = scored[scored["is_capped"]]
         if len(capped):
             names = ", ".join(sorted(capped["model"].unique()))
-            lines.append(f"† {names}: fitted on {capped['rows'].max():,.0f} of more labeled rows")
+            most = f"{capped['rows'].max():,.0f}"
+            lines.append(f"† marks fits on only {most} of the labeled rows ({names})")
         return ". ".join(lines) + "."
 
     def compare(
@@ -190,9 +198,10 @@ def print_comparisons(
     cells = cells.loc[:, (cells != "").any(axis=0)]
     print(f"\n## {metric.name}: {title}, {n_tables} tables\n")
     print(
-        "old → new, difference with its 95 % interval over tables, share of tables that are level "
-        f"or better ({metric.note}); q: the old is the quantile encoding; number of tables in "
-        "parentheses if it is smaller.\n"
+        "Each cell has the old mean → the new one, the difference with its 95 % interval over the "
+        "tables, and the share of tables on which the new features are level or better. "
+        f'{metric.note} "q" marks the quantile encoding as the old one, and parentheses hold the '
+        "number of tables if it is smaller.\n"
     )
     print(cells.rename_axis("model").to_markdown())
 
@@ -249,7 +258,10 @@ def print_default_penalty(way: str, study: Study) -> None:
             for size in study.sizes
             if size in means.index.get_level_values("labels")
         ]
-        print(f"\nDefault LogisticRegression against {probe}, {way}, points: {'; '.join(texts)}.")
+        print(
+            f"\nPoints of accuracy by which a default LogisticRegression on {way} is ahead of "
+            f"{probe}: {'; '.join(texts)}."
+        )
 
 
 def print_seconds(study: Study) -> None:
@@ -267,11 +279,14 @@ def print_seconds(study: Study) -> None:
         if model in seconds.index and {"components", "layers"} <= set(seconds):
             ratio = seconds.loc[model, "layers"] / seconds.loc[model, "components"]
             print(f"\n{model} is fitted {ratio:.1f} times faster on components than on layers.")
-    columns = study.raw.groupby("way")["columns"].mean().round()
-    learn = study.raw.groupby("way")["learn_seconds"].mean().round(1)
-    print(
-        f"\nMean number of columns: {columns.to_dict()}; seconds to learn them: {learn.to_dict()}"
+    of_way = study.raw.groupby("way")[["columns", "learn_seconds"]].mean()
+    means = pd.DataFrame(
+        {
+            "mean number of columns": of_way["columns"].map("{:.0f}".format),
+            "seconds to learn them": of_way["learn_seconds"].map("{:.1f}".format),
+        }
     )
+    print("\n" + means.T.to_markdown(disable_numparse=True, stralign="right"))
 
 
 def print_troubles(raw: pd.DataFrame) -> None:
@@ -280,11 +295,11 @@ def print_troubles(raw: pd.DataFrame) -> None:
     share = share[(share > 0).any(axis=1)]
     if len(share):
         print("\n## Share of fits that warned of not having converged\n")
-        print(share.map("{:.0%}".format).to_markdown())
+        print(share.map("{:.0%}".format, na_action="ignore").fillna("").to_markdown())
     failed = raw.dropna(subset="error")
     for (model, error), part in failed.groupby(["model", "error"]):
-        where = ", ".join(sorted(f"{r.table} {r.way} {r.labels}" for r in part.itertuples())[:4])
-        print(f"\n{model} failed {len(part)} time(s), such as on {where}: {error}")
+        fits = sorted(f"{r.table} ({r.way}, {r.labels} labels)" for r in part.itertuples())
+        print(f"\n{model} failed in {len(part)} fits, as on {', '.join(fits[:4])}: {error}")
 
 
 def draw(comparisons: list[Comparison], study: Study, metric: Metric, figure: Path) -> None:

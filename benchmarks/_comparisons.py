@@ -33,6 +33,21 @@ def compare(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("method").assign(rank=ranks)
 
 
+def count(number: int, name: str) -> str:
+    """A number and what it counts, as in "1 seed" and "5 seeds"."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
+def heading(text: str, n_tables: int) -> str:
+    """A Markdown heading of a comparison over tables."""
+    return f"\n## {text[0].upper()}{text[1:]}: {count(n_tables, 'table')}\n"
+
+
+def to_markdown(table: pd.DataFrame, floatfmt: str | tuple[str, ...]) -> str:
+    """A Markdown table whose cells are empty if a value is missing."""
+    return table.astype(object).where(table.notna(), None).to_markdown(floatfmt=floatfmt)
+
+
 def mean_interval(values: np.ndarray) -> tuple[float, float]:
     """Bounds of the 95 % bootstrap interval of a mean; NaN if the values do not vary."""
     if len(values) < 2 or np.ptp(values) == 0:

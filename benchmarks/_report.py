@@ -4,7 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare, critical_difference, friedman_p_value, win_matrix
+from _comparisons import (
+    compare,
+    count,
+    critical_difference,
+    friedman_p_value,
+    to_markdown,
+    win_matrix,
+)
 from _methods import OURS, RAW
 from _parts import read_parts
 
@@ -43,9 +50,8 @@ def print_size(chosen: pd.DataFrame, n_labels: str, metrics: list[str], results:
     comparison = compare(scores, "better raw")
     distance = critical_difference(scores.shape[1], len(scores))
     n_seeds = chosen["seed"].nunique()
-    print(f"\n## {metrics[0]}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
-    best_first = comparison.sort_values("mean", ascending=False).astype(object)
-    print(best_first.where(best_first.notna(), None).to_markdown(floatfmt=FORMATS))
+    print(f"\n## {metrics[0]}, {n_labels} labels: {len(scores)} tables, {count(n_seeds, 'seed')}\n")
+    print(to_markdown(comparison.sort_values("mean", ascending=False), FORMATS))
     print(f"\nCritical difference of mean ranks (Nemenyi, 5 %): {distance:.2f}; ", end="")
     print(f"Friedman p = {friedman_p_value(scores):.1e}")
     print("\nShare of tables won, of those that differ (by the row over the column):\n")
@@ -90,9 +96,8 @@ def print_against(chosen: pd.DataFrame, n_labels: str, metric: str, method: str)
     comparison["mean"] *= sign
     seeds = chosen.dropna(subset=[metric]).groupby("table")["seed"].nunique()[scores.index]
     print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, ", end="")
-    print(f"{seeds.min()} to {seeds.max()} seed(s); positive differences are better\n")
-    comparison = comparison.astype(object)
-    print(comparison.where(comparison.notna(), None).to_markdown(floatfmt=FORMATS))
+    print(f"{seeds.min()} to {count(seeds.max(), 'seed')}; positive differences are better\n")
+    print(to_markdown(comparison, FORMATS))
 
 
 def table_means(chosen: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -100,30 +100,31 @@ def rows(most_rows: int, n_columns: int) -> None:
     show(shown)
 
 
+DETECTOR = "OutlierDetector(MaskedFeaturePredictor(max_iter=1), random_state=0)"
+IMPUTER = "MaskedImputer(max_iter=1, random_state=0)"
 PEAK_OF_TASK = {
     task: f"""
 import json, time
-import numpy as np
+import numpy as np, pandas as pd
 from sklearn_ssl import MaskedFeaturePredictor, MaskedImputer, OutlierDetector
 from _speed_timing import PeakMemory, numbers
 X = numbers({{n_rows}}, {{n_columns}})
 X[np.random.default_rng(1).random(X.shape, dtype=np.float32) < 0.1] = np.nan
+X = {table}
 model = {estimator}.fit(X[:2000])
 model.{method}(X[:10000])
 started = time.perf_counter()
 with PeakMemory() as peak:
     found = model.{method}(X)
 seconds = time.perf_counter() - started
-sizes = {{{{"table": X.nbytes / 2**20, "output": found.nbytes / 2**20}}}}
+table, output = (np.asarray(values).nbytes / 2**20 for values in (X, found))
+sizes = {{{{"table": table, "output": output}}}}
 print(json.dumps({{{{"peak": peak.megabytes, "seconds": seconds, **sizes}}}}))
 """
-    for task, estimator, method in (
-        (
-            "OutlierDetector.score_samples",
-            "OutlierDetector(MaskedFeaturePredictor(max_iter=1), random_state=0)",
-            "score_samples",
-        ),
-        ("MaskedImputer.transform", "MaskedImputer(max_iter=1, random_state=0)", "transform"),
+    for task, estimator, method, table in (
+        ("OutlierDetector.score_samples", DETECTOR, "score_samples", "X"),
+        ("MaskedImputer.transform", IMPUTER, "transform", "X"),
+        ("the same, DataFrame", IMPUTER, "transform", "pd.DataFrame(X)"),
     )
 }
 

@@ -30,7 +30,7 @@ SHARPNESS = 4.0
 MECHANISMS = ("at random", "by another column", "by the value")
 METRICS = {
     "error": "error of numbers, in standard deviations",
-    "right": "categories right",
+    "right": "share of categories right",
     "boosting": "accuracy of boosting",
     "logistic": "accuracy of logistic regression",
 }

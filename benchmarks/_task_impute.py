@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare
+from _comparisons import compare, heading, to_markdown
 from _tables import read_index
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -28,7 +28,10 @@ N_ROUNDS = 4
 COVERAGE = 0.9
 FEWEST_DISTINCT = 20
 MOST_SHARED = 0.01
-METRICS = {"error": "error of numbers, in standard deviations", "right": "categories right"}
+METRICS = {
+    "error": "error of numbers, in standard deviations",
+    "right": "share of categories right",
+}
 OURS = "MaskedImputer"
 
 Fill = Callable[[pd.DataFrame, int], pd.DataFrame]
@@ -225,9 +228,9 @@ def print_comparison(part: pd.DataFrame, metric: str, title: str) -> pd.DataFram
     sign = -1 if metric == "error" else 1
     comparison = compare(sign * scores, OURS).sort_values("mean", ascending=False)
     comparison["mean"] *= sign
-    print(f"\n## {title}: {len(scores)} tables\n")
+    print(heading(title, len(scores)))
     columns = ["mean", "difference", "low", "high", "wins"]
-    print(comparison[columns].to_markdown(floatfmt=".3f"))
+    print(to_markdown(comparison[columns], ".3f"))
     return scores
 
 
@@ -254,4 +257,5 @@ def report(raw: pd.DataFrame, results: Path) -> None:
                 print("\n" + scores.round(3).to_markdown())
         print_coverage(part)
     seconds = raw.groupby("method")["seconds"].mean().sort_values()
-    print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    texts = [f"{name} {value:.1f}" for name, value in seconds.items()]
+    print("\nMean seconds to fit a table and to fill it in: " + "; ".join(texts) + ".")

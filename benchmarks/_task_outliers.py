@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare
+from _comparisons import compare, heading, to_markdown
 from _methods import standardized
 from _tables import read_index
 from sklearn.ensemble import IsolationForest
@@ -147,14 +147,15 @@ def report(raw: pd.DataFrame, results: Path) -> None:
         wide = raw.pivot_table(index=["table", "seed"], columns="method", values=metric)
         scores = wide.dropna().groupby(level="table").mean()
         comparisons[metric] = compare(scores, OURS).sort_values("mean", ascending=False)
-        print(f"\n## {description}: {len(scores)} tables\n")
-        print(comparisons[metric].to_markdown(floatfmt=".3f"))
+        print(heading(description, len(scores)))
+        print(to_markdown(comparisons[metric], ".3f"))
         print("\n" + scores.round(3).to_markdown())
         left_out = sorted(set(raw["table"]) - set(scores.index))
         if left_out:
             print(f"Left out, since a method has no score: {', '.join(left_out)}")
     seconds = raw.groupby("method")["seconds"].mean().sort_values()
-    print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    texts = [f"{name} {value:.1f}" for name, value in seconds.items()]
+    print("\nMean seconds to fit a table and to rank its rows: " + "; ".join(texts) + ".")
     draw(comparisons, results / "outliers.png")
 
 

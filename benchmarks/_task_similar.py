@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _comparisons import compare
+from _comparisons import compare, heading, to_markdown
 from _methods import standardized, umap
 from _tables import read_index
 from sklearn.cluster import HDBSCAN, KMeans
@@ -134,11 +134,12 @@ def report(raw: pd.DataFrame, results: Path) -> None:
         wide = raw.pivot_table(index=["table", "seed"], columns="method", values=metric)
         scores = wide.dropna().groupby(level="table").mean()
         comparisons[metric] = compare(scores, REFERENCE).sort_values("mean", ascending=False)
-        print(f"\n## {description}: {len(scores)} tables\n")
-        print(comparisons[metric].to_markdown(floatfmt=".3f"))
+        print(heading(description, len(scores)))
+        print(to_markdown(comparisons[metric], ".3f"))
         print("\n" + scores.round(3).to_markdown())
     seconds = raw.groupby("method")["seconds"].mean().sort_values()
-    print("\nSeconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    texts = [f"{name} {value:.1f}" for name, value in seconds.items()]
+    print("\nMean seconds to learn the features of a table: " + "; ".join(texts) + ".")
     draw(comparisons, results / "similar.png")
 
 

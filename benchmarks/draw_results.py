@@ -168,12 +168,12 @@ def select_rows() -> plt.Figure:
 
 
 def imputing() -> plt.Figure:
-    values = means("imputing", "error of numbers, in standard deviations, 20% hidden")
+    values = means("imputing", "Error of numbers, in standard deviations, 20% hidden")
     return bars(values, "error of numbers, 20 % of the cells hidden: less is better")
 
 
 def outliers() -> plt.Figure:
-    values = means("outliers", "area under the ROC curve: 21 tables", most=9)
+    values = means("outliers", "Area under the ROC curve: 21 tables", most=9)
     return bars(values, "mean area under the ROC curve, 21 tables")
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _command_line import run_and_report
-from _comparisons import compare
+from _comparisons import compare, count
 from _methods import make_features, split_method
 from _probe import fit_probe, score
 from _tables import Split, draw_labeled, read_index, split_table
@@ -147,7 +147,7 @@ def report(arguments: argparse.Namespace) -> None:
         seconds = part.pivot_table(index="method", values=["pretraining", "seconds"])
         comparison = compare(scores, PROBE).join(seconds["seconds"].round(1))
         n_seeds = part["seed"].nunique()
-        print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, {n_seeds} seed(s)\n")
+        print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, {count(n_seeds, 'seed')}\n")
         print(comparison.round(4).to_markdown())
         if task == "classification":
             means = part.pivot_table(index="method", values="log_loss", sort=False)["log_loss"]

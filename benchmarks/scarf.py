@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 import pandas as pd
 from _command_line import run_and_report
-from _comparisons import win_matrix
+from _comparisons import count, win_matrix
 from _methods import OURS, make_features
 from _parts import read_parts, write_part
 from _tables import draw_labeled, read_index, split_table
@@ -74,7 +74,7 @@ def report(arguments: argparse.Namespace) -> None:
         wide = chosen.pivot_table(index=["table", "seed"], columns="method", values="accuracy")
         scores = wide.dropna().groupby(level="table").mean()
         scores = scores.rename(columns={FROM_SCRATCH: "from scratch"})
-        print(f"\n## {setting}: {len(scores)} tables, {chosen['seed'].nunique()} seed(s)\n")
+        print(f"\n## {setting}: {len(scores)} tables, {count(chosen['seed'].nunique(), 'seed')}\n")
         matrix = win_matrix(scores).round(2)
         matrix.insert(0, "accuracy", scores.mean().round(4))
         print(matrix.to_markdown())

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _command_line import run_and_report
-from _comparisons import compare
+from _comparisons import compare, count, to_markdown
 from _methods import SUPERVISED, make_features, standardized
 from _parts import read_parts, write_part
 from _probe import score
@@ -144,11 +144,10 @@ def report(results: Path) -> None:
                 scores = scores if metric != "log_loss" else -scores
                 print(
                     f"\n## {task}, {n_labels} labels, {metric}: {len(scores)} tables, "
-                    f"{chosen['seed'].nunique()} seed(s)\n"
+                    f"{count(chosen['seed'].nunique(), 'seed')}\n"
                 )
                 order = compare(scores, "random").sort_values("mean", ascending=False)
-                order = order.astype(object)
-                print(order.where(order.notna(), None).to_markdown(floatfmt=FORMATS))
+                print(to_markdown(order, FORMATS))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,6 +13,7 @@ from _peers import PEERS
 from _speed_devices import devices
 from _speed_epoch import epoch
 from _speed_fits import memory, scaling, search, startup
+from _speed_neighbors import neighbors
 from _speed_peers import peers
 from _speed_tables import encode, rows, transform
 from _speed_ways import ways
@@ -48,6 +49,9 @@ def main():
     command.add_argument("--data", type=Path, required=True, help="folder of Parquet files")
     text = "memory and time of scoring outliers and of filling in, ten times the rows"
     add(rows, text, most_rows=1_000_000, n_columns=50)
+    text = "exact and approximate neighbors among many rows; needs pynndescent"
+    command = add(neighbors, text, n_columns=50)
+    command.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     add(startup, "one epoch over 200 rows; imports", repeats=9)
     add(memory, "peak of a fit against the encoded table", n_rows=500_000, n_columns=64)
     command = add(scaling, "time of an epoch in rows, columns, categories", most_rows=100_000)

@@ -8,7 +8,7 @@
 ``target``. Every method learns its features from the training rows without labels, at most 20,000;
 a cross-validated, scaled logistic regression (ridge for regression) then sees the labeled rows,
 and is scored on rows that neither has seen. A run continues where an earlier one ended.
-``--methods "DenoisingAutoencoder:n_bins=1,embedding='last'"`` changes parameters, and
+``--methods "DenoisingAutoencoder:n_bins=1,output='bottleneck'"`` changes parameters, and
 ``fine_tuned+random_forest`` is the mean of the probabilities (predictions for regression) of two.
 """
 
@@ -25,7 +25,7 @@ from _parts import write_part
 from _predictions import predict_test_rows
 from _probe import score_output
 from _report import report, report_against
-from _tables import read_indexes, split_table
+from _tables import MOST_TRAINING_ROWS, read_indexes, split_table
 from joblib import Memory, Parallel, delayed
 
 LABELS = ["50", "100", "500", "all"]
@@ -41,6 +41,7 @@ class Job:
     task: str
     seed: int
     method: str
+    most_rows: int
 
     def measure(self, results: Path, labels: list[str], scoring: str) -> None:
         """Score the method with each number of labels that its part does not hold yet."""
@@ -57,7 +58,7 @@ class Job:
 
     def score_all_sizes(self, results: Path, labels: list[str], scoring: str) -> list[dict]:
         """Scores with each number of labels."""
-        split = split_table(self.folder, self.table, self.task, self.seed)
+        split = split_table(self.folder, self.table, self.task, self.seed, self.most_rows)
         memory = Memory(results / "memory", verbose=0)
         predict_once = memory.cache(predict_test_rows, ignore=["split", "memory"])
         rows = []
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     (arguments.results / "parts").mkdir(parents=True, exist_ok=True)
     index = read_indexes(arguments.data, arguments.tables)
     jobs = [
-        Job(folder, name, task, seed, method)
+        Job(folder, name, task, seed, method, arguments.rows)
         for seed in range(arguments.seeds)
         for name, task, folder in index[["task", "folder"]].itertuples()
         if task in arguments.tasks
@@ -115,6 +116,12 @@ def main(argv: list[str] | None = None) -> None:
         default="accuracy",
         choices=["accuracy", "neg_log_loss"],
         help="by what cross-validation chooses the penalty of logistic regression",
+    )
+    runner.add_argument(
+        "--rows",
+        type=int,
+        default=MOST_TRAINING_ROWS,
+        help="most training rows; another number needs results of its own",
     )
     runner.add_argument("--jobs", type=int, default=1, help="methods at a time")
     reporter.add_argument("--against", help="a method, with which each other one is compared")

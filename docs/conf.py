@@ -159,10 +159,27 @@ class MarkPrintedTables(SphinxTransform):
                 block["classes"].append("table-of-text")
 
 
+INTERVAL = re.compile(r"[[(][-+\d][-+\d., to]*[])]")
+
+
+class KeepFiguresTogether(SphinxTransform):
+    """Let no line of a table end within an interval or before an arrow."""
+
+    default_priority = 400  # after the pages of results are included
+
+    def apply(self, **kwargs):
+        """Replace the spaces there by those at which no line breaks."""
+        for entry in self.document.findall(nodes.entry):
+            for text in list(entry.findall(nodes.Text)):
+                joined = INTERVAL.sub(lambda found: found[0].replace(" ", "\xa0"), text)
+                text.parent.replace(text, nodes.Text(joined.replace(" →", "\xa0→")))
+
+
 def setup(app):
     """Register what the settings above name, and what pages need before they are written."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.add_transform(AddSearchWords)
     app.add_transform(MarkPrintedTables)
+    app.add_transform(KeepFiguresTogether)
     app.connect("source-read", add_end_of_example)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

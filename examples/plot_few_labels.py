@@ -92,10 +92,12 @@ display = LabelEfficiencyDisplay(digits, score_name="Accuracy").plot()
 figure = draw_saving(display, "Accuracy, digits")
 
 # %% [markdown]
-# The table has a row for each transformer and number of labels. `equivalent` is the number of
-# labels with which the raw columns score as high, and `low` to `high` is its interval. It allows
-# for the test rows that draws have in common, and for the training rows that splits share. If the
-# interval contains `n_labels` itself, the data do not decide whether any labels are saved.
+# The table has a row for each transformer and number of labels. `baseline_labels` is the number of
+# labels with which the raw columns score as high, and `saved` is its difference to `n_labels`. If
+# the raw columns were not measured that far, `bound` is "at least" or "at most". `low` to `high` is
+# the interval of `baseline_labels`. It allows for the test rows that draws have in common, and for
+# the training rows that splits share. If it contains `n_labels` itself, the data do not decide
+# whether any labels are saved.
 
 # %%
 saved = labels_saved(digits)

@@ -149,7 +149,7 @@ class ContrastiveEmbedder(BaseEmbedder):
 
     random_state : int, RandomState instance or None, default=None
         Source of weights, corruptions and shuffling. With an int the results on a CPU are the
-        same bit by bit. Global random state is neither read nor changed.
+        same bit by bit. Global random state is read and changed only with None.
 
     verbose : bool, default=False
         Whether to report progress: a bar in terminals and notebooks, lines in a log.

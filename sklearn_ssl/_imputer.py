@@ -38,12 +38,12 @@ from sklearn_ssl._pretext.losses import features_per_cell
 from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import attributes_of, plain_state
 from sklearn_ssl._table.bins import BinnedColumn, learn_bins
-from sklearn_ssl._table.column import CategoryColumn, Column
+from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
 from sklearn_ssl._table.encoder import TableEncoder
-from sklearn_ssl._table.filling import fill
+from sklearn_ssl._table.filling import UNFIT, fill
 from sklearn_ssl._table.kinds import kind_of_dtype
-from sklearn_ssl._table.numeric import BinaryColumn
+from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, whole_numbers
 from sklearn_ssl._table.schema import N_RESERVED
 from sklearn_ssl._table.types import Array, Dtype, NumberArray, TableLike, Values
 from sklearn_ssl._table.validation import as_dense, check_rows
@@ -55,7 +55,7 @@ from sklearn_ssl._training.safety import draw_seed, safe_fit, split, warn_of_out
 Table: TypeAlias = pd.DataFrame | Array
 """A DataFrame, or an array of shape (n_samples, n_features)."""
 
-Cells: TypeAlias = list[tuple[npt.NDArray[np.intp], Array]]
+Cells: TypeAlias = tuple[npt.NDArray[np.intp], Array]
 """Pairs of rows and of the values in them, for one column."""
 
 CellsOfColumn: TypeAlias = tuple[int, npt.NDArray[np.intp], Array]
@@ -471,7 +471,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
         # A date has several features; each counts for a part of its cell.
-        share = mask / torch.tensor(features_per_cell(model.schema))
+        share = mask / torch.tensor(features_per_cell(model.schema), dtype=torch.float32)
         losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
@@ -718,7 +718,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
     def _fill_array(self, X: Array, cells: Iterator[CellsOfColumn]) -> Array:
         """An array with the cells in place, and the indicators."""
         # Cells are written as they come: of a long table, a list of them would not fit.
-        filled = X.copy() if self._can_hold(X) else X.astype(object)
+        filled = self._with_room(X)
         for position, rows, values in cells:
             filled[rows, position] = values
         positions = self._indicated()
@@ -726,38 +726,52 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
             return filled
         if positions.size and filled.dtype.kind in "mM":
             # NumPy would read indicators beside times as times.
-            filled = filled.astype(object)
+            filled = _as_objects(filled)
         indicators = _missing(X[:, positions]).astype(filled.dtype)
         return np.column_stack([filled[:, self._kept], indicators])
+
+    def _with_room(self, X: Array) -> Array:
+        """A copy of an array in a dtype that can hold what its missing cells are filled with."""
+        if self._can_hold(X):
+            return X.copy()
+        if X.dtype.kind == "f" and self._can_hold(X.astype(np.float64)):
+            return X.astype(np.float64)
+        return _as_objects(X)
 
     def _can_hold(self, X: Array) -> bool:
         """Whether an array has a dtype for its missing cells; one of these alone can lack it."""
         for position, column in enumerate(self.model_.table_encoder.columns_):
             values = _values_to_fill(column, is_empty=position in self._empty)
-            try:
-                values.astype(X.dtype)
-            except (TypeError, ValueError):
-                if _missing(X[:, position]).any():
-                    return False
+            if not _holds(X.dtype, values) and _missing(X[:, position]).any():
+                return False
         return True
 
     def _fill_frame(self, X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> pd.DataFrame:
         """The kept columns with the cells in place, and the indicators."""
         columns = self.model_.table_encoder.columns_
-        chosen: list[Cells] = [[] for _ in columns]
-        for position, rows, values in cells:
-            chosen[position].append((rows, values))
+        chosen = _by_column(X, cells)
         filled = {
-            position: _fill_column(X.iloc[:, position], columns[position], chosen[position])
+            position: _fill_column(X.iloc[:, position], columns[position], chosen.get(position))
             for position in self._kept
         }
         frame = pd.concat(filled, axis=1) if filled else pd.DataFrame(index=X.index)
-        names = [X.columns[position] for position in self._kept]
-        frame.columns = pd.Index(names, dtype=X.columns.dtype, name=X.columns.name)
-        indicators = _missing(X.iloc[:, self._indicated()])
-        for name, values in zip(self._indicator_names(X.columns), indicators.T, strict=False):
-            frame[name] = values
-        return frame
+        frame.columns = X.columns[self._kept]
+        positions = self._indicated()
+        if not positions.size:
+            return frame
+        indicators = pd.DataFrame(_missing(X.iloc[:, positions]), index=X.index)
+        # As in scikit-learn, the table can have a column of the name of an indicator, too.
+        names = frame.columns.append(self._indicator_index(X.columns))
+        joined: pd.DataFrame = pd.concat([frame, indicators], axis=1)
+        return joined.set_axis(names, axis=1)
+
+    def _indicator_index(self, names: pd.Index) -> pd.Index:
+        """Names of the indicators, with as many levels as those of the table."""
+        indicators = self._indicator_names(names)
+        if not isinstance(names, pd.MultiIndex):
+            return pd.Index(indicators, name=names.name)
+        lower = [""] * (names.nlevels - 1)
+        return pd.MultiIndex.from_tuples([(name, *lower) for name in indicators], names=names.names)
 
     def _indicated(self) -> npt.NDArray[np.intp]:
         """Positions of the columns that have an indicator."""
@@ -843,44 +857,105 @@ def _values_to_fill(column: Column, *, is_empty: bool) -> Array:
     if isinstance(column, DatetimeColumn | DurationColumn):
         times = column.decode(np.zeros(1))
         return times.astype(object).to_numpy()
+    if isinstance(column, NumericColumn):
+        return np.array([column.low, column.high])
     return np.zeros(1)
+
+
+def _holds(dtype: np.dtype[np.generic], values: Array) -> bool:
+    """Whether an array of a dtype can hold values."""
+    try:
+        with np.errstate(over="ignore"):
+            held = values.astype(dtype)
+    except (TypeError, ValueError):
+        return False
+    return held.dtype.kind != "f" or not np.isinf(held).any()
+
+
+def _as_objects(X: Array) -> Array:
+    """An array of objects; NumPy alone would turn times of nanoseconds into integers."""
+    if X.dtype.kind not in "mM":
+        return X.astype(object)
+    # A frame alone lends out an array that is not to be written into.
+    return np.array(pd.DataFrame(X).astype(object))
 
 
 def _empty_value(column: Column) -> object:
     """What a column without an observed cell at fit is filled with."""
     if isinstance(column, CategoryColumn):
         return NO_CATEGORY
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return pd.arrays.PeriodArray(np.zeros(1, dtype=np.int64), dtype=column.dtype)[0]
     return 0.0
 
 
-def _fill_column(column: pd.Series, learned: Column, cells: Cells) -> pd.Series:
+def _by_column(X: pd.DataFrame, cells: Iterator[CellsOfColumn]) -> dict[int, Cells]:
+    """The rows and values of the missing cells of each column that has some."""
+    found: dict[int, Cells] = {}
+    for position, rows, values in cells:
+        if position not in found:
+            missing = np.flatnonzero(_missing(X.iloc[:, position]))
+            found[position] = missing, np.empty(len(missing), dtype=values.dtype)
+        # Small arrays of every block, kept among the large ones that a block needs for a while,
+        # would leave holes in memory that take several times the room of the cells.
+        places, chosen = found[position]
+        chosen[np.searchsorted(places, rows)] = values
+    return found
+
+
+def _fill_column(column: pd.Series, learned: Column, cells: Cells | None) -> pd.Series:
     """A copy of a column with some of its cells replaced; the dtype is kept."""
-    if not cells:
+    if cells is None or not len(cells[0]):
         return column.copy()
-    rows, values = (np.concatenate(part) for part in zip(*cells, strict=True))
+    rows, values = cells
     if len(rows) == len(column) and not _can_be_filled(column.dtype, learned):
         # A column of missing cells alone can be of any dtype.
         column = pd.Series(index=column.index, dtype=learned.dtype or object)
-    if isinstance(learned, CategoryColumn):
-        mask = np.zeros(len(column), dtype=bool)
-        mask[rows] = True
-        names = pd.Series(index=column.index, dtype=object)
-        names.iloc[rows] = values
-        return fill(column, mask, names)
     dtype = column.dtype
+    if isinstance(learned, CategoryColumn) or types.is_object_dtype(dtype):
+        if isinstance(learned, BinaryColumn) and learned.holds_booleans:
+            values = values.astype(np.float64) > 0.5
+        # A dtype of categories says in which order they are.
+        is_named = isinstance(learned, CategoryColumn) and len(learned.categories) > 0
+        has_order = is_named and isinstance(learned.dtype, pd.CategoricalDtype)
+        own_dtype = learned.dtype if has_order else object
+        return _replaced(column, rows, pd.Series(values, dtype=own_dtype))
     filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])
         known: pd.Series = filled.cat.add_categories(new) if len(new) else filled
         known.iloc[rows] = values
         return known
+    dtype_of_cells = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    try:
+        new_cells = _as_dtype(values, dtype_of_cells, learned)
+    except UNFIT:
+        # New rows can come in a dtype with less room than the column had while fitting.
+        return _replaced(column, rows, _in_learned_dtype(values, learned))
     if isinstance(dtype, pd.SparseDtype):
         # The stubs of pandas declare the accessor without its methods.
         dense: pd.Series = filled.sparse.to_dense()  # type: ignore[attr-defined]
-        dense.iloc[rows] = _as_dtype(values, dense.dtype, learned)
+        dense.iloc[rows] = new_cells
         return dense.astype(dtype)
-    filled.iloc[rows] = _as_dtype(values, filled.dtype, learned)
+    filled.iloc[rows] = new_cells
     return filled
+
+
+def _replaced(column: pd.Series, rows: npt.NDArray[np.intp], cells: pd.Series) -> pd.Series:
+    """A column with other cells in some rows, in its dtype unless that cannot hold them."""
+    mask = np.zeros(len(column), dtype=bool)
+    mask[rows] = True
+    # Rows outside the mask are not read, and get the first cell.
+    place = np.zeros(len(column), dtype=np.intp)
+    place[rows] = np.arange(len(rows))
+    return fill(column, mask, cells.take(place).set_axis(column.index))
+
+
+def _in_learned_dtype(values: Array, learned: Column) -> pd.Series:
+    """Values in the dtype that the column had while fitting."""
+    if isinstance(learned, EmptyColumn) or learned.dtype is None:
+        return pd.Series(values)
+    return pd.Series(_as_dtype(values, learned.dtype, learned))
 
 
 def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
@@ -895,16 +970,21 @@ def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
     return kind == "numbers" or (kind == "booleans" and isinstance(learned, BinaryColumn))
 
 
-def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> Array | ExtensionArray:
-    """Values of the kind that a column holds."""
-    if isinstance(learned, BinaryColumn) and learned.holds_booleans:
-        values = values.astype(np.float64) > 0.5
-    elif types.is_integer_dtype(dtype):
-        values = np.rint(values.astype(np.float64))
-    if types.is_object_dtype(dtype):
-        return values.astype(object)
+def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> ExtensionArray:
+    """Values of the kind that a column holds; raises one of ``UNFIT`` if the dtype cannot."""
     if isinstance(learned, DatetimeColumn | DurationColumn):
         times: ExtensionArray = pd.Series(values, dtype=object).infer_objects().astype(dtype).array
         return times
-    numbers: ExtensionArray = pd.Series(values).astype(dtype).array
-    return numbers
+    is_boolean = types.is_bool_dtype(dtype)
+    if isinstance(learned, BinaryColumn) and (learned.holds_booleans or is_boolean):
+        values = values.astype(np.float64) > 0.5
+    elif is_boolean and values.any():
+        raise TypeError(f"{dtype} holds no numbers")
+    elif types.is_integer_dtype(dtype):
+        values = whole_numbers(values.astype(np.float64), dtype)
+    with np.errstate(over="ignore"):
+        numbers: pd.Series = pd.Series(values).astype(dtype)
+    if dtype.kind == "f" and np.isinf(numbers.to_numpy(np.float64)).any():
+        raise OverflowError(f"{dtype} has a smaller range")
+    array: ExtensionArray = numbers.array
+    return array

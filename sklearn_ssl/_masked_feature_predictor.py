@@ -17,7 +17,7 @@ from sklearn_ssl._parameters import Folder, RandomState
 from sklearn_ssl._pretext.blueprints import Masking
 from sklearn_ssl._pretext.corruptions import draw_mask, mark_missing
 from sklearn_ssl._table.encoder import TableEncoder
-from sklearn_ssl._table.filling import check_mask, fill
+from sklearn_ssl._table.filling import check_mask, fill, fill_array
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
 from sklearn_ssl._table.validation import as_dense
@@ -139,7 +139,7 @@ class MaskedFeaturePredictor(BaseEmbedder):
 
     random_state : int, RandomState instance or None, default=None
         Source of weights, corruptions and shuffling. With an int the results on a CPU are the
-        same bit by bit. Global random state is neither read nor changed.
+        same bit by bit. Global random state is read and changed only with None.
 
     verbose : bool, default=False
         Whether to report progress: a bar in terminals and notebooks, lines in a log.
@@ -353,5 +353,6 @@ class MaskedFeaturePredictor(BaseEmbedder):
                 values = X.iloc[:, place]
                 expected = filled.iloc[:, place]
                 columns.append(fill(values, mask[:, place], expected))
-            return pd.concat(columns, axis=1)
-        return np.where(mask, np.asarray(filled), as_dense(X))
+            # Names that are tuples, and the names of levels, would be lost without it.
+            return pd.concat(columns, axis=1).set_axis(X.columns, axis=1)
+        return fill_array(np.asarray(as_dense(X)), mask, np.asarray(filled))

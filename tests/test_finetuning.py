@@ -189,6 +189,13 @@ def test_strings_with_unlabeled_rows_and_minus_one_as_a_class():
         FineTunedClassifier(TINY).fit(X, few_labels(np.full(len(X), 2), 3, -1))
 
 
+def test_a_frozen_transformer_must_be_fitted():
+    X, y = some_flowers()
+    given = FrozenEstimator(DenoisingAutoencoder(**SMALL))
+    with pytest.raises(NotFittedError, match="DenoisingAutoencoder"):
+        FineTunedClassifier(given).fit(X, y)
+
+
 def test_consistency_term_follows_its_definition_and_changes_the_fit():
     X, y = some_flowers()
     few = few_labels(y, 5, -1)

@@ -1,10 +1,13 @@
 """MaskedImputer: what it fills in, what it leaves alone, what it draws."""
 
+import datetime
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from sklearn import config_context
@@ -15,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ssl import MaskedImputer
+from sklearn_ssl import MaskedFeaturePredictor, MaskedImputer
 from sklearn_ssl._network.residual import ResidualEncoder
 from sklearn_ssl._pretext.distribution import (
     UNKNOWN,
@@ -399,6 +402,184 @@ def test_columns_of_missing_cells_alone_are_filled_with_what_was_learned(missing
         assert filled.map(float).between(-100, 100).all() if name == "size" else True
         if name in {"text", "category", "nullable", "object"} and missing.dtype == object:
             assert set(filled) <= set(full[name])
+
+
+def two_columns(cells):
+    """A table of a column and of row numbers."""
+    return pd.DataFrame({"a": cells, "row": np.arange(len(cells)) % 11.0})
+
+
+NUMBERS = two_columns(np.arange(60) % 11 * 1000.0)
+WHOLE = two_columns(np.arange(60) % 11 * 1000)
+SWITCH = two_columns((np.arange(60) % 11 > 4).astype(float))
+
+NARROWER = {
+    "integers": (NUMBERS, pd.array([1, None], dtype="Int8"), "float64"),
+    "unsigned": (NUMBERS - 20_000, pd.array([1, None], dtype="UInt8"), "float64"),
+    "whole numbers": (WHOLE, pd.array([1, None], dtype="Int8"), "int64"),
+    "Arrow": (WHOLE, pd.array([1, None], dtype="int8[pyarrow]"), "int64"),
+    "half precision": (NUMBERS * 1e3, pd.Series([1, None], dtype="float16"), "float64"),
+    "single precision": (NUMBERS * 1e99, pd.Series([1, None], dtype="Float32"), "float64"),
+    "sparse": (NUMBERS * 1e99, pd.Series([1, None]).astype("Sparse[float32]"), "float64"),
+    "booleans": (NUMBERS, pd.array([True, None], dtype="boolean"), "float64"),
+    "Arrow booleans": (NUMBERS, pd.array([True, None], dtype="bool[pyarrow]"), "float64"),
+    "booleans of 0 and 1": (SWITCH, pd.array([True, None], dtype="boolean"), "boolean"),
+    "Arrow booleans of 0 and 1": (
+        SWITCH,
+        pd.array([True, None], dtype="bool[pyarrow]"),
+        "bool[pyarrow]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "later", "expected"), NARROWER.values(), ids=NARROWER)
+def test_new_rows_in_a_narrower_dtype_are_filled_without_loss(seen, later, expected):
+    imputer = MaskedImputer(**SMALL, max_iter=1).fit(seen)
+    low, high = seen["a"].min(), seen["a"].max()
+    tables = imputer.transform(two_columns(later)), imputer.quantile(two_columns(later), 1.0)
+    for filled in tables:
+        assert filled["a"].dtype == expected
+        assert filled["a"][0] == 1
+        assert low <= filled["a"][1] <= high
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1e3, "float16"), (1e99, "float32")])
+def test_new_arrays_in_a_narrower_dtype_are_filled_without_loss(scale, dtype):
+    X = (NUMBERS * scale).to_numpy()
+    filled = MaskedImputer(**SMALL, max_iter=1).fit(X).transform(np.array([[np.nan, 1]], dtype))
+    assert filled.dtype == np.float64
+    assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt64", "int64[pyarrow]", "uint64[pyarrow]"])
+def test_the_largest_integers_of_a_dtype_are_filled(dtype):
+    largest = np.iinfo(dtype.split("[")[0].lower()).max
+    cells = pd.Series([largest - i % 7 for i in range(60)], dtype=object)
+    cells[::5] = None
+    X = two_columns(cells.astype(dtype))
+    imputer = MaskedImputer(**SMALL, max_iter=1).fit(X)
+    for filled in (imputer.transform(X)["a"], imputer.quantile(X, 1.0)["a"]):
+        assert filled.dtype == dtype
+        assert filled[cells.notna()].tolist() == cells.dropna().tolist()
+        # A double has 53 bits.
+        assert (filled.astype(float) >= largest * (1 - 2**-52)).all()
+
+
+OBJECTS = {
+    "decimals": [Decimal(i % 7) / 4 for i in range(60)],
+    "dates": [datetime.date(2020, 1, 1 + i % 7) for i in range(60)],
+    "booleans": [i % 7 > 3 for i in range(60)],
+    "times": [pd.Timestamp(2020, 1, 1 + i % 7, 12) for i in range(60)],
+}
+
+OF_ANOTHER_TYPE = {
+    "decimals": NUMBERS["a"] / 10_000,
+    "dates": pd.Series(OBJECTS["times"]),
+    "booleans": SWITCH["a"],
+    "times": pd.Series(OBJECTS["dates"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("learned", ["the same type", "another type"])
+@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+def test_cells_of_objects_are_of_the_type_of_the_others(kind, learned, estimator):
+    X = two_columns(pd.Series(OBJECTS[kind], dtype=object).where(np.arange(60) % 5 > 0, None))
+    seen = X if learned == "the same type" else X.assign(a=OF_ANOTHER_TYPE[kind])
+    if estimator == "imputer":
+        tables = [MaskedImputer(**SMALL, max_iter=1).fit(seen).transform(X)]
+    else:
+        small = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0}
+        tables = [MaskedFeaturePredictor(**small).fit(seen).impute(X)]
+    for filled in tables:
+        assert {type(cell) for cell in filled["a"]} == {type(OBJECTS[kind][0])}
+        assert filled["a"].max() <= max(OBJECTS[kind])
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 7.7])
+@pytest.mark.parametrize("n_rows", [10, 47, 61])
+def test_constant_columns_stay_constant(value, n_rows):
+    X = two_columns(np.full(n_rows, value))
+    X.loc[3, "a"] = None
+    assert (MaskedImputer(**SMALL, max_iter=1).fit_transform(X)["a"] == value).all()
+
+
+@pytest.mark.parametrize("start", [0, 1.7e9, -1e15, 1.79e308])
+def test_means_of_numbers_far_from_zero_are_in_their_range(start):
+    cells = start + np.arange(60) % 11 * max(1.0, abs(start) * 2**-45)
+    X = two_columns(np.where(np.arange(60) % 4 > 0, cells, np.nan))
+    filled = MaskedImputer(**SMALL, max_iter=20).fit_transform(X)["a"]
+    assert filled.between(cells.min(), cells.max()).all()
+
+
+# pandas has no durations in months and years, which differ.
+UNITS = ["W", "D", "h", "m", "s", "ms", "us", "ns"]
+TIMES = [f"datetime64[{unit}]" for unit in ["Y", "M", *UNITS]]
+TIMES += [f"timedelta64[{unit}]" for unit in UNITS]
+
+
+@pytest.mark.parametrize("add_indicator", [False, True])
+@pytest.mark.parametrize("dtype", TIMES)
+def test_arrays_of_times_of_any_unit(dtype, add_indicator):
+    # As objects, times have microseconds at least.
+    step = 1000 if "ns" in dtype else 1
+    X = (np.random.default_rng(0).integers(0, 9, (40, 2)) * step).astype(dtype)
+    is_missing = np.zeros(X.shape, bool)
+    is_missing[::5, 1] = True
+    X[is_missing] = "NaT"
+    filled = MaskedImputer(**SMALL, max_iter=1, add_indicator=add_indicator).fit_transform(X)
+    times = filled[:, :2].astype(X.dtype)
+    np.testing.assert_array_equal(times[~is_missing], X[~is_missing])
+    assert not np.isnat(times).any()
+    assert filled.dtype == (object if add_indicator else X.dtype)
+
+
+NAMES = {
+    "levels": pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")], names=["one", "two"]),
+    "tuples": pd.Index([("p", "a"), ("p", "b")], tupleize_cols=False),
+    "named": pd.Index(["a", "b"], name="columns"),
+    "categories": pd.CategoricalIndex(["a", "b"]),
+    "dates": pd.DatetimeIndex(["2020-01-01", "2020-01-03"]),
+    "numbers": pd.RangeIndex(2),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("has_missing", [False, True])
+def test_names_of_columns_remain_beside_those_of_indicators(names, has_missing):
+    X = NUMBERS.set_axis(names, axis=1)
+    if has_missing:
+        X.iloc[::5, 0] = np.nan
+    filled = MaskedImputer(**SMALL, max_iter=1, add_indicator=True).fit_transform(X)
+    assert filled.columns.names == names.names
+    assert filled.columns[:2].tolist() == names.tolist()
+    assert filled.shape[1] == 2 + has_missing
+    if not has_missing:
+        pd.testing.assert_index_equal(filled.columns, names, exact=False)
+
+
+def test_columns_with_the_name_of_an_indicator_keep_their_cells():
+    X = NUMBERS.rename(columns={"row": "missingindicator_a"})
+    X.loc[::5, "a"] = None
+    imputer = MaskedImputer(**SMALL, max_iter=1, add_indicator=True).fit(X)
+    filled = imputer.transform(X)
+    assert list(filled) == list(imputer.get_feature_names_out())
+    np.testing.assert_array_equal(filled.iloc[:, 1], X["missingindicator_a"])
+    np.testing.assert_array_equal(filled.iloc[:, 2], X["a"].isna())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (pd.PeriodDtype("M"), pd.Period("1970-01", "M")),
+        (pd.PeriodDtype("D"), pd.Period("1970-01-01", "D")),
+        (pd.ArrowDtype(pa.null()), 0.0),
+    ],
+)
+def test_empty_columns_of_rare_dtypes_are_kept(dtype, expected):
+    X = two_columns(pd.Series([None] * 30, dtype=dtype))
+    filled = MaskedImputer(**SMALL, max_iter=1, keep_empty_features=True).fit_transform(X)
+    assert (filled["a"] == expected).all()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from sklearn_ssl import (
     ContrastiveEmbedder,
     DenoisingAutoencoder,
     MaskedFeaturePredictor,
+    MaskedImputer,
 )
 
 
@@ -183,6 +184,15 @@ def test_parameters_out_of_range_raise_with_their_name(Embedder, name, value, me
     with pytest.raises(ValueError, match=f"'{name}' parameter of {Embedder.__name__} must be"):
         getattr(embedder, method)(flowers)
     assert vars(embedder) == vars(Embedder(**{name: value}))
+
+
+@pytest.mark.parametrize("n_rows", [30, 150])
+@pytest.mark.parametrize("Estimator", [*ESTIMATORS, MaskedImputer])
+def test_a_validation_fraction_that_leaves_no_row_is_named(Estimator, n_rows, flowers):
+    estimator = Estimator(validation_fraction=0.999, early_stopping=True, max_iter=1)
+    with pytest.raises(ValueError, match=f"validation_fraction=0.999 .* all of the {n_rows} rows"):
+        estimator.fit(flowers[:n_rows])
+    assert not hasattr(estimator, "n_features_in_")
 
 
 METHODS = [

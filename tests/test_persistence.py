@@ -100,6 +100,17 @@ def test_loaded_transformer_is_the_same_bit_by_bit(transformer, mixed, tmp_path)
         loaded.transform(mixed.iloc[:, 1:])
 
 
+@pytest.mark.parametrize("fill_value", [0.0, 1.5, np.nan])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sparse_dtypes_survive(dtype, fill_value, tmp_path):
+    cells = pd.Series(np.arange(30) % 3 / 2.0).astype(pd.SparseDtype(dtype, fill_value))
+    X = pd.DataFrame({"sparse": cells, "row": np.arange(30.0)})
+    fitted = MaskedFeaturePredictor(**BRIEF).fit(X)
+    mask = np.ones(X.shape, dtype=bool)
+    decoded = [m.predict_masked(X, mask) for m in (there_and_back(fitted, tmp_path), fitted)]
+    pd.testing.assert_frame_equal(*decoded)
+
+
 def test_integer_names_survive(mixed, tmp_path):
     numbered = mixed.set_axis(range(3, 3 + mixed.shape[1]), axis=1)
     fitted = DenoisingAutoencoder(**BRIEF, categorical_features=[4, 5, 6, 10]).fit(numbered)

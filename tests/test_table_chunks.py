@@ -53,6 +53,8 @@ NO_STREAMS = {
     "columns": ([X["a"]], "Part 1 of the stream must be a DataFrame.*; got Series"),
     "numbers": ([1, 2], "Part 1 of the stream must be .*; got int"),
     "nothing": (None, "must be an iterable of tables.*; got NoneType"),
+    "a function of nothing": (lambda: None, "must return an iterable of tables; got NoneType"),
+    "a function of a number": (lambda: 3, "must return an iterable of tables; got int"),
 }
 
 

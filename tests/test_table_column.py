@@ -481,3 +481,10 @@ def test_infinity_raises_with_its_column(values):
     for numbers in ([0.0, 1.0], [0.0, 1.0, 2.0]):
         with pytest.raises(ValueError, match=r"infinity or a value too large .* column 'size'"):
             learn(np.array(numbers)).encode(values)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, pd.Series])
+def test_numbers_of_half_precision_can_be_categories(convert):
+    values = convert(np.array([0.5, 1.5, np.nan, 0.5], dtype=np.float16))
+    column = learn(values, declared_categorical=True)
+    assert column.encode(values).tolist() == [2, 3, MISSING, 2]

@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 
 from sklearn_ssl._table import encoder as encoder_module
+from sklearn_ssl._table.chunks import buffers
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, N_RESERVED, Schema
 from sklearn_ssl._table.validation import categorical_positions, check_rows, check_table
@@ -193,6 +194,48 @@ def test_polars_frames_keep_names_categories_and_missing_cells(mixed):
     assert encoder.schema_ == expected.schema_
     for part, same in zip(encoder.transform(table), expected.transform(mixed), strict=True):
         np.testing.assert_allclose(part, same, rtol=1e-6)
+
+
+LARGEST = {"Int64": 2**63 - 1, "UInt64": 2**64 - 1, "Int8": 127, "UInt32": 2**32 - 1}
+
+
+@pytest.mark.parametrize("convert", [lambda T: T, pl.DataFrame.to_arrow], ids=["Polars", "Arrow"])
+@pytest.mark.parametrize("dtype", LARGEST)
+def test_integers_of_other_libraries_keep_all_digits_beside_missing_cells(dtype, convert):
+    cells = [LARGEST[dtype], None, LARGEST[dtype] - 1]
+    frame = pl.DataFrame({"a": pl.Series(cells, dtype=getattr(pl, dtype)), "b": [0.5, None, 1]})
+    for table in (check(convert(frame)), *buffers([convert(frame)], 3)):
+        assert table["a"].dtype == dtype
+        assert table["a"].dropna().tolist() == [LARGEST[dtype], LARGEST[dtype] - 1]
+        assert table["b"].dtype == "float64"
+
+
+ROWS = [[1.0, "a"], [np.nan, "b"], [3.0, np.nan]] * 10
+
+
+@pytest.mark.parametrize("rows", [ROWS, [tuple(row) for row in ROWS], tuple(ROWS)])
+def test_lists_of_rows_keep_the_types_of_their_cells(rows):
+    for table in (check(rows, has_categories=True), *buffers([rows], 100)):
+        encoder = fit(table, [1])
+        numeric, codes = encoder.transform(table)
+        np.testing.assert_array_equal(np.isnan(numeric[:, 0]), [False, True, False] * 10)
+        assert encoder.columns_[1].categories.tolist() == ["a", "b"]
+        assert codes[:3].ravel().tolist() == [2, 3, MISSING]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_missing_cells_of_objects_are_missing_numbers(missing):
+    X = np.array([[1.0, 2], [missing, 3], [4, missing]], dtype=object)
+    table = check(X)
+    assert table.dtype == float
+    np.testing.assert_array_equal(np.isnan(table), pd.isna(X))
+
+
+def test_bytes_of_one_width_are_categories():
+    X = np.array([["a", "b"], ["b", "b"]], dtype="S3")
+    table = check(X, has_categories=True)
+    encoder = fit(table, [0, 1])
+    assert encoder.columns_[0].categories.tolist() == [b"a", b"b"]
 
 
 # Decoding

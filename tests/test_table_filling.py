@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from embedders import SMALL
 
-from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor
+from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor, MaskedImputer
 from sklearn_ssl._table.filling import check_mask, fill
 
 N = 60
@@ -56,6 +56,32 @@ def test_missing_categories_are_filled_whatever_categories_there_are(
     assert filled[later["shop"].isna()].isin(X["shop"].cat.categories).all()
     assert filled.cat.ordered == ordered
     assert filled.cat.categories[: len(categories)].tolist() == list(categories)
+
+
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (["low", "mid", "high"], ["low", "mid", "high"]),
+        (["mid"], ["low", "mid", "high"]),
+        (["low", "high"], ["low", "mid", "high"]),
+        ([], ["low", "mid", "high"]),
+    ],
+)
+def test_the_order_of_categories_is_that_of_the_fit(later, expected, estimator):
+    levels = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    seen = pd.DataFrame({"level": pd.Series(["high", "low", "mid"] * 20, dtype=levels)})
+    seen["row"] = np.arange(60) % 3.0
+    cells = pd.Categorical([*later, None, None], later, ordered=True)
+    rows = pd.DataFrame({"level": cells, "row": np.arange(len(cells)) % 3.0})
+    if estimator == "imputer":
+        filled = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen).transform(rows)
+    else:
+        filled = MaskedFeaturePredictor(**SMALL).fit(seen).impute(rows)
+    assert filled["level"].cat.ordered
+    assert filled["level"].cat.categories.tolist() == expected
+    assert filled["level"].notna().all()
+    assert filled["level"].tolist()[: len(later)] == later
 
 
 FILLED = {
@@ -205,3 +231,61 @@ def test_a_date_counts_as_one_cell(machines):
     np.testing.assert_allclose(
         autoencoder.reconstruction_error(X), by_column.mean(axis=0), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "datetime64[D]"])
+def test_arrays_keep_their_dtype(dtype):
+    X = np.random.default_rng(0).integers(0, 9, (40, 2)).astype(dtype)
+    if dtype == "int64":
+        X += 2**60  # beyond what a double holds
+    else:
+        X[::5, 1] = "NaT" if dtype.startswith("date") else np.nan
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(X)
+    assert filled.dtype == X.dtype
+    is_present = ~pd.isna(X)
+    np.testing.assert_array_equal(filled[is_present], X[is_present])
+    assert not pd.isna(filled).any()
+
+
+def test_arrays_that_cannot_hold_the_replacements_become_wider():
+    X = np.arange(60.0)[:, None] * [1e5, 1.0]
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(np.array([[np.nan, 30]], "float16"))
+    assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+@pytest.mark.parametrize("later", [[None, "a"], [None, "b"], [None, None]])
+def test_categories_that_are_tuples_are_filled(later, estimator):
+    def column(letters):
+        cells = pd.Series([letter and (letter, 1) for letter in letters], dtype=object)
+        return pd.DataFrame({"pair": cells.astype("category"), "row": np.arange(len(cells)) % 7.0})
+
+    seen, rows = column(["a", "c", None] * 20), column(later)
+    if estimator == "imputer":
+        imputer = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen)
+        tables = imputer.transform(rows), imputer.transform(seen)
+    else:
+        predictor = MaskedFeaturePredictor(**SMALL).fit(seen)
+        tables = predictor.impute(rows), predictor.impute(seen)
+    for filled, given in zip(tables, (rows, seen), strict=True):
+        is_present = given["pair"].notna()
+        assert filled["pair"][is_present].tolist() == given["pair"][is_present].tolist()
+        assert set(filled["pair"][~is_present]) <= {("a", 1), ("c", 1)}
+
+
+NAMES = {
+    "levels": pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")], names=["one", "two"]),
+    "tuples": pd.Index([("p", "a"), ("p", "b")], tupleize_cols=False),
+    "named": pd.Index(["a", "b"], name="columns"),
+    "categories": pd.CategoricalIndex(["a", "b"]),
+    "dates": pd.DatetimeIndex(["2020-01-01", "2020-01-03"]),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_names_of_columns_and_rows_remain(names):
+    X = pd.DataFrame(np.arange(60.0).reshape(30, 2), columns=names).rename_axis(index="row")
+    X.iloc[::5, 0] = np.nan
+    filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(X)
+    pd.testing.assert_index_equal(filled.columns, names)
+    pd.testing.assert_index_equal(filled.index, X.index)

@@ -207,7 +207,9 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
         given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
-        given = given.estimator if isinstance(given, FrozenEstimator) else given
+        if isinstance(given, FrozenEstimator):
+            check_is_fitted(given.estimator)
+            given = given.estimator
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
                 f"The transformer of {type(self).__name__} must be one of sklearn_ssl's, whose "

@@ -228,6 +228,10 @@ def _encode_dtype(value: Dtype, store: Store, path: str) -> JSON:
         return {"string": [value.storage, value.na_value is pd.NA]}
     if isinstance(value, np.dtype):
         return {"numpy_dtype": value.str}
+    if isinstance(value, pd.SparseDtype):
+        # pandas reads the names of some of them only.
+        subtype = encode(value.subtype, store, f"{path}.subtype")
+        return {"sparse": [subtype, encode(value.fill_value, store, f"{path}.fill_value")]}
     if isinstance(value, pd.ArrowDtype) and (arrow := encode_arrow(value)) is not None:
         return {"arrow": arrow}
     name = str(value)
@@ -252,6 +256,12 @@ def _decode_string(content: tuple[Storage, bool], store: Store) -> Dtype:
     storage, has_na = content
     # Before pandas 2.3 there is no argument for the missing value, and NA is the only one.
     return pd.StringDtype(storage) if has_na else pd.StringDtype(storage, na_value=np.nan)
+
+
+def _decode_sparse(content: tuple[JSON, JSON], store: Store) -> Dtype:
+    subtype, fill_value = (decode(part, store) for part in content)
+    dtype: Dtype = pd.SparseDtype(subtype, fill_value)
+    return dtype
 
 
 def _encode_index(value: pd.Index, store: Store, path: str) -> JSON:
@@ -430,6 +440,7 @@ DECODERS: dict[str, Decoder] = {
     "categorical": _decode_categorical,
     "string": _decode_string,
     "dtype": _decode_dtype,
+    "sparse": _decode_sparse,
     "numpy_dtype": lambda content, store: np.dtype(content),
     "arrow": lambda content, store: decode_arrow(content),
     "index": _decode_index,

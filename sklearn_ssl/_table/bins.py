@@ -56,11 +56,21 @@ class BinnedColumn:
         # Means of extreme numbers must not overflow on the way: each cell is divided first.
         counts = self.counts
         parts = self.cells / np.repeat(counts, counts)
-        return np.add.reduceat(parts, self.starts[:-1])
+        means = np.add.reduceat(parts, self.starts[:-1])
+        # The sum of equal cells can differ from them by rounding.
+        least = self.cells[self.starts[:-1]]
+        largest = self.cells[self.starts[1:] - 1]
+        return np.clip(means, least, largest)
 
     def mean(self, probabilities: NumberArray) -> FloatArray:
         """Mean of each distribution over the bins, of shape (n_rows,)."""
-        return self._allowed(probabilities.astype(np.float64) @ self.centers)
+        centers = self.centers
+        shares = probabilities.astype(np.float64)
+        # Probabilities in single precision do not sum to 1 exactly, and times a large number, the
+        # rest can be more than the range of the column.
+        shares /= shares.sum(axis=1, keepdims=True)
+        means = np.clip(shares @ centers, centers[0], centers[-1])
+        return self._allowed(means)
 
     def quantile(self, probabilities: NumberArray, level: float | FloatArray) -> FloatArray:
         """Quantile of each distribution over the bins; ``level`` is a number or one a row."""

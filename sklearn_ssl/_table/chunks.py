@@ -16,8 +16,10 @@ from sklearn_ssl._table.types import (
     SparseTable,
     Table,
     TableLike,
+    array_of,
     converts_itself,
     is_sparse,
+    to_pandas,
 )
 
 Part: TypeAlias = pd.DataFrame | DataFrameLike | Array | SparseTable
@@ -40,11 +42,16 @@ def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
             "A stream must be an iterable of tables, and it is a single table, of type "
             f"{type(tables).__name__}. Use fit, or pass [X]."
         )
+    if not isinstance(tables, Iterable):
+        raise TypeError(
+            "A callable that opens a stream must return an iterable of tables; got "
+            f"{type(tables).__name__}. Does it return or yield the tables?"
+        )
     held: list[Table] = []
     n_held = 0
     first: list[Name] | int | None = None
     for number, table in enumerate(tables, start=1):
-        table = np.asarray(table) if isinstance(table, list | tuple) else table
+        table = array_of(table) if isinstance(table, list | tuple) else table
         if not _is_table(table):
             raise TypeError(
                 f"Part {number} of the stream must be a DataFrame, an array, a sparse matrix or a "
@@ -115,7 +122,7 @@ def _slice(table: Part, start: int, n_rows: int) -> Table:
     if isinstance(table, pd.DataFrame):
         return table.iloc[rows]
     if converts_itself(table):
-        return table.slice(start, n_rows).to_pandas()
+        return to_pandas(table.slice(start, n_rows))
     # Of the sparse formats, not all can be sliced by rows.
     return table.tocsr()[rows] if is_sparse(table) else np.asarray(table)[rows]
 

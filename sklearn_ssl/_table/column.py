@@ -65,6 +65,9 @@ class CategoryColumn:
         return self._lookup(pd.Series(values, copy=False))
 
     def _lookup(self, values: pd.Series | pd.Index) -> npt.NDArray[np.int32]:
+        if values.dtype == np.float16:
+            # pandas has no index of half precision.
+            values = values.astype(np.float32)
         try:
             # With a dtype, objects stay what they are: neither dates nor several levels.
             sought = pd.Index(values, dtype=values.dtype, tupleize_cols=False)

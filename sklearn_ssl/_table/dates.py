@@ -29,6 +29,9 @@ CYCLES = ("time of day", "weekday", "day of year")
 LIMITS = {"ns": (-(2**63) // 1000 + 1, (2**63 - 1) // 1000)}
 """Microseconds that a unit can hold, if they are fewer than an integer can."""
 
+UNITS = ("s", "ms", "us", "ns")
+"""Units of the times of pandas."""
+
 WIDEST = (-(2**62), 2**62)
 """Limits of the other units, so far from the ends of the integers that rounding cannot overflow."""
 
@@ -107,7 +110,7 @@ class DatetimeColumn:
         if self.holds_dates:
             dates: pd.Series = stamps.dt.date.astype(object)
             return dates
-        return stamps.astype(self.dtype)
+        return _in_dtype(stamps, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class DurationColumn:
         # NaT is an integer, too, which rounding would turn into a duration.
         rounded = np.where(_is_nat(times), times, _nearest(times, self.step))
         durations = pd.Series(rounded.astype("timedelta64[us]"))
-        return durations.astype(self.dtype)
+        return _in_dtype(durations, self.dtype)
 
 
 def learn_dates(name: Name, values: Values) -> DatetimeColumn:
@@ -306,6 +309,12 @@ def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
     whole = np.clip(whole, low, high)
     is_missing_time = np.isnan(seconds)
     return np.where(is_missing_time, np.iinfo(np.int64).min, whole)
+
+
+def _in_dtype(times: pd.Series, dtype: Dtype) -> pd.Series:
+    """Times in a dtype, or as they are if it is one of NumPy's that pandas does not have."""
+    # NumPy also counts in years, months, weeks, days, hours, minutes and parts of nanoseconds.
+    return times if _unit(dtype) not in {"", *UNITS} else times.astype(dtype)
 
 
 def _unit(dtype: Dtype) -> str:

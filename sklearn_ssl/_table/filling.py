@@ -1,9 +1,19 @@
 """Cells of a table replaced by others: which ones, and in which dtype."""
 
+import datetime
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
 import numpy as np
 import pandas as pd
 
-from sklearn_ssl._table.types import Mask, Table, TableLike, converts_itself
+from sklearn_ssl._table.types import Array, Dtype, Mask, Table, TableLike, converts_itself
+
+Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
+
+UNFIT = (ArithmeticError, NotImplementedError, TypeError, ValueError)
+"""What conversions raise if a dtype cannot hold the cells; Arrow's errors are among these."""
 
 
 def check_mask(mask: TableLike, X: Table) -> Mask:
@@ -85,26 +95,111 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     # If nothing is known of the cells, no dtype has to give way to it.
     if others[mask].isna().all():
         return values.mask(mask & values.notna())
+    if pd.api.types.is_object_dtype(values.dtype):
+        others = _of_one_type(others, mask, values)
     if values.dtype == others.dtype:
         return values.where(~mask, others)
     if isinstance(values.dtype, pd.CategoricalDtype):
         return _fill_categories(values, mask, others)
     if values.dtype.kind == "f" and pd.api.types.is_numeric_dtype(others.dtype):
-        return values.where(~mask, others.astype(values.dtype))
+        numbers = _narrowed(others, values.dtype, mask)
+        return values.astype(numbers.dtype).where(~mask, numbers)
     # The first dtype wins that holds the cells of both without a change: 3.0 fits into integers
     # and 2.5 does not.
     present = values[~mask]
     for dtype in (values.dtype, others.dtype):
         try:
-            kept = present.astype(dtype)
-            new = others[mask].astype(dtype)
+            # Numbers that overflow are found by the comparison below.
+            with np.errstate(over="ignore", invalid="ignore"):
+                kept = present.astype(dtype)
+                new = others[mask].astype(dtype)
             filled = _joined(kept, new, values, mask).astype(dtype)
-        except (ArithmeticError, NotImplementedError, TypeError, ValueError):
+        except UNFIT:
             # Arrow's dictionaries, for instance, are not made from objects.
             continue
         if _are_same(kept, present) and _are_same(new, others[mask]):
             return filled
     return _joined(present, others[mask], values, mask)
+
+
+def fill_array(cells: Array, mask: Mask, others: Array) -> Array:
+    """Replace masked cells of an array, which has one dtype for all of them.
+
+    Parameters
+    ----------
+    cells, others : ndarray of shape (n_rows, n_columns)
+        The table and the replacements.
+
+    mask : ndarray of shape (n_rows, n_columns), bool
+        Cells to replace.
+
+    Returns
+    -------
+    filled : ndarray of shape (n_rows, n_columns)
+        In the dtype of ``cells`` if no cell is replaced, or if it is one of times, or one of floats
+        that can hold the replacements.
+    """
+    if not mask.any():
+        return cells.copy()
+    if cells.dtype.kind == others.dtype.kind == "f":
+        columns = pd.DataFrame(others)
+        others = _narrowed(columns, cells.dtype, mask).to_numpy()
+    elif cells.dtype.kind == others.dtype.kind and cells.dtype.kind in "mM":
+        others = others.astype(cells.dtype)
+    return np.where(mask, others, cells)
+
+
+def _narrowed(others: Frame, dtype: Dtype, mask: Mask) -> Frame:
+    """Numbers in a dtype of floats, unless one of those in the mask is beyond its range."""
+    # Infinity is looked for below, so that NumPy need not warn of it.
+    with np.errstate(over="ignore"):
+        narrowed = others.astype(dtype)
+    is_beyond = np.isinf(narrowed.to_numpy(dtype=np.float64, na_value=np.nan)[mask])
+    return others if is_beyond.any() else narrowed
+
+
+def _of_one_type(others: pd.Series, mask: Mask, values: pd.Series) -> pd.Series:
+    """Replacements for cells of objects, of the type that these have."""
+    # pandas neither adds a float to a Decimal nor compares a date with a timestamp.
+    convert = OF_ONE_TYPE.get(pd.api.types.infer_dtype(values[~mask], skipna=True))
+    if convert is None:
+        return others
+    converted = others.astype(object)
+    converted[mask] = [cell if pd.isna(cell) else convert(cell) for cell in converted[mask]]
+    return converted
+
+
+def _as_boolean(cell: object) -> object:
+    return cell > 0.5 if isinstance(cell, float) and 0 <= cell <= 1 else cell
+
+
+def _as_date(cell: object) -> object:
+    return cell.date() if isinstance(cell, datetime.datetime) else cell
+
+
+def _as_datetime(cell: object) -> object:
+    return pd.Timestamp(cell) if type(cell) is datetime.date else cell
+
+
+def _as_decimal(cell: object) -> object:
+    return Decimal(str(cell)) if isinstance(cell, float) else cell
+
+
+OF_ONE_TYPE: dict[str, Callable[[object], object]] = {
+    "boolean": _as_boolean,
+    "date": _as_date,
+    "datetime": _as_datetime,
+    "decimal": _as_decimal,
+}
+"""Conversions to the types that :func:`pandas.api.types.infer_dtype` finds in objects."""
+
+
+def _are_in_order(categories: pd.Index, dtype: Dtype) -> bool:
+    """Whether an ordered dtype has these categories, among others, in this order."""
+    if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+        return False
+    places = dtype.categories.get_indexer(categories)
+    return bool((places >= 0).all() and (np.diff(places) > 0).all())
 
 
 def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
@@ -126,12 +221,15 @@ def _are_same(converted: pd.Series, original: pd.Series) -> bool:
 
 
 def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
-    others = others.astype(object)
     known = values.cat.categories
+    if values.cat.ordered and _are_in_order(known, others.dtype):
+        return values.astype(others.dtype).where(~mask, others)
+    others = others.astype(object)
     replacements = others[mask].dropna().unique()
     new = [category for category in replacements if category not in known]
     # New categories may be of a type that the dtype of the others does not hold.
     dtype = None if new else known.dtype
-    categories = pd.Index([*known, *new], dtype=dtype)
+    # Tuples are categories, too, and not several levels.
+    categories = pd.Index([*known, *new], dtype=dtype, tupleize_cols=False)
     filled = values.astype(object).where(~mask, others)
     return filled.astype(pd.CategoricalDtype(categories, ordered=values.cat.ordered))

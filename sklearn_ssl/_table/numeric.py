@@ -211,9 +211,14 @@ def _restore_numbers(values: FloatArray, dtype: Dtype | None) -> Values:
     if dtype is None:
         return values
     if types.is_integer_dtype(dtype) and not np.isnan(values).any():
-        kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
-        kind = getattr(kind, "numpy_dtype", kind)
-        # The largest integers round up to a double that their dtype does not hold.
-        largest = np.nextafter(float(np.iinfo(kind).max), 0)
-        values = np.rint(np.minimum(values, largest))
+        values = whole_numbers(values, dtype)
     return pd.Series(values).astype(dtype)
+
+
+def whole_numbers(values: FloatArray, dtype: Dtype) -> FloatArray:
+    """Numbers rounded to whole ones, the largest of a dtype of integers to one that it holds."""
+    kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    kind = getattr(kind, "numpy_dtype", kind)
+    # The largest integers round up to a double that their dtype does not hold.
+    largest = float(np.iinfo(kind).max)
+    return np.rint(np.where(values == largest, np.nextafter(largest, 0), values))

@@ -1,7 +1,8 @@
 """What a table may be: at an entrance, and once it is checked."""
 
+import re
 from collections.abc import Hashable, Sequence
-from typing import Protocol, Self, TypeAlias, TypeGuard
+from typing import Protocol, Self, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +32,23 @@ class DataFrameLike(Protocol):
     def columns(self) -> Sequence[object]:
         """Names of the columns, or the columns themselves."""
 
+    def __getitem__(self, name: str, /) -> object:
+        """Return a column."""
+
     def slice(self, offset: int, length: int) -> Self:
         """Return some rows."""
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table as a DataFrame of pandas."""
+
+
+class ArrowColumn(Protocol):
+    """What is used of a column of Arrow."""
+
+    type: object
+
+    def to_pandas(self, *, integer_object_nulls: bool) -> pd.Series:
+        """Return the column as a Series, integers beside missing cells as objects."""
 
 
 class SparseTable(Protocol):
@@ -74,6 +87,9 @@ Values: TypeAlias = pd.Series | Array
 Name: TypeAlias = Hashable
 """Name of a column, or its position in a table without names."""
 
+INTEGERS = re.compile(r"u?int\d+")
+"""Names of Arrow's types of integers."""
+
 Dtype: TypeAlias = np.dtype[np.generic] | ExtensionDtype
 
 
@@ -85,3 +101,33 @@ def is_sparse(X: object) -> TypeGuard[SparseTable]:
 def converts_itself(X: object) -> TypeGuard[DataFrameLike]:
     """Whether a table is one of Polars or Arrow."""
     return hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame)
+
+
+def to_pandas(table: DataFrameLike) -> pd.DataFrame:
+    """A table of Polars or Arrow as one of pandas, whose integers keep all their digits."""
+    frame = table.to_pandas()
+    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+        # By themselves, tables turn integers with missing cells into doubles.
+        if dtype == np.float64 and hasattr(table, "__getitem__"):
+            integers = _integers_of(table[str(name)])
+            if integers is not None:
+                frame.isetitem(position, integers.array)
+    return frame
+
+
+def _integers_of(column: object) -> pd.Series | None:
+    """Integers of a column of Polars or Arrow; None if it holds something else."""
+    cells = column.to_arrow() if hasattr(column, "to_arrow") else column
+    kind = str(getattr(cells, "type", ""))
+    if not INTEGERS.fullmatch(kind):
+        return None
+    integers = cast(ArrowColumn, cells).to_pandas(integer_object_nulls=True)
+    nullable = kind.replace("uint", "UInt").replace("int", "Int")
+    return integers.astype(pd.api.types.pandas_dtype(nullable))
+
+
+def array_of(rows: Sequence[object]) -> Array:
+    """A list of rows as an array, whose cells keep their types."""
+    array: Array = np.asarray(rows)
+    # NumPy reads all cells as text if one of them is text, and missing ones as "nan".
+    return np.asarray(rows, dtype=object) if array.dtype.kind in "US" else array

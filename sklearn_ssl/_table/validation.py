@@ -14,7 +14,9 @@ from sklearn_ssl._table.types import (
     SparseTable,
     Table,
     TableLike,
+    array_of,
     converts_itself,
+    to_pandas,
 )
 
 
@@ -95,6 +97,8 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
         X = check_array(
             X, dtype=None, accept_sparse="csr", ensure_all_finite=False, estimator=estimator
         )
+        # Bytes of one width are unknown to pandas.
+        X = X.astype(object) if X.dtype.kind == "S" else X
         if X.dtype.kind not in "biuf" and not has_categories:
             X = _check_objects(X) if X.dtype.kind == "O" else _check_numbers(X)
         return X
@@ -119,11 +123,13 @@ def check_table(X: TableLike, *, has_categories: bool, estimator: object) -> Tab
 
 
 def _to_memory(X: TableLike) -> TableLike:
-    """Tables of other libraries as a DataFrame of pandas; anything else as it is."""
+    """Tables of other libraries as a DataFrame of pandas, and lists of rows as an array."""
     if isinstance(X, pd.DataFrame):
         return X
+    if isinstance(X, list | tuple):
+        return array_of(X)
     if converts_itself(X):
-        return X.to_pandas()
+        return to_pandas(X)
     compute = getattr(X, "compute", None)
     if hasattr(X, "partitions") and compute is not None:  # Dask, whose arrays lose dtypes
         computed: pd.DataFrame = compute()
@@ -137,17 +143,19 @@ def _check_objects(X: Array) -> Array | SparseTable:
     """Objects as numbers, but columns of dates and of durations as they are."""
     kinds = [kind_of(X[:, column]) for column in range(X.shape[1])]
     is_time = np.array([kind in {"dates", "durations"} for kind in kinds])
+    if is_time.all():
+        return X
+    numbers = _check_numbers(X[:, ~is_time])
     if not is_time.any():
-        return _check_numbers(X)
-    if not is_time.all():
-        X = X.copy()
-        X[:, ~is_time] = np.asarray(_check_numbers(X[:, ~is_time]))
+        return numbers
+    X = X.copy()
+    X[:, ~is_time] = np.asarray(numbers)
     return X
 
 
 def _check_numbers(X: Array | SparseTable) -> Array | SparseTable:
     if isinstance(X, np.ndarray) and X.dtype.kind == "O":
-        # NA of pandas is no number to NumPy.
+        # NumPy reads neither NA nor NaT as a number.
         X = np.where(pd.isna(X), np.nan, X)
     try:
         numbers: Array | SparseTable = check_array(X, dtype="numeric", ensure_all_finite=False)

@@ -1,5 +1,6 @@
 """What keeps a fit safe: seeds, errors midway, and interrupted or diverged fits."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,6 +58,11 @@ def split(
 ) -> tuple[TableDataset, TableDataset]:
     """Split encoded rows at random into those to train on and a share held out."""
     every_row = np.arange(len(parts[0]))
+    if math.ceil(fraction * len(every_row)) == len(every_row):
+        raise ValueError(
+            f"validation_fraction={fraction:g} holds out all of the {len(every_row)} rows, and "
+            "leaves none to train on. Lower it, or give more rows."
+        )
     training, held_out = train_test_split(every_row, test_size=fraction, random_state=rng)
     # Positions and not copies: the table need not fit into memory twice.
     train_rows = TableDataset(*parts, rows=torch.from_numpy(training))
