@@ -207,14 +207,16 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
         given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
-        if isinstance(given, FrozenEstimator):
-            check_is_fitted(given.estimator)
-            given = given.estimator
+        is_frozen = isinstance(given, FrozenEstimator)
+        given = given.estimator if isinstance(given, FrozenEstimator) else given
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
                 f"The transformer of {type(self).__name__} must be one of sklearn_ssl's, whose "
                 f"encoder can be trained further; got {given!r}."
             )
+        # Only now, since a frozen estimator that cannot be used at all should not be fitted either.
+        if is_frozen:
+            check_is_fitted(given)
         return given
 
     def _choose_n_epochs(self, problem: Problem, seed: int, fit_task: FitTask) -> tuple[int, float]:
