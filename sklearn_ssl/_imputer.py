@@ -39,7 +39,7 @@ from sklearn_ssl._pretext.tasks import PretextTask
 from sklearn_ssl._serialization.codec import attributes_of, plain_state
 from sklearn_ssl._table.bins import BinnedColumn, learn_bins
 from sklearn_ssl._table.column import CategoryColumn, Column, EmptyColumn
-from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn
+from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn, times_as
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.filling import UNFIT, fill
 from sklearn_ssl._table.kinds import kind_of_dtype
@@ -353,7 +353,8 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_filled : {DataFrame, ndarray} of shape (n_samples, n_features_out)
-            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise.
+            A DataFrame for a DataFrame, with its index and dtypes; an array otherwise. A dtype with
+            less room than the column had at ``fit`` gives way to a wider one.
         """
         return self._fill(X, self._choose, calibrated=False)
 
@@ -471,7 +472,7 @@ class MaskedImputer(TransformerMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(SCORING_SEED)
         mask = draw_mask(table, SCORING_RATE, generator, model.schema.leads)
         # A date has several features; each counts for a part of its cell.
-        share = mask / torch.tensor(features_per_cell(model.schema))
+        share = mask / torch.tensor(features_per_cell(model.schema), dtype=torch.float32)
         losses = self._losses(mark_missing(table, mask), table) * share
         frequencies = class_log_probabilities(
             task.start.expand(len(mask), -1), model.schema, task.is_bin
@@ -915,7 +916,11 @@ def _fill_column(column: pd.Series, learned: Column, cells: Cells | None) -> pd.
     if isinstance(learned, CategoryColumn) or types.is_object_dtype(dtype):
         if isinstance(learned, BinaryColumn) and learned.holds_booleans:
             values = values.astype(np.float64) > 0.5
-        return _replaced(column, rows, pd.Series(values, dtype=object))
+        # A dtype of categories says in which order they are.
+        is_named = isinstance(learned, CategoryColumn) and len(learned.categories) > 0
+        has_order = is_named and isinstance(learned.dtype, pd.CategoricalDtype)
+        own_dtype = learned.dtype if has_order else object
+        return _replaced(column, rows, pd.Series(values, dtype=own_dtype))
     filled: pd.Series = column.copy()
     if isinstance(dtype, pd.CategoricalDtype):
         new = pd.unique(values[~np.isin(values, dtype.categories)])
@@ -969,7 +974,7 @@ def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
 def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> ExtensionArray:
     """Values of the kind that a column holds; raises one of ``UNFIT`` if the dtype cannot."""
     if isinstance(learned, DatetimeColumn | DurationColumn):
-        times: ExtensionArray = pd.Series(values, dtype=object).infer_objects().astype(dtype).array
+        times: ExtensionArray = times_as(pd.Series(values, dtype=object), dtype).array
         return times
     is_boolean = types.is_bool_dtype(dtype)
     if isinstance(learned, BinaryColumn) and (learned.holds_booleans or is_boolean):

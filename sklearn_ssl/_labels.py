@@ -214,8 +214,11 @@ def scale_numbers(
             "with y=NaN are unlabeled."
         )
     # Only rows that are learned from count, each target by itself: (n_targets,).
-    center = np.nanmean(used, axis=0)
-    scale = np.nanstd(used, axis=0)
+    # Squares of huge numbers overflow. Powers of two as units change no digit.
+    _, exponent = np.frexp(np.nanmax(np.abs(used), axis=0))
+    in_units = np.ldexp(used, -exponent)
+    center = np.ldexp(np.nanmean(in_units, axis=0), exponent)
+    scale = np.ldexp(np.nanstd(in_units, axis=0), exponent)
     # A constant target is all center; its rounding errors must not be scaled up.
     scale[scale <= 1e-12 * np.abs(center)] = 1.0
     scaled = torch.from_numpy(((numbers - center) / scale).astype(np.float32))

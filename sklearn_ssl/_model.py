@@ -290,7 +290,7 @@ class TableModel:
         constant = marginal_output(*table, self.schema).expand(len(losses), -1)
         baseline = cell_losses(constant, *table, self.schema)
         # A date has several features; each counts for a part of its cell.
-        share = 1 / torch.tensor(features_per_cell(self.schema))
+        share = 1 / torch.tensor(features_per_cell(self.schema), dtype=torch.float32)
         losses, baseline = losses * share, baseline * share
         if mask is not None:
             losses, baseline = losses[mask], baseline[mask]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Self, cast
@@ -27,6 +28,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._masked_feature_predictor import MaskedFeaturePredictor
 from sklearn_ssl._model import cell_task
+from sklearn_ssl._network.custom import CustomEncoder
 from sklearn_ssl._network.layers import Batch, positions, write_row
 from sklearn_ssl._outlier_scores import (
     FloatArray,
@@ -41,8 +43,10 @@ from sklearn_ssl._outlier_scores import (
     write_forest,
 )
 from sklearn_ssl._pretext.losses import features_per_cell, losses_beyond_range
+from sklearn_ssl._pretext.tasks import CellTask
 from sklearn_ssl._table.column import Column
 from sklearn_ssl._table.encoder import ROWS_PER_BLOCK
+from sklearn_ssl._table.kinds import is_missing
 from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, as_float
 from sklearn_ssl._table.schema import Schema
 from sklearn_ssl._table.types import Table, TableLike
@@ -87,7 +91,7 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
         # All cells are visible. Training has replaced some of them, so that the network does not
         # believe a cell that the others contradict.
         batch = table[0].double(), table[1]
-        with torch.no_grad():
+        with torch.no_grad(), _naming_the_encoder(task):
             output = task.decode(task.encoder(*batch))
             losses = losses_beyond_range(output, batch, excess.double(), model.schema)
         # Ranks would distinguish rounding errors of double precision, which equal rows may have.
@@ -99,16 +103,33 @@ def cell_model(transformer: MaskedFeaturePredictor) -> CellModel:
     )
 
 
+@contextmanager
+def _naming_the_encoder(task: CellTask) -> Iterator[None]:
+    """Raise a TypeError if a module of the user's cannot compute in double precision."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(task.encoder, CustomEncoder):
+            raise
+        name = type(task.encoder.module).__name__
+        raise TypeError(
+            f"Rows are scored in double precision, and encoder={name} cannot read them: {error}. "
+            "Let its method layers create tensors in the dtype of numeric, for instance by "
+            ".to(numeric.dtype) in place of .float()."
+        ) from error
+
+
 class OutlierDetector(OutlierMixin, BaseEstimator):
     """Find outliers of a table of numbers and categories, and state which cells are unusual.
 
-    A row is scored in three ways: how few random cuts isolate it (an
-    :class:`~sklearn.ensemble.IsolationForest` on the numbers and on how rare each category is), how
-    far it lies from the center along the directions of the table (a Mahalanobis distance with
-    shrunken covariance), and how badly a :class:`MaskedFeaturePredictor` rebuilds its cells. The
-    first two find rows that are extreme; the last finds rows whose cells are ordinary one by one
-    but do not fit together. The score of a row is the mean of the three, each in interquartile
-    ranges from its median over the training rows; the forest counts twice.
+    A row can be extreme, or its cells can be ordinary one by one and not fit together. How extreme
+    it is, is measured by how few random cuts isolate it (an
+    :class:`~sklearn.ensemble.IsolationForest` on the numbers and on how rare each category is). How
+    badly its cells fit together is measured by how badly a :class:`MaskedFeaturePredictor` rebuilds
+    them, and, with a quarter of the weight, by how far the row lies from the center along the
+    directions of the table (a Mahalanobis distance with shrunken covariance). Each measure is
+    counted in interquartile ranges from its median over the training rows, and beyond eight of them
+    on a logarithmic scale. The score of a row is the larger of the two.
 
     Parameters
     ----------
@@ -218,7 +239,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If ``transformer`` does not predict cells.
+            If ``transformer`` does not predict cells, or has an ``encoder`` that cannot compute in
+            double precision.
 
         ValueError
             If the table cannot be read, or has other columns than a fitted ``transformer``; the
@@ -368,7 +390,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 "value": values,
                 "expected": [cell for cells in zip(*expected, strict=True) for cell in cells],
                 "score": scores[row, column],
-                "reason": np.where(pd.isna(values), MISSING, reason),
+                "reason": np.where(is_missing(pd.Series(values, dtype=object)), MISSING, reason),
             }
         )
 

@@ -23,11 +23,11 @@ class BinaryTree(Protocol):
 N_TAIL_KNOTS = 256
 """Values of a column that are kept to look up how rare others are."""
 
-FARTHEST = 20.0
-"""Interquartile ranges at which a score is cut, so that no single one decides about a row."""
+FAR = 8.0
+"""Interquartile ranges from which on a score grows like a logarithm, so that one cannot decide."""
 
-WEIGHTS = np.array([0.5, 0.25, 0.25])
-"""Of the forest, the ellipsoid and the misfit."""
+SHARE_OF_MISFIT = 0.75
+"""Of how badly the cells of a row fit together; the rest is the distance in the ellipsoid."""
 
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
@@ -260,8 +260,19 @@ def learn_spread(scores: FloatArray) -> Spread:
 
 
 def combine(scores: FloatArray, spread: Spread) -> FloatArray:
-    """Weighted mean of the three scores, each in interquartile ranges from its median."""
-    unit = np.clip((scores - spread["median"]) / spread["iqr"], -FARTHEST, FARTHEST)
-    # A product of matrices would round a row by itself otherwise than among others.
-    combined: FloatArray = (unit * WEIGHTS).sum(axis=1)
-    return combined
+    """The larger of how extreme a row is and of how badly its cells fit together.
+
+    A mean of the two would hide a row that is an outlier in one way only.
+    """
+    unit = (scores - spread["median"]) / spread["iqr"]
+    near = np.clip(unit, -FAR, FAR)
+    beyond = unit - near
+    unit = near + np.sign(beyond) * np.log1p(np.abs(beyond))
+    forest, ellipsoid, misfit = unit.T
+    apart: FloatArray = (1 - SHARE_OF_MISFIT) * ellipsoid + SHARE_OF_MISFIT * misfit
+    # A measure by which all rows are alike must not lift those that the other finds typical.
+    tells_forest, *tell_apart = np.isfinite(spread["iqr"])
+    if not tells_forest:
+        return apart
+    larger: FloatArray = np.maximum(forest, apart) if any(tell_apart) else forest
+    return larger

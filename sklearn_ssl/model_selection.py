@@ -117,7 +117,8 @@ class LabeledFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If ``y`` is None or has fewer labels than there are folds.
+            If ``y`` is None, if it or each of its classes has fewer labels than there are folds, or
+            if a splitter returns rows beyond the labeled ones.
         """
         labeled, labels, groups = self._labeled(X, y, groups)
         unlabeled = np.setdiff1d(np.arange(num_samples(X)), labeled)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from embedders import BRIEF
@@ -23,6 +24,7 @@ from sklearn_ssl import (
     FineTunedClassifier,
     FineTunedRegressor,
     MaskedFeaturePredictor,
+    MaskedImputer,
 )
 from sklearn_ssl.persistence import load, save
 
@@ -134,6 +136,22 @@ def test_the_default_dtype_does_not_matter(embedder, flowers, request):
     request.getfixturevalue("double_precision")
     assert bits(embedder, flowers) == expected
     assert torch.get_default_dtype() == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_the_default_dtype_does_not_matter_to_the_imputer(dtype, flowers, request):
+    def found(imputer):
+        filled = imputer.transform(flowers), *imputer.sample(flowers, 1, random_state=0)
+        return pd.concat(filled), imputer.score(flowers)
+
+    imputer = MaskedImputer(width=8, n_blocks=1, max_iter=2, random_state=0).fit(flowers)
+    expected, score = found(imputer)
+    request.getfixturevalue("double_precision")
+    torch.set_default_dtype(dtype)
+    for other in (imputer, pickle.loads(pickle.dumps(imputer)), clone(imputer).fit(flowers)):
+        filled, again = found(other)
+        pd.testing.assert_frame_equal(filled, expected, check_exact=True)
+        assert again == score
 
 
 @every

@@ -11,7 +11,13 @@ from embedders import every, small
 from sklearn.base import clone
 from torch import nn
 
-from sklearn_ssl import ContrastiveEmbedder, DenoisingAutoencoder, FineTunedClassifier
+from sklearn_ssl import (
+    ContrastiveEmbedder,
+    DenoisingAutoencoder,
+    FineTunedClassifier,
+    MaskedFeaturePredictor,
+    OutlierDetector,
+)
 from sklearn_ssl.persistence import save
 
 
@@ -171,3 +177,34 @@ def test_an_own_objective_is_minimized():
     assert embedder.loss_curve_[-1] < embedder.loss_curve_[0]
     assert 0 <= embedder.loss_curve_[-1] <= 2
     assert (pickle.loads(pickle.dumps(embedder)).transform(X) == embedder.transform(X)).all()
+
+
+def test_an_encoder_works_with_another_default_dtype():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    torch.set_default_dtype(torch.float64)
+    try:
+        embedded = DenoisingAutoencoder(**small(encoder=Residual, max_iter=1)).fit_transform(X)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert embedded.dtype == np.float32
+    assert np.isfinite(embedded).all()
+
+
+class Single(Residual):
+    """Computes in single precision, whatever it is given."""
+
+    def layers(self, numeric, codes):
+        return super().layers(numeric.float(), codes)
+
+
+@pytest.mark.parametrize(("encoder", "works"), [(Residual, True), (Single, False)])
+def test_outliers_by_an_encoder_of_the_users(encoder, works):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    transformer = MaskedFeaturePredictor(**small(encoder=encoder, max_iter=1))
+    detector = OutlierDetector(transformer, n_estimators=2, random_state=0)
+    if works:
+        assert np.isfinite(detector.fit(X).score_samples(X)).all()
+        return
+    with pytest.raises(TypeError, match=r"encoder=Single cannot .* \.to\(numeric\.dtype\)"):
+        detector.fit(X)
+    assert not hasattr(detector, "transformer_")

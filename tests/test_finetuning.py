@@ -306,6 +306,27 @@ def test_held_out_rows_choose_the_epochs_unless_that_is_switched_off():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("Estimator", [FineTunedClassifier, FineTunedRegressor])
+def test_parameters_of_no_transformer_name_the_one_to_pass(Estimator):
+    message = rf"transformer__n_bins .* is None.*{Estimator.__name__}\(MaskedFeaturePredictor\(\)\)"
+    with pytest.raises(ValueError, match=message):
+        Estimator().set_params(transformer__n_bins=4)
+    estimator = Estimator().set_params(transformer=clone(TINY), transformer__n_bins=4)
+    assert estimator.transformer.n_bins == 4
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 40])
+def test_a_row_is_predicted_alike_alone_and_among_others(n_classes, n_rows):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200] % n_classes
+    classifier = FineTunedClassifier(TINY, mode="frozen", random_state=0).fit(X, y)
+    among_others = classifier.predict_proba(X)
+    for start in range(0, 200, n_rows):
+        rows = slice(start, start + n_rows)
+        np.testing.assert_array_equal(classifier.predict_proba(X[rows]), among_others[rows])
+
+
 def test_the_temperature_divides_the_outputs_and_leaves_the_classes():
     X, y = load_digits(n_class=5, return_X_y=True)
     X, y = X[:300], y[:300]
@@ -534,6 +555,12 @@ MISSING_NUMBERS = {
     "nullable": pd.Series(KNOWN, dtype="Float64").mask(IS_HIDDEN),
     "masked": np.ma.masked_where(IS_HIDDEN, KNOWN),
 }
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-30, 1e30, 1e300])
+def test_numbers_of_any_size_are_predicted(unit):
+    predicted = predicted_from(KNOWN * unit)
+    np.testing.assert_allclose(predicted / unit, predicted_from(KNOWN), rtol=1e-3)
 
 
 def predicted_from(y):

@@ -58,6 +58,32 @@ def test_missing_categories_are_filled_whatever_categories_there_are(
     assert filled.cat.categories[: len(categories)].tolist() == list(categories)
 
 
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (["low", "mid", "high"], ["low", "mid", "high"]),
+        (["mid"], ["low", "mid", "high"]),
+        (["low", "high"], ["low", "mid", "high"]),
+        ([], ["low", "mid", "high"]),
+    ],
+)
+def test_the_order_of_categories_is_that_of_the_fit(later, expected, estimator):
+    levels = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    seen = pd.DataFrame({"level": pd.Series(["high", "low", "mid"] * 20, dtype=levels)})
+    seen["row"] = np.arange(60) % 3.0
+    cells = pd.Categorical([*later, None, None], later, ordered=True)
+    rows = pd.DataFrame({"level": cells, "row": np.arange(len(cells)) % 3.0})
+    if estimator == "imputer":
+        filled = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen).transform(rows)
+    else:
+        filled = MaskedFeaturePredictor(**SMALL).fit(seen).impute(rows)
+    assert filled["level"].cat.ordered
+    assert filled["level"].cat.categories.tolist() == expected
+    assert filled["level"].notna().all()
+    assert filled["level"].tolist()[: len(later)] == later
+
+
 FILLED = {
     "text by categories": ("shop", "string", "string"),
     "objects by categories": ("shop", object, object),
@@ -219,6 +245,54 @@ def test_arrays_keep_their_dtype(dtype):
     is_present = ~pd.isna(X)
     np.testing.assert_array_equal(filled[is_present], X[is_present])
     assert not pd.isna(filled).any()
+
+
+STAMPS = pd.Series(pd.Timestamp("2020-01-31 12:34") + pd.to_timedelta(np.arange(60) % 7, unit="D"))
+
+TIMES = {
+    "dates and times": STAMPS,
+    "nanoseconds": STAMPS.astype("datetime64[ns]"),
+    "months": STAMPS.dt.to_period("M"),
+    "days of Arrow": STAMPS.astype(pd.ArrowDtype(pa.date32())),
+    "times of Arrow": STAMPS.astype(pd.ArrowDtype(pa.timestamp("us"))),
+    "objects that are dates": STAMPS.dt.date.astype(object),
+    "objects that are times": STAMPS.astype(object),
+}
+
+
+@pytest.mark.parametrize("now", TIMES)
+@pytest.mark.parametrize("then", TIMES)
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+def test_dates_are_filled_with_dates_of_their_own_type(then, now, estimator):
+    row = np.arange(60) % 7.0
+    seen = pd.DataFrame({"date": TIMES[then], "row": row})
+    later = pd.DataFrame({"date": TIMES[now], "row": row})
+    later.loc[::5, "date"] = None
+    if estimator == "imputer":
+        filled = MaskedImputer(width=8, max_iter=1, random_state=0).fit(seen).transform(later)
+    else:
+        filled = MaskedFeaturePredictor(**SMALL).fit(seen).impute(later)
+    assert filled["date"].dtype == later["date"].dtype
+    assert len({type(cell) for cell in filled["date"]}) == 1
+    assert filled["date"][later["date"].notna()].tolist() == later["date"].dropna().tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float[pyarrow]", "halffloat[pyarrow]"])
+@pytest.mark.parametrize("then", ["Int64", "UInt64", "decimal"])
+@pytest.mark.parametrize("estimator", ["imputer", "predictor"])
+def test_floats_are_filled_by_numbers_of_any_dtype(dtype, then, estimator):
+    cells = pd.Series([2**60 + 2**12 * (i % 7) for i in range(60)])
+    small = pd.Series([Decimal(i % 7) / 4 for i in range(60)])
+    is_decimal = then == "decimal"
+    seen = small.astype(pd.ArrowDtype(pa.decimal128(9, 2))) if is_decimal else cells.astype(then)
+    later = pd.DataFrame({"a": pd.Series([0.5, None, 1.0], dtype=dtype), "row": [0.0, 1.0, 2.0]})
+    X = pd.DataFrame({"a": seen, "row": np.arange(60) % 7.0})
+    if estimator == "imputer":
+        filled = MaskedImputer(width=8, max_iter=1, random_state=0).fit(X).transform(later)
+    else:
+        filled = MaskedFeaturePredictor(**SMALL).fit(X).impute(later)
+    assert [filled["a"][0], filled["a"][2]] == [0.5, 1.0]
+    assert float(seen.min()) <= float(filled["a"][1]) <= float(seen.max()) * (1 + 1e-3)
 
 
 def test_arrays_that_cannot_hold_the_replacements_become_wider():

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import cache
 from numbers import Real
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,28 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
 
     _calibrates: bool
     """Whether outputs are divided by a temperature, which only classes have a use for."""
+
+    def set_params(self, **params: object) -> Self:
+        """Set parameters of this estimator, or of its transformer.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name; those of the transformer begin with ``transformer__``.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+        """
+        of_transformer = [name for name in params if name.startswith("transformer__")]
+        if of_transformer and params.get("transformer", self.transformer) is None:
+            raise ValueError(
+                f"{of_transformer[0]} sets a parameter of the transformer, which is None. Pass the "
+                f"one that None stands for: {type(self).__name__}(MaskedFeaturePredictor())."
+            )
+        estimator: Self = super().set_params(**params)
+        return estimator
 
     def _begin(
         self,
@@ -185,14 +207,16 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
         given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
-        if isinstance(given, FrozenEstimator):
-            check_is_fitted(given.estimator)
-            given = given.estimator
+        is_frozen = isinstance(given, FrozenEstimator)
+        given = given.estimator if isinstance(given, FrozenEstimator) else given
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
                 f"The transformer of {type(self).__name__} must be one of sklearn_ssl's, whose "
                 f"encoder can be trained further; got {given!r}."
             )
+        # Only now, since a frozen estimator that cannot be used at all should not be fitted either.
+        if is_frozen:
+            check_is_fitted(given)
         return given
 
     def _choose_n_epochs(self, problem: Problem, seed: int, fit_task: FitTask) -> tuple[int, float]:
@@ -303,8 +327,9 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
         checked = self._check_X(X, reset=False)
         device = resolve_device(self.transformer_.device)
         embedded = self.transformer_.model_.embed_layers(checked, device).astype(np.float64)
-        outputs: npt.NDArray[np.float64] = embedded @ self.coef_.T + self.intercept_
-        return outputs
+        # In contrast to BLAS, einsum adds in the same order whatever number of rows there are.
+        products: npt.NDArray[np.float64] = np.einsum("ij,kj->ik", embedded, self.coef_)
+        return products + self.intercept_
 
     def _check_X(self, X: TableLike, *, reset: bool) -> Table:
         encoder = None if reset else self.transformer_.model_.table_encoder

@@ -94,7 +94,7 @@ def seeded(
 
 def widths_of_layers(module: nn.Module, schema: Schema) -> list[int]:
     """Widths of what a module makes of two rows."""
-    numeric = torch.zeros(2, schema.n_numeric)
+    numeric = torch.zeros(2, schema.n_numeric, dtype=torch.float32)
     codes = torch.full((2, schema.n_categorical), MISSING, dtype=torch.int32)
     # Evaluated, since a batch of two rows must not change running means of the module.
     module.eval()

@@ -1,10 +1,17 @@
 """An encoder of residual blocks: as deep as a task needs, and as easy to train as a shallow one."""
 
+import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from sklearn_ssl._network.layers import Linear, RowInput
 from sklearn_ssl._table.schema import Schema
+
+
+def normalization(width: int) -> nn.Module:
+    """Normalization within each row, in single precision whatever torch's default is."""
+    # One unit alone would be normalized to a constant.
+    return nn.LayerNorm(width, dtype=torch.float32) if width > 1 else nn.Identity()
 
 
 class ResidualBlock(nn.Module):
@@ -17,8 +24,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, generator: Generator):
         super().__init__()
-        # One unit alone would be normalized to a constant.
-        self.norm = nn.LayerNorm(width) if width > 1 else nn.Identity()
+        self.norm = normalization(width)
         self.inner = Linear(width, width, generator)
         self.outer = Linear(width, width, generator)
         # A block that begins as the identity leaves the first steps to the layers around it.
@@ -44,7 +50,7 @@ class ResidualEncoder(nn.Module):
         self.rows = RowInput(schema, width, generator)
         blocks = [ResidualBlock(width, generator) for _ in range(n_blocks)]
         self.blocks = nn.Sequential(*blocks)
-        self.norm = nn.LayerNorm(width) if width > 1 else nn.Identity()
+        self.norm = normalization(width)
 
     def forward(self, numeric: Tensor, codes: Tensor) -> Tensor:
         hidden = self.rows(numeric, codes)

@@ -214,9 +214,10 @@ def bounded_losses(cells: Cells) -> Tensor:
 
 def draw_rates(n_rows: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     """Rates of shape (n_rows, 1), one a row, uniform between ``low`` and ``high``."""
-    return low + (high - low) * torch.rand(
-        (n_rows, 1), generator=generator, device=generator.device
+    shares = torch.rand(
+        (n_rows, 1), generator=generator, device=generator.device, dtype=torch.float32
     )
+    return low + (high - low) * shares
 
 
 class PredictDistributions(PretextTask):
@@ -268,11 +269,12 @@ class PredictDistributions(PretextTask):
         n_names = schema.n_codes - N_RESERVED * schema.n_categorical
         self.head = Linear(width, schema.n_numeric * n_bins + n_names, generator)
         # Part of the state: files of the network need them.
-        edges = torch.full((schema.n_numeric, n_bins - 1), torch.inf)
+        edges = torch.full((schema.n_numeric, n_bins - 1), torch.inf, dtype=torch.float32)
         self.register_buffer("edges", edges)
         self.register_buffer("is_bin", torch.ones((schema.n_numeric, n_bins), dtype=torch.bool))
-        self.register_buffer("start", torch.zeros(self.head.out_features))
-        self.register_buffer("sharpness", torch.ones(self.head.out_features))
+        n_classes = self.head.out_features
+        self.register_buffer("start", torch.zeros(n_classes, dtype=torch.float32))
+        self.register_buffer("sharpness", torch.ones(n_classes, dtype=torch.float32))
 
     def start_from(self, edges: Sequence[Tensor], table: Batch) -> None:
         """Learn the bins, and begin with the frequencies of the classes.
@@ -293,7 +295,7 @@ class PredictDistributions(PretextTask):
         sizes = [n_bins] * self.schema.n_numeric
         sizes += [size - N_RESERVED for size in self.schema.cardinalities]
         counts = [
-            torch.bincount(column[column != UNKNOWN], minlength=size)
+            torch.bincount(column[column != UNKNOWN], minlength=size).float()
             for column, size in zip(classes.T, sizes, strict=True)
         ]
         shares = [(count + 0.5) / (count.sum() + 0.5 * len(count)) for count in counts]

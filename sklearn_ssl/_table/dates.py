@@ -311,6 +311,15 @@ def _microseconds(seconds: FloatArray, dtype: Dtype) -> npt.NDArray[np.int64]:
     return np.where(is_missing_time, np.iinfo(np.int64).min, whole)
 
 
+def times_as(values: pd.Series, dtype: Dtype) -> pd.Series:
+    """Dates or durations of any type in a dtype of times, which may know fewer of their digits."""
+    if dtype.kind == "m":
+        times = read_durations(values, values.name)
+    else:
+        times = read_stamps(values, values.name, None)
+    return times.astype(dtype).set_axis(values.index)
+
+
 def _in_dtype(times: pd.Series, dtype: Dtype) -> pd.Series:
     """Times in a dtype, or as they are if it is one of NumPy's that pandas does not have."""
     # NumPy also counts in years, months, weeks, days, hours, minutes and parts of nanoseconds.

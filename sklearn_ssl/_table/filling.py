@@ -8,6 +8,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from sklearn_ssl._table.dates import times_as
+from sklearn_ssl._table.kinds import kind_of, kind_of_dtype
+from sklearn_ssl._table.numeric import as_float
 from sklearn_ssl._table.types import Array, Dtype, Mask, Table, TableLike, converts_itself
 
 Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
@@ -95,15 +98,20 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
     # If nothing is known of the cells, no dtype has to give way to it.
     if others[mask].isna().all():
         return values.mask(mask & values.notna())
-    if pd.api.types.is_object_dtype(values.dtype):
+    if any(pd.api.types.is_object_dtype(column.dtype) for column in (values, others)):
         others = _of_one_type(others, mask, values)
     if values.dtype == others.dtype:
         return values.where(~mask, others)
     if isinstance(values.dtype, pd.CategoricalDtype):
         return _fill_categories(values, mask, others)
     if values.dtype.kind == "f" and pd.api.types.is_numeric_dtype(others.dtype):
-        numbers = _narrowed(others, values.dtype, mask)
+        doubles = pd.Series(as_float(others, values.name), index=values.index)
+        numbers = _narrowed(doubles, values.dtype, mask)
         return values.astype(numbers.dtype).where(~mask, numbers)
+    kind = kind_of_dtype(values.dtype)
+    if kind in {"dates", "durations"} and kind == kind_of(others):
+        # Of a date and a time, a column of dates or of months gets what it can hold.
+        return values.where(~mask, times_as(others, values.dtype))
     # The first dtype wins that holds the cells of both without a change: 3.0 fits into integers
     # and 2.5 does not.
     present = values[~mask]
@@ -119,6 +127,7 @@ def fill(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
             continue
         if _are_same(kept, present) and _are_same(new, others[mask]):
             return filled
+    others = _of_one_type(others, mask, values.astype(object))
     return _joined(present, others[mask], values, mask)
 
 
@@ -174,10 +183,13 @@ def _as_boolean(cell: object) -> object:
 
 
 def _as_date(cell: object) -> object:
-    return cell.date() if isinstance(cell, datetime.datetime) else cell
+    stamp = _as_datetime(cell)
+    return stamp.date() if isinstance(stamp, datetime.datetime) else cell
 
 
 def _as_datetime(cell: object) -> object:
+    if isinstance(cell, pd.Period):
+        return cell.start_time
     return pd.Timestamp(cell) if type(cell) is datetime.date else cell
 
 
@@ -185,13 +197,27 @@ def _as_decimal(cell: object) -> object:
     return Decimal(str(cell)) if isinstance(cell, float) else cell
 
 
+def _as_double(cell: object) -> object:
+    return float(cell) if isinstance(cell, Decimal) else cell
+
+
 OF_ONE_TYPE: dict[str, Callable[[object], object]] = {
     "boolean": _as_boolean,
     "date": _as_date,
     "datetime": _as_datetime,
+    "datetime64": _as_datetime,
     "decimal": _as_decimal,
+    "floating": _as_double,
 }
 """Conversions to the types that :func:`pandas.api.types.infer_dtype` finds in objects."""
+
+
+def _are_in_order(categories: pd.Index, dtype: Dtype) -> bool:
+    """Whether an ordered dtype has these categories, among others, in this order."""
+    if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+        return False
+    places = dtype.categories.get_indexer(categories)
+    return bool((places >= 0).all() and (np.diff(places) > 0).all())
 
 
 def _joined(kept: pd.Series, new: pd.Series, values: pd.Series, mask: Mask) -> pd.Series:
@@ -213,8 +239,10 @@ def _are_same(converted: pd.Series, original: pd.Series) -> bool:
 
 
 def _fill_categories(values: pd.Series, mask: Mask, others: pd.Series) -> pd.Series:
-    others = others.astype(object)
     known = values.cat.categories
+    if values.cat.ordered and _are_in_order(known, others.dtype):
+        return values.astype(others.dtype).where(~mask, others)
+    others = others.astype(object)
     replacements = others[mask].dropna().unique()
     new = [category for category in replacements if category not in known]
     # New categories may be of a type that the dtype of the others does not hold.

@@ -145,9 +145,7 @@ def _check_objects(X: Array) -> Array | SparseTable:
     is_time = np.array([kind in {"dates", "durations"} for kind in kinds])
     if is_time.all():
         return X
-    others = X[:, ~is_time]
-    # NumPy reads neither NA nor NaT as a number.
-    numbers = _check_numbers(np.where(pd.isna(others), np.nan, others))
+    numbers = _check_numbers(X[:, ~is_time])
     if not is_time.any():
         return numbers
     X = X.copy()
@@ -157,7 +155,7 @@ def _check_objects(X: Array) -> Array | SparseTable:
 
 def _check_numbers(X: Array | SparseTable) -> Array | SparseTable:
     if isinstance(X, np.ndarray) and X.dtype.kind == "O":
-        # NA of pandas is no number to NumPy.
+        # NumPy reads neither NA nor NaT as a number.
         X = np.where(pd.isna(X), np.nan, X)
     try:
         numbers: Array | SparseTable = check_array(X, dtype="numeric", ensure_all_finite=False)

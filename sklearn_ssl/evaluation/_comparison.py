@@ -82,7 +82,7 @@ class ObjectiveComparison:
         - "knn", "knn_std": score of five nearest neighbors, or of as many as there are;
         - "width": number of features;
         - "effective_rank", "alignment", "uniformity", "neighbors_kept", "cka_with_raw": geometry
-          on test rows, see :class:`RepresentationReport`;
+          on test rows, at least three of them, see :class:`RepresentationReport`;
         - "fit_seconds": time to pretrain, or to fit an estimator that predicts by itself, the
           median over the splits;
         - "transform_seconds": time to embed a thousand rows, the same.

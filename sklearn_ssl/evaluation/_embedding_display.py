@@ -23,7 +23,15 @@ from sklearn_ssl.evaluation._estimators import draw_seeds
 from sklearn_ssl.evaluation._progress import show
 from sklearn_ssl.evaluation._raw import dense
 from sklearn_ssl.evaluation._splits import draw_rows
-from sklearn_ssl.evaluation._style import COLORS, GRAY, make_axes, styles, tidy
+from sklearn_ssl.evaluation._style import (
+    COLORS,
+    GRAY,
+    legend_name,
+    make_axes,
+    styles,
+    tidy,
+    without_math,
+)
 from sklearn_ssl.evaluation._targets import read_target
 from sklearn_ssl.evaluation._types import Axes, Floats, RandomState, Transformer
 
@@ -299,10 +307,10 @@ class EmbeddingDisplay:
                 marker=marker,
                 alpha=0.7,
                 linewidths=0,
-                label=str(value),
+                label=legend_name(str(value)),
             )
         # Beside the points, as they leave no corner free for sure.
-        self.ax_.legend(
+        legend = self.ax_.legend(
             title="Class",
             frameon=False,
             fontsize="small",
@@ -310,6 +318,7 @@ class EmbeddingDisplay:
             bbox_to_anchor=(1, 0.5),
             ncols=1 + len(classes) // 20,
         )
+        without_math(legend)
 
 
 def _draw_rows(

@@ -20,7 +20,14 @@ from sklearn_ssl.evaluation._labels_saved import (
 )
 from sklearn_ssl.evaluation._probes import name_of_score
 from sklearn_ssl.evaluation._raw import RAW
-from sklearn_ssl.evaluation._style import GRAY, make_axes, named_styles, tidy
+from sklearn_ssl.evaluation._style import (
+    GRAY,
+    legend_name,
+    make_axes,
+    named_styles,
+    tidy,
+    without_math,
+)
 from sklearn_ssl.evaluation._targets import read_target
 from sklearn_ssl.evaluation._types import (
     Axes,
@@ -246,7 +253,7 @@ or None, default=None
         n_runs = self.curve.groupby(["estimator", "n_labels"]).size().max()
         runs = f"mean and standard deviation of {n_runs} runs" if band else "mean"
         self.ax_.set_title(f"Labels needed on frozen features ({runs})", fontsize="medium")
-        self.ax_.legend(frameon=False, fontsize="small")
+        without_math(self.ax_.legend(frameon=False, fontsize="small"))
         return self
 
     def plot_saving(
@@ -375,9 +382,9 @@ or None, default=None
             mean = scores.mean()
             # The spread describes these runs and estimates nothing: that of one run is 0, not NaN.
             spread = scores.std(ddof=0)
-            (self.lines_[name],) = ax.plot(
-                mean.index, mean, color=color, marker=marker, markersize=5, label=name, zorder=3
-            )
+            (line,) = ax.plot(mean.index, mean, color=color, marker=marker, markersize=5, zorder=3)
+            line.set_label(legend_name(name))
+            self.lines_[name] = line
             if band and len(names) <= MOST_BANDS:
                 self.bands_[name] = _draw_band(ax, mean, spread, color)
             elif band:

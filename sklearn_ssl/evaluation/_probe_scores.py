@@ -77,7 +77,8 @@ default=None
         "linear" is a logistic regression whose penalty has the lowest log loss on held-out
         training rows (classes), or a ridge regression with a cross-validated penalty (quantities),
         on features in standard deviations over the rows pretrained on. "knn" asks the five nearest
-        neighbors, at the scale of the embedding. An estimator takes the features as they are.
+        neighbors, or all training rows if they are fewer, at the scale of the embedding. An
+        estimator takes the features as they are.
 
     cv : int, cross-validation generator or iterable, default=None
         Splits. None is 5-fold, stratified for classes, without shuffling.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ssl.evaluation._raw import RAW
-from sklearn_ssl.evaluation._style import GRAY, named_styles, tidy
+from sklearn_ssl.evaluation._style import GRAY, legend_name, named_styles, tidy, without_math
 from sklearn_ssl.evaluation._types import Axes, GridOfAxes, Look
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def _draw_spectra(ax: Axes, report: "RepresentationReport", looks: dict[str, Loo
         places = np.arange(1, len(shares) + 1)
         rank, width = report.measures.loc[name, ["effective_rank", "width"]]
         color, _ = looks[name]
-        ax.plot(places, shares, color=color, label=f"{name}: {rank:.1f} of {width:.0f}")
+        label = legend_name(f"{name}: {rank:.1f} of {width:.0f}")
+        ax.plot(places, shares, color=color, label=label)
     ax.set(
         xscale="log",
         yscale="log",
@@ -47,7 +48,7 @@ def _draw_spectra(ax: Axes, report: "RepresentationReport", looks: dict[str, Loo
         ylabel="Share of all singular values (log scale)",
         title="Spectrum",
     )
-    ax.legend(title="Effective rank", frameon=False, fontsize="small")
+    without_math(ax.legend(title="Effective rank", frameon=False, fontsize="small"))
     tidy(ax)
 
 
@@ -56,7 +57,8 @@ def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look
         color, marker = looks[str(name)]
         # Embeddings without disturbed copies are shown on the axis, by their uniformity.
         height = 0.0 if np.isnan(row["alignment"]) else row["alignment"]
-        ax.plot(row["uniformity"], height, marker, color=color, markersize=9, label=name)
+        label = legend_name(str(name))
+        ax.plot(row["uniformity"], height, marker, color=color, markersize=9, label=label)
     is_measured = report.measures["alignment"].notna().any()
     ax.set(
         xlabel="Uniformity in nats (left: more even)",
@@ -66,7 +68,7 @@ def _draw_sphere(ax: Axes, report: "RepresentationReport", looks: dict[str, Look
     ax.margins(0.15)
     # The limit is set after the margins, which would move it.
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize="small")
+    without_math(ax.legend(frameon=False, fontsize="small"))
     ax.grid(alpha=0.3)
     tidy(ax)
 

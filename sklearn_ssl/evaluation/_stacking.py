@@ -1,11 +1,18 @@
 """Unlabeled rows behind labeled ones, in one table of the same columns."""
 
+from collections import Counter
 from collections.abc import Hashable
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_string_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_float_dtype,
+    is_numeric_dtype,
+    is_string_dtype,
+)
 from scipy import sparse
 
 from sklearn_ssl._table.types import Dtype, SparseTable, TableLike, is_sparse
@@ -41,11 +48,30 @@ def stack_rows(X: TableLike, X_unlabeled: TableLike) -> TableLike:
     if isinstance(X, pd.DataFrame) and isinstance(X_unlabeled, pd.DataFrame):
         return _stack_pandas(X, X_unlabeled)
     if is_polars(X) and is_polars(X_unlabeled):
-        return X.vstack(X_unlabeled.select(X.columns))
-    if is_sparse(X):
+        more = X_unlabeled.select(X.columns)
+        for name, own, other in zip(X.columns, X.dtypes, more.dtypes, strict=True):
+            if own != other:
+                raise _other_type(name, own, other)
+        return X.vstack(more)
+    if is_sparse(X) and is_sparse(X_unlabeled):
+        _check_precision(X.dtype, X_unlabeled.dtype)
         whole: SparseTable = sparse.vstack([X, X_unlabeled], format="csr")
         return whole
-    return np.concatenate([np.asarray(X), np.asarray(X_unlabeled)])
+    arrays = np.asarray(X), np.asarray(X_unlabeled)
+    _check_precision(*(array.dtype for array in arrays))
+    return np.concatenate(arrays)
+
+
+def _check_precision(first: Dtype, second: Dtype) -> None:
+    """Refuse floats of different precision: rounded, a row no longer equals itself."""
+    if first != second and {first.kind, second.kind} == {"f"}:
+        raise ValueError(f"X_unlabeled is of type {second}, and X is of type {first}. {REMEDY}")
+
+
+def _other_type(name: Hashable, own: object, other: object) -> ValueError:
+    return ValueError(
+        f"X_unlabeled has column {name!r} of type {other}, and X has it of type {own}. {REMEDY}"
+    )
 
 
 def check_same_columns(
@@ -63,6 +89,10 @@ def check_same_columns(
     # Arrays have no names to compare.
     if not columns or not other_columns:
         return
+    for name, table_columns in zip(names, (columns, other_columns), strict=True):
+        duplicated = [each for each, count in Counter(table_columns).items() if count > 1]
+        if duplicated:
+            raise ValueError(f"{name} has duplicate column names: {duplicated}. Rename them.")
     differing = sorted(set(columns) ^ set(other_columns))
     if differing:
         raise ValueError(f"{both} must have the same columns; not in both: {', '.join(differing)}.")
@@ -85,9 +115,10 @@ def row_keys(X: TableLike) -> npt.NDArray[np.integer]:
         hashes: npt.NDArray[np.integer] = X.hash_rows().to_numpy()
         return hashes
     if is_sparse(X):
-        rows = sparse.csr_array(X)
+        rows = sparse.csr_array(X, copy=True)
         # One row can be stored in several ways, of which this leaves one.
         rows.sum_duplicates()
+        rows.eliminate_zeros()
         n_rows = rows.shape[0]
         return np.array([hash(_bytes_of_row(rows, row)) for row in range(n_rows)])
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
@@ -134,10 +165,7 @@ def _stack_column(first: pd.Series, second: pd.Series, name: Hashable) -> pd.Ser
     elif is_string_dtype(dtypes[0]) and isinstance(dtypes[1], pd.CategoricalDtype):
         second = second.astype(dtypes[1].categories.dtype)
     if not _fit_together(first.dtype, second.dtype):
-        raise ValueError(
-            f"X_unlabeled has column {name!r} of type {dtypes[1]}, and X has it of type "
-            f"{dtypes[0]}. {REMEDY}"
-        )
+        raise _other_type(name, *dtypes)
     return pd.concat([first, second], ignore_index=True)
 
 
@@ -154,4 +182,13 @@ def _fit_together(first: Dtype, second: Dtype) -> bool:
     if is_bool_dtype(first) or is_bool_dtype(second):
         return is_bool_dtype(first) and is_bool_dtype(second)
     are_numbers = is_numeric_dtype(first) and is_numeric_dtype(second)
+    if are_numbers and is_float_dtype(first) and is_float_dtype(second):
+        # Rounded to another precision, a row no longer equals itself.
+        return _bytes_of_float(first) == _bytes_of_float(second)
     return are_numbers or (is_string_dtype(first) and is_string_dtype(second))
+
+
+def _bytes_of_float(dtype: Dtype) -> int:
+    # A sparse type holds the type of its cells.
+    of_cells = cast(np.dtype[np.floating], getattr(dtype, "subtype", dtype))
+    return of_cells.itemsize

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import cycle, islice
+from typing import TYPE_CHECKING
 
 from sklearn_ssl.evaluation._raw import RAW
 from sklearn_ssl.evaluation._types import Axes, Look
+
+if TYPE_CHECKING:
+    from matplotlib.legend import Legend
 
 # Okabe and Ito's colors, distinguishable with any color vision; yellow is too pale for lines.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -35,6 +39,17 @@ def make_axes(ax: "Axes | None") -> Axes:
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     return ax
+
+
+def legend_name(name: str) -> str:
+    """A name that is shown: matplotlib leaves those that begin with _ out of legends."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def without_math(legend: "Legend") -> None:
+    """Show the names in a legend as they are: $ does not begin mathematics."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def tidy(ax: Axes) -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import check_matplotlib_support
-from sklearn_ssl.evaluation._style import COLORS, make_axes, tidy
+from sklearn_ssl.evaluation._style import COLORS, legend_name, make_axes, tidy, without_math
 from sklearn_ssl.evaluation._types import Axes, Model, Transformer
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class TrainingCurveDisplay:
             self._mark_best(self.validation_curve, color)
         ax.set(xlabel="Epochs over the training rows", ylabel="Mean loss", title="Training")
         ax.locator_params(axis="x", integer=True)
-        ax.legend(frameon=False, fontsize="small")
+        without_math(ax.legend(frameon=False, fontsize="small"))
         ax.grid(axis="y", alpha=0.3)
         tidy(ax)
         return self
@@ -184,7 +184,7 @@ class TrainingCurveDisplay:
     def _draw(
         self, curve: npt.ArrayLike, rows: str, *, color: str, linestyle: str = "-"
     ) -> "matplotlib.lines.Line2D":
-        label = rows if self.name is None else f"{self.name}, {rows}"
+        label = rows if self.name is None else legend_name(f"{self.name}, {rows}")
         losses = np.asarray(curve)
         epochs = np.arange(1, len(losses) + 1)
         # A single epoch would not show as a line.

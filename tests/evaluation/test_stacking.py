@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy import sparse
 
@@ -56,6 +57,7 @@ def test_columns_are_matched_by_name():
         (np.zeros((2, 2)), "must be a table of the kind of X, a pandas DataFrame; got an array"),
         (pd.DataFrame({"a": [1]}), "got 2 and 1 of them"),
         (pd.DataFrame({"a": [1], "c": [1]}), "not in both: b, c"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"X_unlabeled has duplicate.*\['a'\]"),
     ],
 )
 def test_tables_that_do_not_match(X_unlabeled, message):
@@ -67,3 +69,31 @@ def test_tables_that_do_not_match(X_unlabeled, message):
 def test_equal_rows_have_equal_keys(make):
     keys = row_keys(make(np.array([[0.0, 1.0], [2.0, 0.0], [0.0, 1.0]])))
     assert keys[0] == keys[2] != keys[1]
+
+
+def test_zeros_that_a_sparse_matrix_stores_are_zeros():
+    stored = sparse.csr_array(np.array([[9.0, 1.0], [2.0, 9.0]]))
+    stored.data[stored.data == 9.0] = 0.0
+    plain = sparse.csr_array(np.array([[0.0, 1.0], [2.0, 0.0]]))
+    assert (row_keys(stored) == row_keys(plain)).all()
+    assert stored.nnz == 4
+
+
+PRECISIONS = {
+    "array": lambda X, dtype: X.astype(dtype),
+    "sparse": lambda X, dtype: sparse.csr_array(X.astype(dtype)),
+    "frame": lambda X, dtype: pd.DataFrame(X.astype(dtype), columns=["a", "b"]),
+    "nullable": lambda X, dtype: pd.DataFrame(X).astype(dtype.capitalize()),
+    "polars": lambda X, dtype: pl.DataFrame(X.astype(dtype), schema=["a", "b"]),
+}
+
+
+@pytest.mark.parametrize("kind", PRECISIONS)
+def test_numbers_of_different_precision_are_refused(kind):
+    # Rounded, test rows would no longer be recognized among the unlabeled ones.
+    X = np.array([[0.1, 0.2], [0.3, 0.4]])
+    single, double = (PRECISIONS[kind](X, dtype) for dtype in ("float32", "float64"))
+    assert stack_rows(single, single).shape == (4, 2)
+    for tables in ((single, double), (double, single)):
+        with pytest.raises(ValueError, match=r"X_unlabeled .*of type .*loat.*same types"):
+            stack_rows(*tables)
