@@ -96,7 +96,7 @@ for seed in range(n_tables):
                 rows.append((name, width, seed, kind, np.mean(kept)))
 scores = pd.DataFrame(rows, columns=["embedder", "width", "table", "kind", "R²"])
 means = scores.pivot_table(index="embedder", columns=["kind", "width"], values="R²", sort=False)
-print(f"R² of linear probes on new rows, mean over {n_tables} table(s)")
+print(f"R² of linear probes on new rows (tables: {n_tables})")
 print(means.round(2).to_string())
 
 

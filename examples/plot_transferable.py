@@ -141,7 +141,8 @@ def draw(measure):
         rows = results[results["objective"] == name]
         ax.scatter(rows[measure], rows["score"], marker=marker, color=color, alpha=0.75, label=name)
     rank = correlations.loc[measure].mean()
-    ax.set(xlabel=MEASURES[measure].capitalize(), ylabel="R² of probes, other domain")
+    label = MEASURES[measure]
+    ax.set(xlabel=label[0].upper() + label[1:], ylabel="R² of probes, other domain")
     ax.set_title(f"Mean rank correlation {rank:+.2f}")
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
@@ -174,7 +175,8 @@ n_embeddings = len(results) // n_tables
 chance = norm.ppf(1 - 0.025 / len(MEASURES)) / np.sqrt(n_tables * (n_embeddings - 1))
 is_same_sign = correlations.gt(0).all(axis=1) | correlations.lt(0).all(axis=1)
 guides = [name for name in mean.index if is_same_sign[name] and abs(mean[name]) > chance]
-print(f"{n_tables} table(s), {n_embeddings} embeddings each; by chance: |rho| up to {chance:.2f}")
+print(f"Tables: {n_tables}, with {n_embeddings} embeddings each")
+print(f"By chance, |rho| is up to {chance:.2f}")
 print("Guides:", ", ".join(f"{name} ({mean[name]:+.2f})" for name in guides) or "none")
 print("Not to be relied on here:", ", ".join(n for n in mean.index if n not in guides) or "none")
 
