@@ -1,7 +1,6 @@
-"""Pages of the documentation show what their code does: cells run in the build, sessions here."""
+"""Pages of the documentation show what their code does: the build runs their cells."""
 
 import ast
-import doctest
 import re
 from pathlib import Path
 
@@ -19,23 +18,10 @@ CELLS = {
 PAGES = [page for page, cells in CELLS.items() if cells]
 WITHOUT_FIGURE = {"guide/glossary.md", "guide/index.md"}
 
-SESSION = re.compile(r"```pycon\n(.*?)```", re.DOTALL)
-SESSIONS = {
-    str(page.relative_to(DOCS)): sessions
-    for page in sorted(DOCS.glob("**/*.md"))
-    if (sessions := SESSION.findall(page.read_text(encoding="utf-8")))
-}
 
-
-@pytest.mark.parametrize("page", SESSIONS)
-@pytest.mark.slow
-def test_sessions_of_a_page_print_what_it_shows(page):
-    text = "\n".join(SESSIONS[page])
-    session = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
-    report: list[str] = []
-    failed, attempted = doctest.DocTestRunner().run(session, out=report.append)
-    assert attempted
-    assert not failed, "".join(report)
+def test_no_page_shows_a_session_that_nothing_runs():
+    pages = DOCS.glob("**/*.md")
+    assert [page.name for page in pages if "```pycon" in page.read_text(encoding="utf-8")] == []
 
 
 def test_cells_are_found():
