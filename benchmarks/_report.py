@@ -96,7 +96,8 @@ def print_against(chosen: pd.DataFrame, n_labels: str, metric: str, method: str)
     comparison["mean"] *= sign
     seeds = chosen.dropna(subset=[metric]).groupby("table")["seed"].nunique()[scores.index]
     print(f"\n## {metric}, {n_labels} labels: {len(scores)} tables, ", end="")
-    print(f"{seeds.min()} to {count(seeds.max(), 'seed')}; positive differences are better\n")
+    range_of_seeds = "" if seeds.min() == seeds.max() else f"{seeds.min()} to "
+    print(f"{range_of_seeds}{count(seeds.max(), 'seed')}; positive differences are better\n")
     print(to_markdown(comparison, FORMATS))
 
 
