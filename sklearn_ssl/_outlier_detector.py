@@ -129,7 +129,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     them, and, with a quarter of the weight, by how far the row lies from the center along the
     directions of the table (a Mahalanobis distance with shrunken covariance). Each measure is
     counted in interquartile ranges from its median over the training rows, and beyond eight of them
-    on a logarithmic scale. The score of a row is the larger of the two.
+    on a logarithmic scale. The score of a row is nine tenths of the larger of the two, and one
+    tenth of the smaller.
 
     Parameters
     ----------

@@ -29,6 +29,9 @@ FAR = 8.0
 SHARE_OF_MISFIT = 0.75
 """Of how badly the cells of a row fit together; the rest is the distance in the ellipsoid."""
 
+SHARE_OF_LARGER = 0.9
+"""Of the score; the rest orders rows that are level in the larger measure."""
+
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 
@@ -260,19 +263,24 @@ def learn_spread(scores: FloatArray) -> Spread:
 
 
 def combine(scores: FloatArray, spread: Spread) -> FloatArray:
-    """The larger of how extreme a row is and of how badly its cells fit together.
+    """How extreme a row is, or how badly its cells fit together, whichever is larger.
 
-    A mean of the two would hide a row that is an outlier in one way only.
+    A mean of the two would hide a row that is an outlier in one way only. The smaller one counts a
+    little, so that a row with a cell farther away never looks more normal.
     """
     unit = (scores - spread["median"]) / spread["iqr"]
     near = np.clip(unit, -FAR, FAR)
     beyond = unit - near
     unit = near + np.sign(beyond) * np.log1p(np.abs(beyond))
+    forest: FloatArray
     forest, ellipsoid, misfit = unit.T
     apart: FloatArray = (1 - SHARE_OF_MISFIT) * ellipsoid + SHARE_OF_MISFIT * misfit
     # A measure by which all rows are alike must not lift those that the other finds typical.
     tells_forest, *tell_apart = np.isfinite(spread["iqr"])
     if not tells_forest:
         return apart
-    larger: FloatArray = np.maximum(forest, apart) if any(tell_apart) else forest
-    return larger
+    if not any(tell_apart):
+        return forest
+    larger, smaller = np.maximum(forest, apart), np.minimum(forest, apart)
+    combined: FloatArray = SHARE_OF_LARGER * larger + (1 - SHARE_OF_LARGER) * smaller
+    return combined
