@@ -55,7 +55,8 @@ def buffers(tables: Iterable[TableLike], size: int) -> Iterator[Table]:
         if not _is_table(table):
             raise TypeError(
                 f"Part {number} of the stream must be a DataFrame, an array, a sparse matrix or a "
-                f"record batch with rows and columns; got {type(table).__name__}."
+                f"record batch with rows and columns; got {type(table).__name__}. To read a file, "
+                "pass a callable that opens it: lambda: pandas.read_csv(path, chunksize=10_000)."
             )
         names = _columns_of(table)
         first = names if first is None else first

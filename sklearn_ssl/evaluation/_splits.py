@@ -250,7 +250,8 @@ def resolve_train_sizes(
         raise ValueError(
             "train_sizes has been interpreted as numbers of labels and must be within "
             f"[{fewest}, {most}], from one row per class (or two rows) to the smallest set of "
-            f"labeled training rows, but is within [{sizes.min()}, {sizes.max()}]."
+            f"labeled training rows, but is within [{sizes.min()}, {sizes.max()}]. A larger cv "
+            "leaves more labels for training."
         )
     return np.unique(sizes)
 
