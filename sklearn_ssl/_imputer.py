@@ -43,7 +43,7 @@ from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn, times_as
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.filling import UNFIT, fill
 from sklearn_ssl._table.kinds import kind_of_dtype
-from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, whole_numbers
+from sklearn_ssl._table.numeric import BinaryColumn, NumericColumn, range_of_integers
 from sklearn_ssl._table.schema import N_RESERVED
 from sklearn_ssl._table.types import Array, Dtype, NumberArray, TableLike, Values
 from sklearn_ssl._table.validation import as_dense, check_rows
@@ -56,7 +56,7 @@ Table: TypeAlias = pd.DataFrame | Array
 """A DataFrame, or an array of shape (n_samples, n_features)."""
 
 Cells: TypeAlias = tuple[npt.NDArray[np.intp], Array]
-"""Pairs of rows and of the values in them, for one column."""
+"""Rows, and the values in them, of one column."""
 
 CellsOfColumn: TypeAlias = tuple[int, npt.NDArray[np.intp], Array]
 """The position of a column, rows, and the values in them."""
@@ -971,6 +971,16 @@ def _can_be_filled(dtype: Dtype, learned: Column) -> bool:
     return kind == "numbers" or (kind == "booleans" and isinstance(learned, BinaryColumn))
 
 
+def _whole_numbers(values: NumberArray, dtype: Dtype) -> NumberArray:
+    """Rounded numbers; raises ``OverflowError`` if a dtype of integers does not hold them."""
+    low, high = range_of_integers(dtype)
+    whole = np.rint(values)
+    # A number of 64 bits can be rounded up to one that its own dtype does not hold.
+    if (whole < low).any() or (whole > np.nextafter(high, np.inf)).any():
+        raise OverflowError(f"{dtype} has a smaller range")
+    return np.minimum(whole, high)
+
+
 def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> ExtensionArray:
     """Values of the kind that a column holds; raises one of ``UNFIT`` if the dtype cannot."""
     if isinstance(learned, DatetimeColumn | DurationColumn):
@@ -982,7 +992,7 @@ def _as_dtype(values: Array, dtype: Dtype, learned: Column) -> ExtensionArray:
     elif is_boolean and values.any():
         raise TypeError(f"{dtype} holds no numbers")
     elif types.is_integer_dtype(dtype):
-        values = whole_numbers(values.astype(np.float64), dtype)
+        values = _whole_numbers(values.astype(np.float64), dtype)
     with np.errstate(over="ignore"):
         numbers: pd.Series = pd.Series(values).astype(dtype)
     if dtype.kind == "f" and np.isinf(numbers.to_numpy(np.float64)).any():

@@ -268,19 +268,22 @@ def combine(scores: FloatArray, spread: Spread) -> FloatArray:
     A mean of the two would hide a row that is an outlier in one way only. The smaller one counts a
     little, so that a row with a cell farther away never looks more normal.
     """
-    unit = (scores - spread["median"]) / spread["iqr"]
-    near = np.clip(unit, -FAR, FAR)
-    beyond = unit - near
-    unit = near + np.sign(beyond) * np.log1p(np.abs(beyond))
-    forest: FloatArray
-    forest, ellipsoid, misfit = unit.T
-    apart: FloatArray = (1 - SHARE_OF_MISFIT) * ellipsoid + SHARE_OF_MISFIT * misfit
+    extreme, ellipsoid, misfit = compress((scores - spread["median"]) / spread["iqr"]).T
+    apart = (1 - SHARE_OF_MISFIT) * ellipsoid + SHARE_OF_MISFIT * misfit
     # A measure by which all rows are alike must not lift those that the other finds typical.
-    tells_forest, *tell_apart = np.isfinite(spread["iqr"])
-    if not tells_forest:
-        return apart
+    tells_extreme, *tell_apart = np.isfinite(spread["iqr"])
+    if not tells_extreme:
+        extreme = apart
     if not any(tell_apart):
-        return forest
-    larger, smaller = np.maximum(forest, apart), np.minimum(forest, apart)
+        apart = extreme
+    larger, smaller = np.maximum(extreme, apart), np.minimum(extreme, apart)
     combined: FloatArray = SHARE_OF_LARGER * larger + (1 - SHARE_OF_LARGER) * smaller
     return combined
+
+
+def compress(unit: FloatArray) -> FloatArray:
+    """Interquartile ranges as they are up to ``FAR``, and on a logarithmic scale beyond."""
+    near = np.clip(unit, -FAR, FAR)
+    beyond = unit - near
+    compressed: FloatArray = near + np.sign(beyond) * np.log1p(np.abs(beyond))
+    return compressed

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from sklearn_ssl._table.column import CategoryColumn, EmptyColumn, learn_column
-from sklearn_ssl._table.numeric import FARTHEST, N_KNOTS, BinaryColumn, NumericColumn
+from sklearn_ssl._table.numeric import (
+    FARTHEST,
+    N_KNOTS,
+    BinaryColumn,
+    NumericColumn,
+    range_of_integers,
+)
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, N_RESERVED
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
@@ -488,3 +494,10 @@ def test_numbers_of_half_precision_can_be_categories(convert):
     values = convert(np.array([0.5, 1.5, np.nan, 0.5], dtype=np.float16))
     column = learn(values, declared_categorical=True)
     assert column.encode(values).tolist() == [2, 3, MISSING, 2]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "Int16", "uint64", "int64", "Sparse[int8]"])
+def test_the_range_of_a_dtype_of_integers_is_held_by_it(dtype):
+    dtype = pd.api.types.pandas_dtype(dtype)
+    ends = pd.Series(range_of_integers(dtype))
+    assert (ends.astype(dtype).astype(float) == ends).all()

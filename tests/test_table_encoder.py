@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from sklearn_ssl._table import encoder as encoder_module
 from sklearn_ssl._table.chunks import buffers
 from sklearn_ssl._table.encoder import TableEncoder
 from sklearn_ssl._table.schema import INFREQUENT, MISSING, N_RESERVED, Schema
+from sklearn_ssl._table.types import to_pandas
 from sklearn_ssl._table.validation import categorical_positions, check_rows, check_table
 
 
@@ -486,3 +488,13 @@ def test_columns_are_those_of_fit(mixed):
         check_rows(model, mixed.rename(columns={"town": "city"}), "from_dtype", reset=False)
     with pytest.raises(ValueError, match="PCA is expecting 7 features"):
         check_rows(model.fit(np.eye(7)), np.ones((2, 3)), "from_dtype", reset=False)
+
+
+@pytest.mark.parametrize("form", [pa.table, pa.record_batch])
+def test_arrow_tables_may_have_two_columns_of_one_name(form):
+    large = 2**53 + 1
+    cells = [pa.array([large, None]), pa.array([0.5, 1.5])]
+    frame = to_pandas(form(cells, names=["a", "a"]))
+    assert list(frame.columns) == ["a", "a"]
+    assert frame.iloc[0, 0] == large
+    assert frame.iloc[:, 1].tolist() == [0.5, 1.5]

@@ -211,14 +211,15 @@ def _restore_numbers(values: FloatArray, dtype: Dtype | None) -> Values:
     if dtype is None:
         return values
     if types.is_integer_dtype(dtype) and not np.isnan(values).any():
-        values = whole_numbers(values, dtype)
+        values = np.rint(np.clip(values, *range_of_integers(dtype)))
     return pd.Series(values).astype(dtype)
 
 
-def whole_numbers(values: FloatArray, dtype: Dtype) -> FloatArray:
-    """Numbers rounded to whole ones, the largest of a dtype of integers to one that it holds."""
+def range_of_integers(dtype: Dtype) -> tuple[float, float]:
+    """The least and the largest double that a dtype of integers holds."""
     kind = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
-    kind = getattr(kind, "numpy_dtype", kind)
-    # The largest integers round up to a double that their dtype does not hold.
-    largest = float(np.iinfo(kind).max)
-    return np.rint(np.where(values == largest, np.nextafter(largest, 0), values))
+    limits = np.iinfo(getattr(kind, "numpy_dtype", kind))
+    largest = float(limits.max)
+    # The largest integers of 64 bits round up to a double that their dtype does not hold.
+    holds_largest = int(largest) <= limits.max
+    return float(limits.min), largest if holds_largest else float(np.nextafter(largest, 0))

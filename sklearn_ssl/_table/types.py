@@ -106,10 +106,12 @@ def converts_itself(X: object) -> TypeGuard[DataFrameLike]:
 def to_pandas(table: DataFrameLike) -> pd.DataFrame:
     """A table of Polars or Arrow as one of pandas, whose integers keep all their digits."""
     frame = table.to_pandas()
-    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+    # Tables of Arrow have columns by position, those of Polars have series.
+    column_at = getattr(table, "column", None) or getattr(table, "to_series", None)
+    for position, dtype in enumerate(frame.dtypes):
         # By themselves, tables turn integers with missing cells into doubles.
-        if dtype == np.float64 and hasattr(table, "__getitem__"):
-            integers = _integers_of(table[str(name)])
+        if dtype == np.float64 and callable(column_at):
+            integers = _integers_of(column_at(position))
             if integers is not None:
                 frame.isetitem(position, integers.array)
     return frame
