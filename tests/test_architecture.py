@@ -163,8 +163,17 @@ DESIGN = {
     ),
     "evaluation": (
         # Of the room of tables the evaluation knows the types alone.
-        {"__init__", "_compat", "_effective_rank", "_marks", "_progress", "_stratified", "_table"},
-        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "umap"},
+        {
+            "__init__",
+            "_compat",
+            "_effective_rank",
+            "_marks",
+            "_progress",
+            "_stratified",
+            "_table",
+            "_threads",
+        },
+        {"matplotlib", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl", "umap"},
     ),
 }
 

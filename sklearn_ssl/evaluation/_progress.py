@@ -7,6 +7,7 @@ from typing import TypeVar
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ssl._progress import is_interactive, progress_bar
+from sklearn_ssl._threads import one_thread
 
 Result = TypeVar("Result")
 
@@ -47,11 +48,20 @@ def run_tasks(
     results : list
         In the order of the tasks.
     """
-    calls = (delayed(run)(*task) for task in tasks)
+    calls = (delayed(_in_one_thread)(run, *task) for task in tasks)
     # A generator hands over each result as soon as it is there, and all of them in their order.
     in_parallel = Parallel(n_jobs=n_jobs, return_as="generator")
     results = in_parallel(calls)
     return list(show(results, names, title=title, verbose=verbose))
+
+
+def _in_one_thread(run: Callable[..., Result], *task: object) -> Result:
+    """Call a function whose models are small, so that threads would only wait for each other.
+
+    Pretraining within it still chooses its own number of threads.
+    """
+    with one_thread():
+        return run(*task)
 
 
 def show(
