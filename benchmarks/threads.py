@@ -128,35 +128,41 @@ def ratios(fit: Callable[[], object], n_processes: int, options: argparse.Namesp
     }
 
 
+def rows_of_steps(n_processes: int, options: argparse.Namespace) -> list[dict[str, object]]:
+    """Ratios for networks of several sizes."""
+    return [
+        {"width": width, "batch": rows, **ratios(steps_of(width, rows), n_processes, options)}
+        for width, rows in SIZES
+    ]
+
+
+def rows_of_fits(n_processes: int, options: argparse.Namespace) -> list[dict[str, object]]:
+    """Ratios for estimators with default parameters."""
+    return [
+        {"estimator": type(one).__name__, **ratios(fit_of(one), n_processes, options)}
+        for one in ESTIMATORS
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--load", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--tables", nargs="+", default=["steps", "fits"], choices=["steps", "fits"])
     options = parser.parse_args()
     for n_processes in options.load:
         busy = psutil.cpu_percent(interval=3.0)
         print(
             f"\nBeside {n_processes} other processes, {options.threads} threads at most; ", end=""
         )
-        print(f"processors {busy:.0f} % busy before\n\nFits of {STEPS} steps:\n")
-        show(
-            [
-                {
-                    "width": width,
-                    "batch": rows,
-                    **ratios(steps_of(width, rows), n_processes, options),
-                }
-                for width, rows in SIZES
-            ]
-        )
-        print("\nFits with default parameters, 569 rows:\n")
-        show(
-            [
-                {"estimator": type(one).__name__, **ratios(fit_of(one), n_processes, options)}
-                for one in ESTIMATORS
-            ]
-        )
+        print(f"processors {busy:.0f} % busy before")
+        if "steps" in options.tables:
+            print(f"\nFits of {STEPS} steps:\n")
+            show(rows_of_steps(n_processes, options))
+        if "fits" in options.tables:
+            print("\nFits with default parameters, 569 rows:\n")
+            show(rows_of_fits(n_processes, options))
 
 
 if __name__ == "__main__":
