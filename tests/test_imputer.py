@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
+from column_names import every_kind_of_names
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -534,17 +535,7 @@ def test_arrays_of_times_of_any_unit(dtype, add_indicator):
     assert filled.dtype == (object if add_indicator else X.dtype)
 
 
-NAMES = {
-    "levels": pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")], names=["one", "two"]),
-    "tuples": pd.Index([("p", "a"), ("p", "b")], tupleize_cols=False),
-    "named": pd.Index(["a", "b"], name="columns"),
-    "categories": pd.CategoricalIndex(["a", "b"]),
-    "dates": pd.DatetimeIndex(["2020-01-01", "2020-01-03"]),
-    "numbers": pd.RangeIndex(2),
-}
-
-
-@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@every_kind_of_names
 @pytest.mark.parametrize("has_missing", [False, True])
 def test_names_of_columns_remain_beside_those_of_indicators(names, has_missing):
     X = NUMBERS.set_axis(names, axis=1)

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from column_names import every_kind_of_names
 from embedders import SMALL
 
 from sklearn_ssl import DenoisingAutoencoder, MaskedFeaturePredictor, MaskedImputer
@@ -321,16 +322,7 @@ def test_categories_that_are_tuples_are_filled(later, estimator):
         assert set(filled["pair"][~is_present]) <= {("a", 1), ("c", 1)}
 
 
-NAMES = {
-    "levels": pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")], names=["one", "two"]),
-    "tuples": pd.Index([("p", "a"), ("p", "b")], tupleize_cols=False),
-    "named": pd.Index(["a", "b"], name="columns"),
-    "categories": pd.CategoricalIndex(["a", "b"]),
-    "dates": pd.DatetimeIndex(["2020-01-01", "2020-01-03"]),
-}
-
-
-@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@every_kind_of_names
 def test_names_of_columns_and_rows_remain(names):
     X = pd.DataFrame(np.arange(60.0).reshape(30, 2), columns=names).rename_axis(index="row")
     X.iloc[::5, 0] = np.nan

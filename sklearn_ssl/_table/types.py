@@ -32,9 +32,6 @@ class DataFrameLike(Protocol):
     def columns(self) -> Sequence[object]:
         """Names of the columns, or the columns themselves."""
 
-    def __getitem__(self, name: str, /) -> object:
-        """Return a column."""
-
     def slice(self, offset: int, length: int) -> Self:
         """Return some rows."""
 
