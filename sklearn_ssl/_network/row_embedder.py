@@ -1,8 +1,10 @@
 """Embedding of many rows without gradients, into memory of the caller."""
 
 import copy
+from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sklearn_ssl._network.autoencoder import Encoder
-from sklearn_ssl._network.embedding import Embedding
-from sklearn_ssl._network.layers import Batch, write_numbers, write_row
+from sklearn_ssl._network.embedding import Embedding, Layers
+from sklearn_ssl._network.layers import Batch, Linear, write_numbers, write_row
 from sklearn_ssl._threads import share_rows, torch_threads
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,8 +34,40 @@ ROWS_ON_DEVICE = 2048
 LANES = 32
 """Widths are multiples of this; at the edges of other matrices, libraries add in another order."""
 
-Places = dict[int, list[Tensor]]
-"""Memory for the blocks of each size, which all blocks of that size use."""
+
+class Place(NamedTuple):
+    """Memory that all blocks of a size use.
+
+    Attributes
+    ----------
+    products : list of Tensor of shape (n_rows, n_out)
+        What each linear map of the encoder returns.
+
+    row : Tensor of shape (n_rows, width)
+        The row written out and its quantile bins.
+
+    components : Tensor of shape (n_rows, n_components)
+        What the readout returns.
+    """
+
+    products: list[Tensor]
+    row: Tensor
+    components: Tensor
+
+
+class Readout(NamedTuple):
+    """A linear map of :class:`Layers`, whose columns are multiplied part by part.
+
+    Attributes
+    ----------
+    weights : dict of int to Tensor of shape (n_components, width of the part)
+        A weight for each part that is read.
+
+    bias : Tensor of shape (n_components,)
+    """
+
+    weights: dict[int, Tensor]
+    bias: Tensor
 
 
 class RowEmbedder:
@@ -59,21 +93,30 @@ class RowEmbedder:
         if not isinstance(encoder, Encoder):
             # Its products are computed one by one here, which needs to know them.
             raise TypeError(f"RowEmbedder embeds by an Encoder, not a {type(encoder).__name__}.")
-        # All products of a row: the layers of the encoder, and the readout after them.
-        maps = [encoder.rows.dense, *encoder.deeper]
-        shapes = [_padded_shape(layer.in_features, layer.out_features) for layer in maps]
-        shapes.append(_padded_shape(layers.width, embedding.width))
-        # One library that adds in another order is enough to need double precision.
-        is_exact = all(keeps_rows_apart(*shape) for shape in shapes)
         self.embedding = embedding
         self.rows = encoder.rows
+        self.columns = _columns_of_parts(layers)
+        readout = _readout(embedding, encoder, self.columns)
+        maps = _maps_to(readout, encoder)
+        # All products of a row: those of the encoder, and of the readout with its layers.
+        weights = [layer.weight for layer in maps]
+        weights += readout.weights.values() if readout else []
+        shapes = [_padded_shape(n_in, n_out) for n_out, n_in in (w.shape for w in weights)]
+        # One that a library adds in another order is enough to need double precision.
+        is_exact = all(keeps_rows_apart(*shape) for shape in shapes)
         self.dtype = torch.float32 if is_exact else torch.float64
         self.norms = encoder.norms if is_exact else copy.deepcopy(encoder.norms).to(self.dtype)
-        self.maps = [_padded(layer.weight, layer.bias, self.dtype) for layer in maps]
+        self.maps = [
+            (_padded(layer.weight, self.dtype), _pad(layer.bias.detach().to(self.dtype)))
+            for layer in maps
+        ]
         self.code_weight = encoder.rows.code_weight.detach().to(self.dtype)
+        self.readout = readout and Readout(
+            {part: _padded(weight, self.dtype) for part, weight in readout.weights.items()},
+            _pad(readout.bias.to(self.dtype)),
+        )
         # A product takes less time than a quotient.
         self.factor = embedding.scale.reciprocal()
-        self.readout = self._readout()
         self.steepness = layers.bin_width.reciprocal()
         self.runs = _runs(layers.bin_feature.tolist())
 
@@ -91,7 +134,7 @@ class RowEmbedder:
     @torch.no_grad()
     def _embed_part(self, numeric: Tensor, codes: Tensor, out: Tensor) -> None:
         """Embed some rows, a block at a time."""
-        places: Places = {}
+        places: dict[int, Place] = {}
         start = 0
         while start < len(out):
             # The largest block that the remaining rows fill, or the smallest one.
@@ -101,7 +144,7 @@ class RowEmbedder:
             # Only the last block can lack rows; zeros stand in their places.
             n_lacking = start + size - rows.stop
             if size not in places:
-                places[size] = self._places(size)
+                places[size] = self._place(size)
             self._embed(
                 _lengthened(numeric[rows], n_lacking),
                 _lengthened(codes[rows], n_lacking),
@@ -110,61 +153,78 @@ class RowEmbedder:
             )
             start += size
 
-    def _readout(self) -> tuple[Tensor, Tensor] | None:
-        """The linear map from the layers' own scale to the components, weights transposed."""
-        directions = self.embedding.directions
-        if directions is None:
-            return None
-        # Centering and scaling are a part of the map: ((x - center) * factor) @ directions.
-        weight = directions.T.double() * self.factor.double()  # (n_components, width)
-        bias = -weight @ self.embedding.center.double()
-        return _padded(weight, bias, self.dtype)
-
-    def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor, places: list[Tensor]) -> None:
+    def _embed(self, numeric: Tensor, codes: Tensor, out: Tensor, place: Place) -> None:
         """Embed a block of rows, of which the last ones may have no place in ``out``."""
-        width = self.embedding.layers.width
-        columns, components, *of_layers = places
-        self._write_layers(numeric, codes, columns[:, :width], of_layers)
+        parts = self._parts(numeric, codes, place)
         if self.readout is None:
-            # Two steps that round once each: what is fused may round otherwise at an edge.
-            torch.sub(columns[: len(out), :width], self.embedding.center, out=out)
-            out.mul_(self.factor)
-            return
-        weight, bias = self.readout
-        torch.addmm(bias, columns.to(self.dtype), weight.T, out=components)
+            self._standardize(parts, out)
+        else:
+            self._combine(parts, self.readout, place.components, out)
+
+    def _standardize(self, parts: Iterator[tuple[int, Tensor]], out: Tensor) -> None:
+        for part, layer in parts:
+            if part in self.columns:
+                columns = self.columns[part]
+                standardized = out[:, columns]
+                written = layer[: len(out), : standardized.shape[1]].float()
+                # Two steps that round once each: what is fused may round otherwise at an edge.
+                torch.sub(written, self.embedding.center[columns], out=standardized)
+                standardized.mul_(self.factor[columns])
+
+    def _combine(
+        self,
+        parts: Iterator[tuple[int, Tensor]],
+        readout: Readout,
+        components: Tensor,
+        out: Tensor,
+    ) -> None:
+        """Add what the readout makes of each part, while that is still in the cache."""
+        components[:] = readout.bias
+        for part, layer in parts:
+            if part in readout.weights:
+                components.addmm_(layer.to(self.dtype), readout.weights[part].T)
         out[:] = components[: len(out), : out.shape[1]]
 
-    def _places(self, n_rows: int) -> list[Tensor]:
-        """Memory for a block: the columns, the components and the layers."""
-        width, n_out = _padded_shape(self.embedding.layers.width, self.embedding.width)
-        widths = [n_out, *(len(bias) for _, bias in self.maps)]
-        return [
-            torch.zeros(n_rows, width, dtype=torch.float32),
-            *(torch.empty(n_rows, width, dtype=self.dtype) for width in widths),
-        ]
+    def _place(self, n_rows: int) -> Place:
+        """Memory for a block."""
+        sizes = self.embedding.encoder.sizes
+        row = self.columns.get(len(sizes), slice(0, 0))
+        width, n_out = _padded_shape(row.stop - row.start, self.embedding.width)
+        return Place(
+            products=[torch.empty(n_rows, len(bias), dtype=self.dtype) for _, bias in self.maps],
+            row=torch.zeros(n_rows, width, dtype=torch.float32),
+            components=torch.empty(n_rows, n_out, dtype=self.dtype),
+        )
 
-    def _write_layers(
-        self, numeric: Tensor, codes: Tensor, columns: Tensor, places: list[Tensor]
-    ) -> None:
-        """Write what :class:`Layers` returns, a part at a time, into its columns."""
-        layers, sizes = self.embedding.layers, self.embedding.encoder.sizes
-        hidden = self._first_layer(numeric, codes, places[0])
-        # The bottleneck comes first among the columns, but last in time: its place is left free.
-        start = sizes[-1]
-        for norm, size, (weight, bias), place in zip(
-            self.norms, sizes[:-1], self.maps[1:], places[1:], strict=True
-        ):
+    def _parts(self, numeric: Tensor, codes: Tensor, place: Place) -> Iterator[tuple[int, Tensor]]:
+        """The parts of :class:`Layers` with their numbers, each as soon as it is computed."""
+        sizes = self.embedding.encoder.sizes
+        bottleneck, row = len(sizes) - 1, len(sizes)
+        hidden = self._first_layer(numeric, codes, place.products[0])
+        for part, norm in enumerate(self.norms):
             # The padding must not take part in the mean of a row's layer.
-            active = F.silu(_pad(norm(hidden[:, :size])), inplace=True)
-            if layers.hidden:
-                start = _write(active[:, :size], columns, start)
-            hidden = torch.addmm(bias, active, weight.T, out=place)
-        _write(hidden[:, : sizes[-1]], columns, 0)
+            active = F.silu(_pad(norm(hidden[:, : sizes[part]])), inplace=True)
+            yield part, active
+            if part + 1 < len(self.maps):
+                weight, bias = self.maps[part + 1]
+                hidden = torch.addmm(bias, active, weight.T, out=place.products[part + 1])
+        if len(self.maps) == len(sizes):
+            yield bottleneck, hidden
+        if row in self.columns:
+            yield row, self._written_row(numeric, codes, place.row)
+
+    def _written_row(self, numeric: Tensor, codes: Tensor, out: Tensor) -> Tensor:
+        """The row written out, and its quantile bins behind it."""
+        layers = self.embedding.layers
+        n_written = 0
         if layers.passthrough:
-            row = write_row(numeric, codes, layers.passthrough, layers.nullable)
-            start = _write(row, columns, start)
+            written = write_row(numeric, codes, layers.passthrough, layers.nullable)
+            n_written = written.shape[1]
+            out[:, :n_written] = written
         if self.runs:
-            self._write_bins(numeric.nan_to_num(0.0), columns[:, start:])
+            n_bins = len(self.steepness)
+            self._write_bins(numeric.nan_to_num(0.0), out[:, n_written : n_written + n_bins])
+        return out
 
     def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
         rows, (weight, bias) = self.rows, self.maps[0]
@@ -275,24 +335,56 @@ def keeps_rows_apart(n_in: int, n_out: int) -> bool:
     return all(bool((output == first).all()) for output in outputs)
 
 
+def _columns_of_parts(layers: Layers) -> dict[int, slice]:
+    """Columns of each layer of the encoder, in its order, and behind them those of the row."""
+    *hidden, bottleneck = layers.encoder.sizes
+    # The bottleneck comes first among the columns, but is computed last.
+    columns = {len(hidden): slice(0, bottleneck)}
+    start = bottleneck
+    if layers.hidden:
+        for part, size in enumerate(hidden):
+            columns[part] = slice(start, start + size)
+            start += size
+    if start < layers.width:
+        columns[len(hidden) + 1] = slice(start, layers.width)
+    return columns
+
+
+def _maps_to(readout: Readout | None, encoder: Encoder) -> list[Linear]:
+    """The linear maps of an encoder up to the last layer that is read."""
+    maps = [encoder.rows.dense, *encoder.deeper]
+    bottleneck = len(encoder.sizes) - 1
+    return maps if readout is None or bottleneck in readout.weights else maps[:-1]
+
+
+def _readout(embedding: Embedding, encoder: Encoder, columns: dict[int, slice]) -> Readout | None:
+    """The linear map from the layers' own scale to the components; None without directions."""
+    if embedding.directions is None:
+        return None
+    # Centering and scaling are a part of the map: ((x - center) / scale) @ directions.
+    weight = embedding.directions.T.double() / embedding.scale.double()  # (n_components, width)
+    bias = -weight @ embedding.center.double()
+    weights = {part: weight[:, of_part] for part, of_part in columns.items()}
+    if encoder.deeper:
+        # So is the bottleneck, a linear map of the last hidden layer: it need not be computed.
+        *_, last_map = encoder.deeper
+        last = len(encoder.deeper) - 1
+        of_bottleneck = weights.pop(last + 1)
+        bias += of_bottleneck @ last_map.get_parameter("bias").detach().double()
+        of_last = of_bottleneck @ last_map.get_parameter("weight").detach().double()
+        weights[last] = weights[last] + of_last if last in weights else of_last
+    return Readout(weights, bias)
+
+
 def _padded_shape(n_in: int, n_out: int) -> tuple[int, int]:
     """Widths that are multiples of ``LANES``."""
     return -(-n_in // LANES) * LANES, -(-n_out // LANES) * LANES
 
 
-def _write(part: Tensor, columns: Tensor, start: int) -> int:
-    """Write a part into its columns, and return where the next one starts."""
-    stop = start + part.shape[1]
-    columns[:, start:stop] = part
-    return stop
-
-
-def _padded(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A linear map with zeros up to widths without edges."""
-    weight = weight.detach().to(dtype)
-    bias = bias.detach().to(dtype)
-    widened = _pad(weight)  # (n_out, padded n_in)
-    return _pad(widened.T).T, _pad(bias)
+def _padded(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """The weight of a linear map with zeros up to widths without edges."""
+    widened = _pad(weight.detach().to(dtype))  # (n_out, padded n_in)
+    return _pad(widened.T).T
 
 
 def _lengthened(x: Tensor, n_rows: int) -> Tensor:
