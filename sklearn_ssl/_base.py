@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import (
@@ -29,6 +29,7 @@ from sklearn_ssl._compat import (
 )
 from sklearn_ssl._display import DisplayMixin
 from sklearn_ssl._labels import Target, read_target
+from sklearn_ssl._marks import require_one_per_row
 from sklearn_ssl._model import RECORDS, TableModel
 from sklearn_ssl._network.custom import EncoderFactory
 from sklearn_ssl._network.layers import Batch, Linear
@@ -403,7 +404,7 @@ class BaseEmbedder(
         """The task and its rows; with targets, an auxiliary head and what it predicts."""
         if target is None:
             return model.task, table
-        check_consistent_length(table[0], target.values)
+        require_one_per_row(table[0], target.values)
         # The head serves to train the encoder and is then discarded.
         generator = torch.Generator().manual_seed(draw_seed(rng))
         head = Linear(self.bottleneck_size, target.n_outputs, generator)

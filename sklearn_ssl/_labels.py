@@ -24,6 +24,7 @@ from sklearn_ssl._marks import (
     narrow,
     read_cells,
     refuse_texts_that_mean_nothing,
+    require_one_per_row,
     warn_if_lopsided,
     warn_if_mostly_minus_one,
 )
@@ -289,6 +290,7 @@ def rows_to_score(
     ``classes`` are those that an estimator has learned, or None for numbers. A search scores
     training rows, too, so unlabeled rows are an error only if there are no others.
     """
+    require_one_per_row(X, y)
     X, y, sample_weight = indexable(X, y, sample_weight)
     is_labeled = labeled_rows(y, is_mark=classes is not None and not _has_minus_one(classes))
     if classes is not None and not is_sparse(y):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sklearn_ssl._compat import warn_user
+from sklearn_ssl._compat import num_samples, warn_user
 
 UNLABELED = -1
 """Class of an unlabeled row, as in :mod:`sklearn.semi_supervised`."""
@@ -79,6 +79,17 @@ def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
     if not cells.ndim:
         raise ValueError(f"A target has a label for each row; got {y!r}.")
     return cells, False
+
+
+def require_one_per_row(X: object, y: object) -> None:
+    """Raise if a target does not have a label or a mark for each row of a table."""
+    n_rows, n_labels = num_samples(X), num_samples(y)
+    if n_rows != n_labels:
+        raise ValueError(
+            f"X and y have inconsistent numbers of samples: {n_rows} and {n_labels}. Pass all rows "
+            "in X, and in y a label or a mark for each of them: NaN or None marks a row without a "
+            "label, and so does -1 among classes."
+        )
 
 
 def missing_cells(cells: Labels) -> Mask:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import available_if, check_sample_weight, num_samples, safe_indexing
 from sklearn_ssl._labels import labeled_rows, plain_labels, require_target, rows_to_score
-from sklearn_ssl._marks import Labels
+from sklearn_ssl._marks import Labels, require_one_per_row
 from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import FloatArray, TableLike
 
@@ -203,7 +203,10 @@ class LabeledFold(BaseCrossValidator):
         """Rows with a label, their labels and their groups."""
         if y is None:
             raise ValueError("LabeledFold splits rows by their labels, but y is None.")
-        check_consistent_length(X, y, groups)
+        # A splitter needs no table.
+        if X is not None:
+            require_one_per_row(X, y)
+        check_consistent_length(y, groups)
         labeled = np.flatnonzero(labeled_rows(y))
         if not len(labeled):
             raise ValueError("LabeledFold has no row to test on: all of y is -1, NaN or None.")
@@ -344,7 +347,9 @@ class LabeledRowsOnly(MetaEstimatorMixin, BaseEstimator):
             If no row has a label.
         """
         name = f"LabeledRowsOnly({type(self.estimator).__name__})"
-        X, y = indexable(X, require_target(y, name))
+        y = require_target(y, name)
+        require_one_per_row(X, y)
+        X, y = indexable(X, y)
         labeled = np.flatnonzero(labeled_rows(y))
         # A table without rows is left to the estimator, whose error says so.
         if not len(labeled) and num_samples(y):

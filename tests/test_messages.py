@@ -6,14 +6,19 @@ import torch
 from embedders import ESTIMATORS, SMALL, assert_as_it_was, every, small
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from skorch.callbacks import Callback
 
 from sklearn_ssl import (
     ContrastiveEmbedder,
     DenoisingAutoencoder,
+    FineTunedClassifier,
+    FineTunedRegressor,
     MaskedFeaturePredictor,
     MaskedImputer,
 )
+from sklearn_ssl.evaluation import probe_score
+from sklearn_ssl.model_selection import LabeledFold, LabeledRowsOnly
 
 
 @pytest.mark.parametrize(
@@ -217,3 +222,22 @@ def test_a_device_that_is_not_available_raises(Embedder, flowers, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device='cuda' is not available here"):
         Embedder(**SMALL, device="cuda").fit(flowers)
+
+
+FEW = np.where(np.arange(150) % 10 == 0, load_iris().target, -1)
+TAKERS_OF_LABELS = {
+    "classifier": lambda X, y: FineTunedClassifier(DenoisingAutoencoder(**SMALL)).fit(X, y),
+    "regressor": lambda X, y: FineTunedRegressor(DenoisingAutoencoder(**SMALL)).fit(X, y),
+    "supervised": lambda X, y: DenoisingAutoencoder(**SMALL, supervision_weight=0.5).fit(X, y),
+    "labeled rows": lambda X, y: LabeledRowsOnly(LogisticRegression()).fit(X, y),
+    "score": lambda X, y: LabeledRowsOnly(LogisticRegression()).fit(X, FEW).score(X, y),
+    "folds": lambda X, y: list(LabeledFold(cv=3).split(X, y)),
+    "evaluation": lambda X, y: probe_score(DenoisingAutoencoder(**SMALL), X, y),
+}
+
+
+@pytest.mark.parametrize("take", TAKERS_OF_LABELS.values(), ids=TAKERS_OF_LABELS)
+def test_labels_without_the_unlabeled_rows_are_refused_with_the_marks_to_use(take):
+    message = "numbers of samples: 150 and 15. Pass all rows in X.* NaN or None marks .*so does -1"
+    with pytest.raises(ValueError, match=message):
+        take(load_iris().data, FEW[FEW != -1])

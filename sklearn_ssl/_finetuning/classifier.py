@@ -9,13 +9,14 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags, check_consistent_length, compute_sample_weight
+from sklearn.utils import Tags, compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder
 from sklearn_ssl._compat import StrOptions, fit_context
 from sklearn_ssl._finetuning.base import BaseFineTuned
 from sklearn_ssl._labels import check_classes, index_classes, rows_to_score
+from sklearn_ssl._marks import require_one_per_row
 from sklearn_ssl._parameters import Memory, RandomState
 from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
@@ -266,7 +267,7 @@ FrozenEstimator or None, default=None
         with safe_fit(self):
             table = self._check_X(X, reset=True)
             values, is_labeled = check_classes(y, name)
-            check_consistent_length(table, values)
+            require_one_per_row(table, values)
             # Rows without a label have no weight, and so do rows that the user gives none.
             weight = self._check_weight(sample_weight, table) * is_labeled
             target, self.classes_ = index_classes(values, weight, name)

@@ -7,7 +7,6 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import r2_score
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._base import BaseEmbedder
@@ -20,6 +19,7 @@ from sklearn_ssl._labels import (
     rows_to_score,
     scale_numbers,
 )
+from sklearn_ssl._marks import require_one_per_row
 from sklearn_ssl._parameters import Memory, RandomState
 from sklearn_ssl._table.types import FloatArray, TableLike
 from sklearn_ssl._training.safety import safe_fit
@@ -224,7 +224,7 @@ FrozenEstimator or None, default=None
             table = self._check_X(X, reset=True)
             name = type(self).__name__
             values, is_labeled = check_numbers(y, name)
-            check_consistent_length(table, values)
+            require_one_per_row(table, values)
             weight = self._check_weight(sample_weight, table)
             # Standardized targets make one learning rate and one set of penalties suit all.
             target, center, scale = scale_numbers(values, weight * is_labeled, name)

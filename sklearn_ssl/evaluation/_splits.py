@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ssl._compat import num_samples
-from sklearn_ssl._marks import UNLABELED, Labels
+from sklearn_ssl._marks import UNLABELED, Labels, require_one_per_row
 from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
@@ -78,7 +78,9 @@ def read_table(
         If ``X`` and ``y`` have different numbers of rows, the two tables do not match, a mark is
         ambiguous, or there is one class alone.
     """
-    X, y = indexable(from_arrow(X), y)
+    X = from_arrow(X)
+    require_one_per_row(X, y)
+    X, y = indexable(X, y)
     target = read_target(y)
     if target.has_classes and len(pd.unique(target.known)) < 2:
         raise ValueError(
