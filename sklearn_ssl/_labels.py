@@ -26,7 +26,8 @@ from sklearn_ssl._marks import (
     refuse_texts_that_mean_nothing,
     require_one_per_row,
     warn_if_lopsided,
-    warn_if_mostly_minus_one,
+    warn_if_mostly_one_negative,
+    warn_of_class_like_a_mark,
 )
 from sklearn_ssl._pretext.losses import Losses, class_losses, label_losses, squared_losses
 from sklearn_ssl._pretext.supervised import HasSupervisionWeight
@@ -110,6 +111,7 @@ def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
     if len(cells) and is_mark.all():
         raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
     known = _check_known_classes(narrow(values[~is_mark]), name)
+    warn_of_class_like_a_mark(known)
     is_labeled = ~is_missing
     is_labeled[is_labeled] = ~is_mark
     # The value of an unlabeled row is never read; any one of the right dtype will do.
@@ -190,7 +192,7 @@ def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]
         )
     refuse_texts_that_mean_nothing(cells, "y")
     numbers = as_numbers(cells)
-    warn_if_mostly_minus_one(numbers)
+    warn_if_mostly_one_negative(numbers)
     return numbers, ~_all_of_row(np.isnan(numbers))
 
 
@@ -198,9 +200,26 @@ def as_numbers(cells: Labels) -> FloatArray:
     """Cells of a target as finite numbers, and NaN for the missing ones."""
     if cells.dtype.kind == "O":
         cells = np.where(missing_cells(cells), np.nan, cells)
+    _require_numbers(cells)
     options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
     numbers: FloatArray = check_array(cells, dtype=np.float64, **options)
     return numbers
+
+
+def _require_numbers(cells: Labels) -> None:
+    """Raise if a cell is neither a number nor spelled like one."""
+    # These are the kinds of objects and of NumPy's strings of fixed and of variable length.
+    if cells.dtype.kind not in "OUT":
+        return
+    for cell in cells.ravel().tolist():
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"y must hold numbers, but it holds {cell!r}. If y holds classes, use a "
+                "classifier. If this cell marks unlabeled rows, write NaN instead: "
+                "pd.to_numeric(y, errors='coerce')."
+            ) from None
 
 
 def scale_numbers(
@@ -251,8 +270,7 @@ def labeled_rows(y: npt.ArrayLike, *, is_mark: bool | None = None) -> Mask:
     if is_mark is None:
         known = narrow(cells[~is_missing])
         is_mark = not is_missing.any() and _can_mark(known)
-        if not is_mark:
-            _warn_of_marks_among_labels(known)
+        _warn_of_marks_among_labels(known, is_mark=is_mark)
     is_unlabeled = is_missing | is_minus_one(cells) if is_mark else is_missing
     return ~_all_of_row(is_unlabeled)
 
@@ -267,15 +285,18 @@ def _can_mark(values: Labels) -> bool:
     return is_whole and is_lowest and distinct != {UNLABELED, 1}
 
 
-def _warn_of_marks_among_labels(known: Labels) -> None:
-    """Warn if -1 is a class or a number although it probably marks unlabeled rows."""
+def _warn_of_marks_among_labels(known: Labels, *, is_mark: bool) -> None:
+    """Warn if a class or a number probably marks unlabeled rows; ``is_mark``: -1 does."""
     is_number = is_minus_one(known)
-    if known.ndim == 1 and np.all(known[~is_number] == 1):
+    others = known[~is_number]
+    if not is_mark and known.ndim == 1 and np.all(others == 1):
         warn_if_lopsided(is_number)
-    elif known.dtype.kind == "f":
-        numbers = known.astype(np.float64)
-        if np.any(numbers != np.rint(numbers)):
-            warn_if_mostly_minus_one(numbers)
+    elif known.dtype.kind == "f" and np.any(known != np.rint(known.astype(np.float64))):
+        if not is_mark:
+            warn_if_mostly_one_negative(known.astype(np.float64))
+    elif known.ndim == 1:
+        # If -1 is a class, another negative number may be one, too.
+        warn_of_class_like_a_mark(others if is_mark else known)
 
 
 def rows_to_score(

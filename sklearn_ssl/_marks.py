@@ -3,6 +3,7 @@
 Whatever reads a target reads its cells here: the estimators, the splitter, and the evaluation.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Protocol, TypeAlias, cast
@@ -18,6 +19,11 @@ UNLABELED = -1
 
 TEXTS_THAT_MEAN_NOTHING = ("-1", "-1.0", "nan", "<NA>", "")
 """What marks become in an array of texts, and what an empty cell of a file is read as."""
+
+WORDS_FOR_NOTHING = frozenset(
+    {"", "?", "n/a", "missing", "null", "unknown", "unlabeled", "unlabelled"}
+)
+"""Names of classes that make one wonder whether they are classes, in lower case."""
 
 MOST_LOPSIDED = 20
 """Rows for each row of class 1 from which the classes -1 and 1 look like marks."""
@@ -173,16 +179,47 @@ def warn_if_lopsided(is_minus_one_class: Mask) -> None:
         )
 
 
-def warn_if_mostly_minus_one(numbers: npt.NDArray[np.floating]) -> None:
-    """Warn if -1 is taken for a number although it probably marks unlabeled rows."""
-    n_marks = int(np.sum(numbers == UNLABELED))
-    if 2 * n_marks > numbers.size and n_marks == np.sum(numbers < 0):
+def warn_if_mostly_one_negative(numbers: npt.NDArray[np.floating]) -> None:
+    """Warn if a number such as -1 or -99 is taken for one although it probably marks rows."""
+    negative = numbers[numbers < 0]
+    if 2 * len(negative) > numbers.size and np.all(negative == negative[0]):
+        mark = f"{negative[0]:g}"
         warn_user(
-            f"{n_marks} of {numbers.size} targets are -1, the only negative value, and are taken "
-            "for numbers. If -1 marks unlabeled rows, write NaN instead: "
-            "np.where(y == -1, np.nan, y).",
+            f"{len(negative)} of {numbers.size} targets are {mark}, the only negative value, and "
+            f"are taken for numbers. If {mark} marks unlabeled rows, write NaN instead: "
+            f"np.where(y == {mark}, np.nan, y).",
             UserWarning,
         )
+
+
+def warn_of_class_like_a_mark(classes: Labels) -> None:
+    """Warn if most rows have a class such as -99 or "unknown", which probably marks them.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_values,) or (n_values, n_labels)
+        Classes without -1 and missing values. Several labels of a row are zeros and ones.
+    """
+    if classes.ndim != 1 or not len(classes):
+        return
+    counts = Counter(classes.tolist())
+    (mark, n_marks), *_ = counts.most_common(1)
+    if 2 * n_marks > len(classes) and _looks_like_a_mark(mark, others=counts.keys() - {mark}):
+        warn_user(
+            f"y has the class {mark!r} in {n_marks} of {len(classes)} rows. If it marks unlabeled "
+            f"rows, write None instead: pd.Series(y).replace({mark!r}, None).",
+            UserWarning,
+        )
+
+
+def _looks_like_a_mark(label: object, others: Iterable[object]) -> bool:
+    """Whether a class is a word for nothing, or the only negative number."""
+    if isinstance(label, str):
+        return label.strip().casefold() in WORDS_FOR_NOTHING
+    # -1 is left to those who know whether it is a mark.
+    if not isinstance(label, Real) or float(label) >= UNLABELED:
+        return False
+    return not any(isinstance(other, Real) and float(other) < 0 for other in others)
 
 
 def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:

@@ -11,11 +11,12 @@ import torch
 from embedders import NARROW, SMALL, UNSEEDED
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.utils import estimator_checks as checks
 from skorch.callbacks import Callback
 
@@ -33,6 +34,8 @@ from sklearn_ssl._network.layers import Linear
 from sklearn_ssl._pretext.losses import class_losses, label_losses, squared_losses
 from sklearn_ssl._pretext.supervised import Supervise, draw_rows
 from sklearn_ssl._table.schema import Schema
+from sklearn_ssl.evaluation._targets import read_target
+from sklearn_ssl.model_selection import LabeledFold, LabeledRowsOnly
 
 TINY = DenoisingAutoencoder(**UNSEEDED)
 
@@ -529,9 +532,60 @@ def test_minus_one_in_most_targets_of_a_regressor_is_reported():
     y = np.array([0.5, 1.5, 2.5] + [-1.0] * 147)
     with pytest.warns(UserWarning, match=r"147 of 150 targets are -1.*np\.where\(y == -1"):
         FineTunedRegressor(TINY, mode="frozen").fit(X, y)
+    with pytest.warns(UserWarning, match=r"147 of 150 targets are -999, .*np\.where\(y == -999,"):
+        FineTunedRegressor(TINY, mode="frozen").fit(X, np.where(y == -1, -999.0, y))
+
+
+CLASSES_LIKE_MARKS = {
+    "a number": (
+        np.array([0, 1, 2] * 10 + [-99] * 120),
+        r"class -99 in 120 of 150 rows.*\(-99, None\)",
+    ),
+    "floats": (np.array([0.0] * 20 + [-9.0] * 130), r"class -9\.0 in 130 of 150 rows"),
+    "a word": (
+        np.array(["a", "b"] * 10 + ["Unknown"] * 130),
+        "class 'Unknown' in 130 .*'Unknown', None",
+    ),
+    "beside -1": (
+        np.array(["a", "b"] * 5 + ["?"] * 130 + [-1] * 10, dtype=object),
+        r"class '\?' in 130 of 140 rows",
+    ),
+}
+
+
+TAKERS_OF_CLASSES = {
+    "classifier": lambda X, y: FineTunedClassifier(TINY, mode="frozen").fit(X, y),
+    "labeled rows": lambda X, y: LabeledRowsOnly(DummyClassifier()).fit(X, y),
+    "folds": lambda X, y: list(LabeledFold(KFold(2)).split(X, y)),
+    "evaluation": lambda X, y: read_target(y),
+}
+
+
+@pytest.mark.parametrize("take", TAKERS_OF_CLASSES.values(), ids=TAKERS_OF_CLASSES)
+@pytest.mark.parametrize(("y", "message"), CLASSES_LIKE_MARKS.values(), ids=CLASSES_LIKE_MARKS)
+def test_a_class_of_most_rows_that_looks_like_a_mark_is_reported(take, y, message):
+    y = np.random.default_rng(0).permutation(y)
+    with pytest.warns(UserWarning, match=message):
+        take(load_iris().data, y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(["a", "unknown"] * 75),
+        np.array([-2] * 100 + [-1, 3] * 25, dtype=float),
+        np.array([-2, -3, 3, 4] * 30 + [-2] * 30),
+    ],
+)
+def test_negative_classes_and_a_class_unknown_are_no_reason_to_warn(y, recwarn):
+    LabeledRowsOnly(DummyClassifier()).fit(load_iris().data, y)
+    assert not recwarn.list
 
 
 NO_NUMBERS = {
+    "words": (["1.5", "high"] * 75, "it holds 'high'.*use a classifier.*pd.to_numeric"),
+    "NumPy's texts": (np.array(["a", "b", "c"] * 50), "it holds 'a'"),
+    "a dictionary": ([1.5] * 149 + [{}], "it holds {}"),
     "empty texts": (["1.5", ""] * 75, "the text '' in 75 rows.*write None instead"),
     "dates": (np.array(["2020-01-01", "NaT"] * 75, "datetime64[D]"), "y holds dates.*such as days"),
     "NaN": (np.full(150, np.nan), "y has targets of NaN only"),

@@ -17,6 +17,8 @@ from sklearn_ssl._marks import (
     narrow,
     read_cells,
     refuse_texts_that_mean_nothing,
+    warn_if_mostly_one_negative,
+    warn_of_class_like_a_mark,
 )
 from sklearn_ssl.evaluation._types import RowNumbers
 
@@ -122,6 +124,10 @@ def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = Tr
     kind = type_of_target(values, input_name=name)
     if has_classes and kind not in {"binary", "multiclass"} and not is_category:
         raise ValueError(f"Unknown label type: {kind}. {name} must hold classes or numbers.")
+    if minus_one_marks and has_classes:
+        warn_of_class_like_a_mark(values)
+    elif minus_one_marks:
+        warn_if_mostly_one_negative(values.astype(np.float64))
     # The first label fills the gaps, as any array can hold it; nobody asks for what stands there.
     filled = np.full(len(cells), values[0], dtype=values.dtype)
     filled[is_labeled] = values
