@@ -1,7 +1,7 @@
 """Which rows to label first, from the embedding of unlabeled ones."""
 
 from collections.abc import Iterator
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,13 @@ def select_rows(
 def _check_n_rows(n_rows: object, n_samples: int) -> None:
     # A boolean is an integer to Python.
     if isinstance(n_rows, bool) or not isinstance(n_rows, Integral) or int(n_rows) < 1:
-        raise ValueError(f"n_rows must be a whole number of at least 1; got {n_rows!r}.")
+        # A whole target in this place would fill the screen.
+        shown = (
+            f"{n_rows!r}"
+            if isinstance(n_rows, Real)
+            else f"an object of type {type(n_rows).__name__}"
+        )
+        raise ValueError(f"n_rows must be a whole number of at least 1; got {shown}.")
     if int(n_rows) > n_samples:
         raise ValueError(
             f"n_rows={n_rows} asks for more rows than X has, which is {n_samples}. Lower n_rows."

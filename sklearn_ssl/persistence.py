@@ -65,6 +65,9 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     ImportError
         If safetensors is not installed.
 
+    TypeError
+        If a path stands in place of the estimator.
+
     ValueError
         If the estimator is of another class or holds more than plain data, such as callbacks.
 
@@ -95,6 +98,11 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     True
     """
     name = type(estimator).__name__
+    if isinstance(estimator, str | os.PathLike):
+        raise TypeError(
+            f"save takes the estimator first and then the path: save(estimator, path); got "
+            f"{estimator!r} as the estimator."
+        )
     if name not in ESTIMATORS:
         raise ValueError(
             f"save writes the estimators of sklearn_ssl, not a {name}. skops writes it into one "

@@ -464,9 +464,11 @@ def test_mixed_frames_frozen_transformer_in_cross_validation_and_other_columns()
         classifier.fit(frame.rename(columns={"3": "4"}), y)
     with pytest.raises(NotFittedError):
         clone(classifier).predict(frame)
-    with pytest.raises(TypeError, match="must be one of sklearn_ssl's"):
+    with pytest.raises(TypeError, match=r"must be one of sklearn_ssl's.*into a pipeline"):
         FineTunedClassifier(FrozenEstimator(LogisticRegression())).fit(frame, y)
-    with pytest.raises(TypeError, match=r"must be one of sklearn_ssl's.*got <class"):
+    with pytest.raises(
+        TypeError, match=r"must be one of sklearn_ssl's.*got <class.*Call the class"
+    ):
         FineTunedClassifier(DenoisingAutoencoder).fit(frame, y)
 
 

@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -206,6 +207,13 @@ def test_pickle_and_copy_take_what_files_do_not(mixed, tmp_path):
     with pytest.raises(ValueError, match="not a LogisticRegression"):
         save(LogisticRegression(), tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_a_path_before_the_estimator_is_reported(as_path, tmp_path):
+    path = as_path(tmp_path / "m")
+    with pytest.raises(TypeError, match=r"save\(estimator, path\); got .*m'"):
+        save(path, DenoisingAutoencoder())
 
 
 @pytest.fixture

@@ -86,6 +86,11 @@ def test_sparse_embeddings_are_understood():
 BAD = {
     "none": (X, 0, "n_rows must be a whole number of at least 1; got 0"),
     "a boolean": (X, True, "n_rows must be a whole number of at least 1; got True"),
+    "labels": (
+        X,
+        np.zeros(150),
+        "n_rows must be a whole number of at least 1; got an object of type ndarray",
+    ),
     "a share": (X, 0.5, "n_rows must be a whole number of at least 1; got 0.5"),
     "too many": (X, 151, "n_rows=151 asks for more rows than X has, which is 150"),
     "no rows": (X[:0], 1, "n_rows=1 asks for more rows than X has, which is 0"),

@@ -452,6 +452,14 @@ def test_objects_of_no_known_kind_are_reported(cells, message):
         learn(values)
 
 
+def test_a_text_among_numbers_is_shown_with_both_remedies():
+    message = r"'size' mixes .*the text 'n/a'.*to_numeric\(column, errors='coerce'\).*astype\(str\)"
+    with pytest.raises(ValueError, match=message):
+        learn(pd.Series([1.5, None, "n/a", "?"], dtype=object))
+    with pytest.raises(ValueError, match=r"'n/a'.*write NaN instead.*categorical_features"):
+        learn(pd.Series([1.5, 2.5])).encode(pd.Series([1.5, "n/a"], dtype=object))
+
+
 @pytest.mark.parametrize("container", [np.array, pd.Series])
 @pytest.mark.parametrize(
     ("cells", "expected"),

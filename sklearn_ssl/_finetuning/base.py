@@ -204,6 +204,13 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
         fit_once = check_memory(self.memory).cache(pretrain_by_key, ignore=unhashed)
         return cast(BaseEmbedder, fit_once(transformer, X, key, target=shown, fit_task=fit_task))
 
+    @staticmethod
+    def _remedy_for(given: object) -> str:
+        """What to do with a transformer that is none."""
+        if isinstance(given, type):
+            return "Call the class: parentheses make an estimator of it."
+        return "Put any other transformer into a pipeline, before a classifier or regressor."
+
     def _given(self) -> BaseEmbedder:
         """The transformer that ``transformer`` stands for."""
         given: object = MaskedFeaturePredictor() if self.transformer is None else self.transformer
@@ -212,7 +219,8 @@ class BaseFineTuned(DisplayMixin, CallbackSupportMixin, BaseEstimator):
         if not isinstance(given, BaseEmbedder):
             raise TypeError(
                 f"The transformer of {type(self).__name__} must be one of sklearn_ssl's, whose "
-                f"encoder can be trained further; got {given!r}."
+                f"encoder can be trained further, such as MaskedFeaturePredictor(); got {given!r}. "
+                f"{self._remedy_for(given)}"
             )
         # Only now, since a frozen estimator that cannot be used at all should not be fitted either.
         if is_frozen:

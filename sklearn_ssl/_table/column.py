@@ -9,7 +9,7 @@ import pandas as pd
 
 from sklearn_ssl._table.dates import DatetimeColumn, DurationColumn, learn_dates, learn_durations
 from sklearn_ssl._table.hints import warn_of_text
-from sklearn_ssl._table.kinds import Kind, holds_names, kind_of, types_of
+from sklearn_ssl._table.kinds import Kind, holds_names, kind_of, present_cells, types_of
 from sklearn_ssl._table.numeric import (
     BinaryColumn,
     NumericColumn,
@@ -149,6 +149,14 @@ def _reject_unsupported(name: Name, values: Values, kind: Kind) -> None:
         )
     if kind != "mixed":
         return
+    if "str" in seen and set(seen) <= {"float", "int", "str"}:
+        text = next(cell for cell in present_cells(values) if isinstance(cell, str))
+        raise ValueError(
+            f"Column {name!r} mixes values of types {seen}, such as the text {text!r}. If a text "
+            "stands for a missing number, write NaN instead, for instance with "
+            "pandas.to_numeric(column, errors='coerce'). If the column holds strings, dates or "
+            "durations: convert it, for instance with .astype(str), or drop it."
+        )
     verb = "mixes" if len(seen) > 1 else "holds"
     raise ValueError(
         f"Column {name!r} {verb} values of types {seen}. A column must hold either numbers, "

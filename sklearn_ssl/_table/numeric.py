@@ -115,8 +115,9 @@ def as_float(values: Values, name: Name) -> FloatArray:
         if kind_of(values) in {"dates", "durations", "complex"}:
             return _as_missing(values, name)
         raise ValueError(
-            f"Column {name!r} must hold numbers, but {error}. Declare it in "
-            "categorical_features if it names categories."
+            f"Column {name!r} must hold numbers, but {error}. If a text stands for a missing cell, "
+            "write NaN instead, for instance with pandas.to_numeric(column, errors='coerce'). "
+            "Declare it in categorical_features if it names categories."
         ) from error
     if np.isinf(cells).any():
         raise _out_of_range(name)

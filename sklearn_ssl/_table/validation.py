@@ -162,7 +162,8 @@ def _check_numbers(X: Array | SparseTable) -> Array | SparseTable:
     except ValueError as error:
         raise ValueError(
             f"{str(error).rstrip('.')}. In an array, columns of strings are to be named in "
-            "categorical_features; in a DataFrame they are recognized."
+            "categorical_features; in a DataFrame they are recognized. If a text stands for a "
+            "missing cell, write NaN instead."
         ) from error
     return numbers
 
