@@ -145,13 +145,11 @@ def describe_saving(row: Saving, baseline: str, measured: Collection[int]) -> st
     interval = _in_words(row, fewest, most)
     if row.bound == "at least":
         sentence = (
-            f"{start} ahead of {baseline} with {most:,}{interval}; these were not measured beyond "
-            f"{most:,}."
+            f"{start} ahead of {baseline} with {most:,}, the largest number measured{interval}."
         )
     elif row.bound == "at most":
         sentence = (
-            f"{start} behind {baseline} with {fewest:,}{interval}; these were not measured below "
-            f"{fewest:,}."
+            f"{start} behind {baseline} with {fewest:,}, the smallest number measured{interval}."
         )
     else:
         sentence = f"{start} as good as {baseline} with {row.baseline_labels:,}{interval}."

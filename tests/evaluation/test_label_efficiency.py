@@ -314,23 +314,21 @@ def test_a_curve_without_splits_has_no_interval(curve):
         ),
         (
             (100, 500, "at least", 300, np.inf),
-            "With 100 labels, PCA is ahead of raw features with 500 (90 % interval 300 to more "
-            "than the 500 measured); these were not measured beyond 500.",
+            "With 100 labels, PCA is ahead of raw features with 500, the largest number measured "
+            "(90 % interval 300 to more than the 500 measured).",
         ),
         (
             (500, 500, "at least", 500, np.inf),
-            "With 500 labels, PCA is ahead of raw features with 500; these were not measured "
-            "beyond 500.",
+            "With 500 labels, PCA is ahead of raw features with 500, the largest number measured.",
         ),
         (
             (100, 10, "at most", 0, 10),
-            "With 100 labels, PCA is behind raw features with 10; these were not measured below "
-            "10.",
+            "With 100 labels, PCA is behind raw features with 10, the smallest number measured.",
         ),
         (
             (100, 10, "at most", 0, 20),
-            "With 100 labels, PCA is behind raw features with 10 (90 % interval fewer than the 10 "
-            "measured to 20); these were not measured below 10.",
+            "With 100 labels, PCA is behind raw features with 10, the smallest number measured "
+            "(90 % interval fewer than the 10 measured to 20).",
         ),
         (
             (1000, 2000, "equal", np.nan, np.nan),
