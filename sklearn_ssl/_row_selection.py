@@ -76,6 +76,10 @@ def select_rows(
     Of more than 20,000 rows, a random sample of that size is considered. After the first 1,000
     representatives, the rest follows at random.
 
+    If some rows have a label already, choose among the others, and translate their numbers:
+    ``unlabeled[select_rows(transformer, X[unlabeled], n_rows)]`` with an array of the positions
+    of the unlabeled rows.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
