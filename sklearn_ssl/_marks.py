@@ -83,7 +83,8 @@ def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
         return _objects(list(cast(Iterable[object], y))), True
     cells = np.asarray(y)
     if not cells.ndim:
-        raise ValueError(f"A target has a label for each row; got {y!r}.")
+        remedy = f" Pass the column itself, such as table[{y!r}]." if isinstance(y, str) else ""
+        raise ValueError(f"A target has a label for each row; got {y!r}.{remedy}")
     return cells, False
 
 

@@ -39,6 +39,11 @@ TRAINING_CONSTRAINTS: Constraints = {
 
 def check_layer_sizes(sizes: npt.ArrayLike) -> None:
     """Raise if ``hidden_layer_sizes`` are not widths."""
+    if isinstance(sizes, Integral):
+        raise ValueError(
+            f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}. "
+            f"For a single layer, write ({sizes!r},)."
+        )
     widths = np.asarray(sizes)
     are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")
     if not are_integers or (widths < 1).any():

@@ -593,6 +593,7 @@ NO_NUMBERS = {
     "NaN": (np.full(150, np.nan), "y has targets of NaN only"),
     "none": ([None] * 150, "y has targets of NaN only"),
     "a number": (3.5, "a label for each row; got 3.5"),
+    "a name": ("price", r"got 'price'\. Pass the column itself, such as table\['price'\]"),
 }
 
 

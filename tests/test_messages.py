@@ -70,6 +70,13 @@ def test_layer_sizes_out_of_range_raise(Embedder, sizes):
         Embedder(hidden_layer_sizes=sizes).fit(X)
 
 
+@every
+def test_a_single_layer_is_written_with_a_comma(Embedder):
+    X, _ = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"got 64\. For a single layer, write \(64,\)"):
+        Embedder(hidden_layer_sizes=64).fit(X)
+
+
 class _Flatten(Callback):
     def on_train_end(self, net, **kwargs):
         with torch.no_grad():
