@@ -149,18 +149,19 @@ def _reject_unsupported(name: Name, values: Values, kind: Kind) -> None:
         )
     if kind != "mixed":
         return
-    if "str" in seen and set(seen) <= {"float", "int", "str"}:
-        text = next(cell for cell in present_cells(values) if isinstance(cell, str))
-        raise ValueError(
-            f"Column {name!r} mixes values of types {seen}, such as the text {text!r}. If a text "
-            "stands for a missing number, write NaN instead, for instance with "
-            "pandas.to_numeric(column, errors='coerce'). If the column holds strings, dates or "
-            "durations: convert it, for instance with .astype(str), or drop it."
-        )
     verb = "mixes" if len(seen) > 1 else "holds"
+    example, way = "", "with .astype(str)"
+    if "str" in seen and set(seen) <= {"float", "int", "str"}:
+        # Most often, a text among numbers stands for a missing one.
+        text = next(cell for cell in present_cells(values) if isinstance(cell, str))
+        example = f", such as the text {text!r}"
+        way = (
+            "with pandas.to_numeric(column, errors='coerce') if a text stands for a missing "
+            "number, otherwise with .astype(str)"
+        )
     raise ValueError(
-        f"Column {name!r} {verb} values of types {seen}. A column must hold either numbers, "
-        "strings, dates or durations: convert it, for instance with .astype(str), or drop it."
+        f"Column {name!r} {verb} values of types {seen}{example}. A column must hold either "
+        f"numbers, strings, dates or durations: convert it, for instance {way}, or drop it."
     )
 
 
