@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,29 @@ def startup(repeats: int) -> None:
     print("\nImports\n")
     show([{"import": name, "s": value} for name, value in seconds.items()])
     print(f"\nsklearn_ssl adds {100 * (second / first - 1):.1f} %.")
+
+
+def fits(n_rows: int, most_rows: int, n_columns: int, threads: int) -> None:
+    """Print the seconds of default fits, of one epoch over more rows, and of embedding these."""
+    torch.set_num_threads(threads)
+    X, many = numbers(n_rows, n_columns), numbers(most_rows, n_columns)
+    rows = []
+    for name, estimator in ESTIMATORS.items():
+        of_epoch = estimator(max_iter=1, random_state=0, device="cpu")
+        sides = {
+            f"default fit, {n_rows} rows": lambda e=estimator: e(random_state=0).fit(X),
+            f"one epoch, {most_rows} rows": lambda model=of_epoch: model.fit(many),
+            f"transform, {most_rows} rows": lambda model=of_epoch: model.transform(many),
+        }
+        rows.append({"estimator": name, **{side: seconds_of(run) for side, run in sides.items()}})
+    print(f"\nSeconds by the wall clock, {n_columns} numbers a row, {threads} thread(s)\n")
+    show(rows)
+
+
+def seconds_of(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def run_python(code: str) -> None:

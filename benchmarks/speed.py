@@ -12,7 +12,7 @@ from pathlib import Path
 from _peers import PEERS
 from _speed_devices import devices
 from _speed_epoch import epoch
-from _speed_fits import memory, scaling, search, startup
+from _speed_fits import fits, memory, scaling, search, startup
 from _speed_neighbors import neighbors
 from _speed_peers import peers
 from _speed_tables import encode, rows, transform
@@ -52,6 +52,8 @@ def main():
     text = "exact and approximate neighbors among many rows; needs pynndescent"
     command = add(neighbors, text, n_columns=50)
     command.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    text = "seconds of default fits, and of an epoch over and an embedding of many rows"
+    add(fits, text, n_rows=20_000, most_rows=1_000_000, n_columns=50, threads=2)
     add(startup, "one epoch over 200 rows; imports", repeats=9)
     add(memory, "peak of a fit against the encoded table", n_rows=500_000, n_columns=64)
     command = add(scaling, "time of an epoch in rows, columns, categories", most_rows=100_000)

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._compat import num_samples, safe_indexing
-from sklearn_ssl._table.types import TableLike
+from sklearn_ssl._table.types import TableLike, column_names
 
 MOST_CANDIDATES = 20_000
 """Representatives are chosen among this many rows; more would look the same."""
@@ -137,8 +137,7 @@ def _fitted(transformer: BaseEstimator, X: TableLike) -> BaseEstimator:
         # None is said aloud, as a FrozenEstimator insists on a second argument.
         return clone(transformer).fit(X, None)
     known = getattr(transformer, "feature_names_in_", ())
-    # Tables of Arrow have their columns themselves where others have names.
-    names = getattr(X, "column_names", getattr(X, "columns", None))
+    names = column_names(X)
     missing = [name for name in known if names is not None and name not in names]
     if missing:
         raise ValueError(

@@ -17,6 +17,7 @@ from sklearn_ssl._table.types import (
     Table,
     TableLike,
     array_of,
+    column_names,
     converts_itself,
     is_sparse,
     to_pandas,
@@ -83,14 +84,8 @@ def _is_table(part: object) -> TypeGuard[Part]:
 
 def _columns_of(table: Part) -> list[Name] | int:
     """Names of the columns, or their number if they have none."""
-    if isinstance(table, pd.DataFrame):
-        return list(table.columns)
-    if converts_itself(table):
-        # The columns of Arrow are arrays, those of Polars are names.
-        names: list[Name] = list(getattr(table, "column_names", None) or table.columns)
-        return names
-    n_columns: int = table.shape[1]
-    return n_columns
+    names = column_names(table)
+    return table.shape[1] if names is None else names
 
 
 def _check_same(first: list[Name] | int, names: list[Name] | int, number: int) -> None:

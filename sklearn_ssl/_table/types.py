@@ -100,6 +100,13 @@ def converts_itself(X: object) -> TypeGuard[DataFrameLike]:
     return hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame)
 
 
+def column_names(X: object) -> list[Name] | None:
+    """Names of the columns of a table; None if they have none."""
+    # The columns of Arrow are arrays, those of Polars and pandas are names.
+    names = getattr(X, "column_names", getattr(X, "columns", None))
+    return None if names is None else list(names)
+
+
 def to_pandas(table: DataFrameLike) -> pd.DataFrame:
     """A table of Polars or Arrow as one of pandas, whose integers keep all their digits."""
     frame = table.to_pandas()

@@ -15,6 +15,7 @@ from sklearn_ssl._table.types import (
     Table,
     TableLike,
     array_of,
+    column_names,
     converts_itself,
     to_pandas,
 )
@@ -196,7 +197,7 @@ def categorical_positions(X: Table, categorical_features: npt.ArrayLike | None) 
                 f"[0, n_features - 1] = [0, {n_features - 1}]; got {outside.tolist()}."
             )
         return frozenset(requested.tolist())
-    names = list(getattr(X, "columns", []))
+    names = column_names(X) or []
     # As objects: names beside numbers would all become text.
     declared = np.asarray(categorical_features, dtype=object).tolist()
     unknown = [name for name in declared if name not in names]

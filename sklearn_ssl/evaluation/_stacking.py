@@ -15,7 +15,7 @@ from pandas.api.types import (
 )
 from scipy import sparse
 
-from sklearn_ssl._table.types import Dtype, SparseTable, TableLike, is_sparse
+from sklearn_ssl._table.types import Dtype, SparseTable, TableLike, column_names, is_sparse
 from sklearn_ssl.evaluation._types import is_polars
 
 REMEDY = "Give both tables the same columns of the same types."
@@ -101,7 +101,7 @@ def check_same_columns(
 
 
 def _column_names(X: TableLike) -> list[str]:
-    return [str(name) for name in getattr(X, "columns", [])]
+    return [str(name) for name in column_names(X) or []]
 
 
 def _width(X: TableLike) -> int:
