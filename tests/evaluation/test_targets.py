@@ -1,5 +1,7 @@
 """Targets: their kind, and what marks a row without a label."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,8 @@ MISSING = [None, np.nan, pd.NA, pd.NaT]
         (pd.Series([0, 1, 2], dtype="Float64"), False),
         (pd.Series([True, False, True], dtype="boolean"), True),
         (pd.Series(["a", "b", "a"], dtype="string"), True),
+        ([Decimal(0), Decimal(1), Decimal(2)], True),
+        ([Decimal("0.50"), Decimal("1.00"), Decimal("2.00")], False),
     ],
 )
 def test_kinds_of_targets(y, has_classes):
