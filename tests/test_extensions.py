@@ -110,13 +110,35 @@ def test_its_weights_come_from_random_state_alone(Embedder):
     assert not torch.equal(weights(first), weights(other))
 
 
+class Attentive(nn.Module):
+    """Attention over the columns."""
+
+    def __init__(self, schema, hidden_layer_sizes, bottleneck_size):
+        super().__init__()
+        self.first = nn.Linear(1, 4)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.last = nn.Linear(4 * schema.n_numeric, bottleneck_size)
+
+    def layers(self, numeric, codes):
+        tokens = self.first(numeric.nan_to_num(0.0)[:, :, None])
+        attended, _ = self.attention(tokens, tokens, tokens)
+        return [self.last(attended.flatten(1))]
+
+
 @every
-def test_a_row_has_the_same_bits_among_any_others(Embedder, one_thread):
+@pytest.mark.parametrize("encoder", [Residual, Attentive])
+@pytest.mark.parametrize("output", ["components", "layers", "bottleneck"])
+@pytest.mark.parametrize("width", [3, 64])
+def test_a_row_has_the_same_bits_among_any_others(Embedder, encoder, output, width, one_thread):
     X = table()
-    embedder = Embedder(**small(encoder=Residual)).fit(X)
+    widths = {"hidden_layer_sizes": (width + 2,), "bottleneck_size": width, "n_components": 5}
+    settings = small(**widths, encoder=encoder, output=output, max_iter=1)
+    embedder = Embedder(**settings).fit(X)
     Z = embedder.transform(X)
-    alone = np.vstack([embedder.transform(X.iloc[[row]]) for row in range(5)])
-    assert (alone == Z[:5]).all()
+    for first in (1, 7, 50):
+        assert (embedder.transform(X[first:]) == Z[first:]).all()
+    alone = np.vstack([embedder.transform(X.iloc[[row]]) for row in range(40)])
+    assert (alone == Z[:40]).all()
 
 
 @every

@@ -1,7 +1,8 @@
 """Embedding of many rows without gradients, into memory of the caller."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from sklearn_ssl._network.autoencoder import Encoder
 from sklearn_ssl._network.embedding import Embedding, Layers
@@ -33,6 +35,25 @@ ROWS_ON_DEVICE = 2048
 
 LANES = 32
 """Widths are multiples of this; at the edges of other matrices, libraries add in another order."""
+
+PRODUCTS = frozenset(
+    {
+        F.linear,
+        F.multi_head_attention_forward,
+        F.scaled_dot_product_attention,
+        torch.addmm,
+        torch.baddbmm,
+        torch.bmm,
+        torch.einsum,
+        torch.matmul,
+        torch.mm,
+        Tensor.__matmul__,
+        Tensor.bmm,
+        Tensor.matmul,
+        Tensor.mm,
+    }
+)
+"""Functions of torch that add products, in an order that can depend on a row's place."""
 
 
 class Place(NamedTuple):
@@ -248,10 +269,11 @@ class RowEmbedder:
 
 
 class DeviceRowEmbedder:
-    """Embed each row as if it stood alone, in single precision: on an accelerator, or any encoder.
+    """Embed each row as if it stood alone: on an accelerator, or by any encoder.
 
     Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
-    rows of zeros fill up the last one.
+    rows of zeros fill up the last one. On a CPU, the rows at the edges of a narrow product are
+    added in yet another order, so products are computed in double precision there.
 
     Parameters
     ----------
@@ -267,6 +289,7 @@ class DeviceRowEmbedder:
     def __init__(self, embedding: Embedding, device: str):
         # The fitted network stays on the CPU, from which it is saved and pickled.
         self.embedding = copy.deepcopy(embedding).to(device)
+        self.is_on_cpu = torch.device(device).type == "cpu"
 
     @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
@@ -276,8 +299,40 @@ class DeviceRowEmbedder:
             rows = slice(start, min(start + ROWS_ON_DEVICE, len(out)))
             lacking = start + ROWS_ON_DEVICE - rows.stop
             block = (_lengthened(part[rows].to(device), lacking) for part in batch)
-            embedded = self.embedding(*block)  # (ROWS_ON_DEVICE, width)
+            with ProductsInDouble() if self.is_on_cpu else nullcontext():
+                embedded = self.embedding(*block)  # (ROWS_ON_DEVICE, width)
             out[rows] = embedded[: rows.stop - start].cpu().numpy()
+
+
+class ProductsInDouble(TorchFunctionMode):
+    """Compute products of single precision in double precision, and round the results.
+
+    The differences between orders of adding vanish in this rounding.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        named = dict(kwargs or {})
+        if func not in PRODUCTS:
+            return func(*args, **named)
+        widened = func(
+            *(_cast(value, torch.float32, torch.float64) for value in args),
+            **{name: _cast(value, torch.float32, torch.float64) for name, value in named.items()},
+        )
+        # Attention returns its weights, too.
+        if isinstance(widened, tuple):
+            return tuple(_cast(part, torch.float64, torch.float32) for part in widened)
+        return _cast(widened, torch.float64, torch.float32)
+
+
+def _cast(value: object, before: torch.dtype, after: torch.dtype) -> object:
+    """Change the precision of a tensor that has this one."""
+    return value.to(after) if isinstance(value, Tensor) and value.dtype == before else value
 
 
 def embedding_moments(
