@@ -214,6 +214,20 @@ def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:
             )
 
 
+def refuse_objects_that_are_no_labels(values: Labels, name: str) -> None:
+    """Raise if an object is neither a number nor a text, such as an interval or a date."""
+    if values.dtype.kind != "O":
+        return
+    for value in values.ravel():
+        # Of bytes, scikit-learn says what to do.
+        if not isinstance(value, Real | str | bytes):
+            raise ValueError(
+                f"{name} holds {value!r}, which is neither a number nor a text. Pass numbers, such "
+                "as days instead of dates and middles instead of intervals, or texts for classes: "
+                f"pd.Series({name}).map(str, na_action='ignore')."
+            )
+
+
 def _has_own_missing_value(y: object) -> bool:
     """Whether cells are pandas' nullable or categorical ones, or a series of another library."""
     if isinstance(y, (pd.Series, pd.Index)) or not hasattr(y, "to_list"):

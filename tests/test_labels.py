@@ -74,6 +74,9 @@ BAD_LABELS = {
     "all NaN": (np.full(150, np.nan), "NaN only"),
     "classes and NaN": (np.where(y == 2, np.nan, y), "Mark unlabeled rows of classes by y=-1"),
     "infinite": (np.where(y == 2, np.inf, y), "infinity"),
+    "dates": (pd.Series(pd.date_range("2020", periods=150)), "numbers, and y holds dates"),
+    "durations": (pd.to_timedelta(y, unit="D"), "y holds dates or durations.*Pass numbers"),
+    "intervals": (pd.cut(X[:, 0], 3), r"y holds Interval\(.*texts for classes: pd\.Series"),
     "classes in columns": (np.column_stack([y, y]), "multiclass-multioutput|zeros and ones"),
 }
 
