@@ -23,6 +23,7 @@ from sklearn_ssl._marks import (
     missing_cells,
     narrow,
     read_cells,
+    refuse_objects_that_are_no_labels,
     refuse_texts_that_mean_nothing,
     require_one_per_row,
     warn_if_lopsided,
@@ -83,6 +84,7 @@ def read_target(y: npt.ArrayLike | None, transformer: HasSupervisionWeight) -> T
     y = require_target(y, name)
     cells, declares_kind = _cells(y)
     known = narrow(cells[~missing_cells(cells)])
+    _refuse_times(known, f"{name} predicts classes or numbers")
     # Floats can be classes or numbers.
     if known.dtype.kind == "f":
         assert_all_finite(known, input_name="y")
@@ -107,6 +109,7 @@ def check_classes(y: npt.ArrayLike | None, name: str) -> tuple[Labels, Mask]:
     if len(cells) and not len(values):
         raise ValueError(f"{name} needs labeled rows, but y is missing in all of them.")
     refuse_texts_that_mean_nothing(values, "y")
+    refuse_objects_that_are_no_labels(values, "y")
     is_mark = _marked_rows(values, has_gaps=bool(is_missing.any()))
     if len(cells) and is_mark.all():
         raise ValueError(f"{name} needs labeled rows, but y=-1 in all of them.")
@@ -185,15 +188,21 @@ def index_classes(y: Labels, weight: FloatArray, name: str) -> tuple[Target, Lab
 def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]:
     """Numbers as an array, and which rows have one."""
     cells, _ = _cells(require_target(y, name))
-    if cells.dtype.kind in "mM":
-        raise ValueError(
-            f"{name} predicts numbers, and y holds dates or durations. Pass numbers, such as days: "
-            "(y - y.min()) / np.timedelta64(1, 'D')."
-        )
+    _refuse_times(cells, f"{name} predicts numbers")
     refuse_texts_that_mean_nothing(cells, "y")
+    refuse_objects_that_are_no_labels(cells[~missing_cells(cells)], "y")
     numbers = as_numbers(cells)
     warn_if_mostly_one_negative(numbers)
     return numbers, ~_all_of_row(np.isnan(numbers))
+
+
+def _refuse_times(cells: Labels, what: str) -> None:
+    """Refuse dates and durations, each of which would be a class or a huge number."""
+    if cells.dtype.kind in "mM":
+        raise ValueError(
+            f"{what}, and y holds dates or durations. Pass numbers, such as days: "
+            "(y - y.min()) / np.timedelta64(1, 'D')."
+        )
 
 
 def as_numbers(cells: Labels) -> FloatArray:
@@ -231,7 +240,7 @@ def scale_numbers(
     if np.isnan(used).all(axis=0).any():
         raise ValueError(
             f"{name} needs labeled rows for each target, but y has targets of NaN only. Rows "
-            "with y=NaN are unlabeled."
+            "with y=NaN or a weight of 0 are unlabeled."
         )
     # Only rows that are learned from count, each target by itself: (n_targets,).
     # Squares of huge numbers overflow. Powers of two as units change no digit.

@@ -5,6 +5,7 @@ Whatever reads a target reads its cells here: the estimators, the splitter, and 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Protocol, TypeAlias, cast
 
@@ -67,6 +68,12 @@ def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
     ValueError
         If there is a single value instead of one for each row.
     """
+    cells, declares_kind = _cells_as_they_are(y)
+    return _plain_numbers(cells), declares_kind
+
+
+def _cells_as_they_are(y: npt.ArrayLike) -> tuple[Labels, bool]:
+    """What :func:`read_cells` returns, with decimals among the objects."""
     if isinstance(y, np.ma.MaskedArray):
         cells = y.data.astype(object)
         cells[np.ma.getmaskarray(y)] = None
@@ -77,7 +84,7 @@ def read_cells(y: npt.ArrayLike) -> tuple[Labels, bool]:
     if hasattr(y, "columns") and len(y.columns) == 1:
         # A frame as a whole would lose the dtype of its column.
         frame = cast(Frame, y)
-        cells, declares_kind = read_cells(frame[frame.columns[0]])
+        cells, declares_kind = _cells_as_they_are(frame[frame.columns[0]])
         return cells[:, None], declares_kind
     if _has_own_missing_value(y):
         return _objects(list(cast(Iterable[object], y))), True
@@ -97,6 +104,24 @@ def require_one_per_row(X: object, y: object) -> None:
             "in X, and in y a label or a mark for each of them: NaN or None marks a row without a "
             "label, and so does -1 among classes."
         )
+
+
+def _plain_numbers(cells: Labels) -> Labels:
+    """Turn decimals, which databases return, to numbers that scikit-learn knows as such.
+
+    Decimals without decimal places are integers, as the database declares them.
+    """
+    if cells.dtype.kind != "O":
+        return cells
+    is_decimal = np.array([isinstance(cell, Decimal) for cell in cells.ravel()], dtype=bool)
+    if not is_decimal.any():
+        return cells
+    # A copy, since the cells may be those of the user.
+    numbers = cells.flatten()
+    decimals: list[Decimal] = numbers[is_decimal].tolist()
+    is_whole = all(number.same_quantum(Decimal(1)) for number in decimals)
+    numbers[is_decimal] = _objects([int(d) if is_whole else float(d) for d in decimals])
+    return numbers.reshape(cells.shape)
 
 
 def missing_cells(cells: Labels) -> Mask:
@@ -235,6 +260,20 @@ def refuse_texts_that_mean_nothing(values: Labels, name: str) -> None:
                 f"{name} holds the text {text!r} in {count} rows. If it marks unlabeled rows, "
                 f"write None instead: pd.Series({name}).replace({text!r}, None). If it is a class, "
                 "give it another name."
+            )
+
+
+def refuse_objects_that_are_no_labels(values: Labels, name: str) -> None:
+    """Raise if an object is neither a number nor a text, such as an interval or a date."""
+    if values.dtype.kind != "O":
+        return
+    for value in values.ravel():
+        # Of bytes, scikit-learn says what to do.
+        if not isinstance(value, Real | str | bytes):
+            raise ValueError(
+                f"{name} holds {value!r}, which is neither a number nor a text. Pass numbers, such "
+                "as days instead of dates and middles instead of intervals, or texts for classes: "
+                f"pd.Series({name}).map(str, na_action='ignore')."
             )
 
 

@@ -590,6 +590,11 @@ NO_NUMBERS = {
     "a dictionary": ([1.5] * 149 + [{}], "it holds {}"),
     "empty texts": (["1.5", ""] * 75, "the text '' in 75 rows.*write None instead"),
     "dates": (np.array(["2020-01-01", "NaT"] * 75, "datetime64[D]"), "y holds dates.*such as days"),
+    "dates of a zone": (
+        pd.Series(pd.date_range("2020", periods=150, tz="UTC")).mask(np.arange(150) > 9),
+        r"y holds Timestamp\(.*days instead of dates",
+    ),
+    "intervals": (pd.cut(np.arange(150), 3), r"y holds Interval\(.*middles instead"),
     "NaN": (np.full(150, np.nan), "y has targets of NaN only"),
     "none": ([None] * 150, "y has targets of NaN only"),
     "a number": (3.5, "a label for each row; got 3.5"),
@@ -602,6 +607,13 @@ def test_targets_that_are_no_numbers_raise(y, message):
     X, _ = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=message):
         FineTunedRegressor(TINY).fit(X, y)
+
+
+def test_numbers_without_a_weight_are_unlabeled():
+    X, y = load_iris(return_X_y=True)
+    y = np.where(y == 0, y + 0.5, np.nan)
+    with pytest.raises(ValueError, match="y=NaN or a weight of 0 are unlabeled"):
+        FineTunedRegressor(TINY).fit(X, y, sample_weight=np.isnan(y).astype(float))
 
 
 KNOWN = np.linspace(0.5, 9.5, 60)

@@ -1,6 +1,7 @@
 """Labels: what counts as one, and what they do to a pretext task that is shown them."""
 
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,9 @@ few_labels = np.where(np.arange(len(y)) % 3, -1, y)
         ([[0.5], [1.5], [np.nan], [3.0]], squared_losses, 1, 3),
         ([[0.5, np.nan], [np.nan, np.nan], [1.0, 2.5], [3.0, 1.0]], squared_losses, 2, 3),
         (pd.Series([0.5, None, 1.0, 2.0], dtype="Float64"), squared_losses, 1, 3),
+        (pd.Series([Decimal(0), Decimal(1), Decimal(2), Decimal(-1)]), class_losses, 3, 3),
+        ([Decimal("0.5"), Decimal("-1.0"), None, Decimal("3.0")], squared_losses, 1, 3),
+        ([Decimal("0.5"), Decimal("NaN"), Decimal("1.0"), Decimal("3.0")], squared_losses, 1, 3),
     ],
 )
 @pytest.mark.filterwarnings("ignore:A column-vector y")
@@ -70,6 +74,9 @@ BAD_LABELS = {
     "all NaN": (np.full(150, np.nan), "NaN only"),
     "classes and NaN": (np.where(y == 2, np.nan, y), "Mark unlabeled rows of classes by y=-1"),
     "infinite": (np.where(y == 2, np.inf, y), "infinity"),
+    "dates": (pd.Series(pd.date_range("2020", periods=150)), "numbers, and y holds dates"),
+    "durations": (pd.to_timedelta(y, unit="D"), "y holds dates or durations.*Pass numbers"),
+    "intervals": (pd.cut(X[:, 0], 3), r"y holds Interval\(.*texts for classes: pd\.Series"),
     "classes in columns": (np.column_stack([y, y]), "multiclass-multioutput|zeros and ones"),
 }
 

@@ -1,5 +1,7 @@
 """Model selection with few labels: splits, searches, what is cached, what is refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,8 @@ MARKS = {
     "a Series": pd.Series(few, index=np.arange(150)[::-1]),
     "NA": pd.Series(few).astype("Int64").replace(-1, pd.NA),
     "NA among categories": pd.Series(np.where(few == -1, None, names), dtype="category"),
+    "-1 among decimals": pd.Series([Decimal(int(label)) for label in few]),
+    "None among decimals": [None if label == -1 else Decimal(int(label)) for label in few],
     "rows of -1": np.where(few[:, None] == -1, -1, np.eye(3, dtype=int)[y]),
     "rows of NaN": np.where(few[:, None] == -1, np.nan, np.eye(3)[y]),
 }

@@ -248,10 +248,12 @@ class RowEmbedder:
 
 
 class DeviceRowEmbedder:
-    """Embed each row as if it stood alone, in single precision: on an accelerator, or any encoder.
+    """Embed each row as if it stood alone: on an accelerator, or by any encoder.
 
     Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
-    rows of zeros fill up the last one.
+    rows of zeros fill up the last one. At the edges of a narrow product, rows are added in yet
+    another order, so the readout is as wide as a product without edges. Products within an encoder
+    of the user are as the user wrote them.
 
     Parameters
     ----------
@@ -267,6 +269,8 @@ class DeviceRowEmbedder:
     def __init__(self, embedding: Embedding, device: str):
         # The fitted network stays on the CPU, from which it is saved and pickled.
         self.embedding = copy.deepcopy(embedding).to(device)
+        if self.embedding.directions is not None:
+            self.embedding.directions = _pad(self.embedding.directions)
 
     @torch.no_grad()
     def __call__(self, batch: Batch, out: npt.NDArray[np.float32]) -> None:
@@ -276,8 +280,8 @@ class DeviceRowEmbedder:
             rows = slice(start, min(start + ROWS_ON_DEVICE, len(out)))
             lacking = start + ROWS_ON_DEVICE - rows.stop
             block = (_lengthened(part[rows].to(device), lacking) for part in batch)
-            embedded = self.embedding(*block)  # (ROWS_ON_DEVICE, width)
-            out[rows] = embedded[: rows.stop - start].cpu().numpy()
+            embedded = self.embedding(*block)  # (ROWS_ON_DEVICE, padded width)
+            out[rows] = embedded[: rows.stop - start, : out.shape[1]].cpu().numpy()
 
 
 def embedding_moments(

@@ -16,7 +16,7 @@ from sklearn_ssl._marks import UNLABELED, Labels, require_one_per_row
 from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
-from sklearn_ssl.evaluation._targets import Target, read_target
+from sklearn_ssl.evaluation._targets import Target, check_classes, read_target
 from sklearn_ssl.evaluation._types import RowNumbers, Splits, Splitter, from_arrow
 
 
@@ -82,12 +82,8 @@ def read_table(
     require_one_per_row(X, y)
     X, y = indexable(X, y)
     target = read_target(y)
-    if target.has_classes and len(pd.unique(target.known)) < 2:
-        raise ValueError(
-            f"y has labels of one class only, {target.known.tolist()[0]!r}, in "
-            f"{len(target.known)} labeled rows. Scores need two classes; rows with -1 or a missing "
-            "value are unlabeled."
-        )
+    if target.has_classes:
+        check_classes(target.known)
     if X_unlabeled is None:
         return LabeledTable(X, target, num_samples(X))
     X_unlabeled = from_arrow(X_unlabeled)

@@ -16,6 +16,7 @@ from sklearn_ssl._marks import (
     missing_cells,
     narrow,
     read_cells,
+    refuse_objects_that_are_no_labels,
     refuse_texts_that_mean_nothing,
     warn_if_mostly_one_negative,
     warn_of_class_like_a_mark,
@@ -121,6 +122,8 @@ def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = Tr
             f"{name} has no row with a label: all {len(cells)} are -1 or missing. Pass at least "
             "the labels that the scores are to be measured by."
         )
+    if not is_category:
+        refuse_objects_that_are_no_labels(values, name)
     kind = type_of_target(values, input_name=name)
     if has_classes and kind not in {"binary", "multiclass"} and not is_category:
         raise ValueError(f"Unknown label type: {kind}. {name} must hold classes or numbers.")
@@ -132,6 +135,42 @@ def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = Tr
     filled = np.full(len(cells), values[0], dtype=values.dtype)
     filled[is_labeled] = values
     return Target(filled, has_classes, is_labeled)
+
+
+def check_classes(classes: Labels, name: str = "y") -> None:
+    """Refuse what a figure can color by, but no classifier predicts.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_rows,)
+        Labels that are no quantities.
+
+    name : str, default="y"
+        Name of the parameter in errors.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or they are dates, intervals or fractions.
+    """
+    if len(pd.unique(classes)) < 2:
+        raise ValueError(
+            f"{name} has labels of one class only, {classes.tolist()[0]!r}, in {len(classes)} "
+            "labeled rows. Scores need two classes; rows with -1 or a missing value are unlabeled."
+        )
+    refuse_objects_that_are_no_labels(classes, name)
+    if classes.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} holds dates or durations, such as {classes[0]}, which are neither classes nor "
+            f"numbers. Pass numbers, such as days: ({name} - {name}.min()) / "
+            "np.timedelta64(1, 'D')."
+        )
+    if classes.dtype.kind == "f" and not _are_whole(classes):
+        raise ValueError(
+            f"{name} holds categories that are fractions, such as {classes[0]:g}. For classes, "
+            f"pass texts: pd.Series({name}).map(str, na_action='ignore'). For quantities, pass "
+            f"floats: {name}.astype(float)."
+        )
 
 
 def _are_quantities(values: Labels) -> bool:

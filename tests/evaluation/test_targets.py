@@ -1,9 +1,13 @@
 """Targets: their kind, and what marks a row without a label."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
 
+from sklearn_ssl.evaluation import probe_score
 from sklearn_ssl.evaluation._targets import read_target
 
 MISSING = [None, np.nan, pd.NA, pd.NaT]
@@ -24,6 +28,8 @@ MISSING = [None, np.nan, pd.NA, pd.NaT]
         (pd.Series([0, 1, 2], dtype="Float64"), False),
         (pd.Series([True, False, True], dtype="boolean"), True),
         (pd.Series(["a", "b", "a"], dtype="string"), True),
+        ([Decimal(0), Decimal(1), Decimal(2)], True),
+        ([Decimal("0.50"), Decimal("1.00"), Decimal("2.00")], False),
     ],
 )
 def test_kinds_of_targets(y, has_classes):
@@ -120,9 +126,34 @@ def test_marks_that_could_be_labels_are_refused(y, message):
         read_target(y)
 
 
-def test_targets_of_neither_kind():
-    with pytest.raises(ValueError, match=r"Unknown label type: unknown\. y must hold classes or"):
-        read_target(np.array([{}, [], ()], dtype=object))
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array([{}, [], ()], dtype=object), r"y holds \{\}, which is neither a number nor"),
+        (pd.Series(pd.date_range("2020", periods=3, tz="UTC")), r"y holds Timestamp\(.*days"),
+        (pd.Series(pd.period_range("2020", periods=3)), r"y holds Period\(.*map\(str"),
+        (pd.Series(pd.IntervalIndex.from_breaks(range(4))), r"y holds Interval\(.*middles"),
+    ],
+)
+def test_targets_of_neither_kind(y, message):
+    with pytest.raises(ValueError, match=message):
+        read_target(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (pd.cut(np.arange(6), 2), r"y holds Interval\(.*texts for classes: pd\.Series\(y\)"),
+        (pd.Categorical([0.5, 1.5] * 3), r"fractions, such as 0\.5.*y\.astype\(float\)"),
+        (pd.date_range("2020", periods=6), r"y holds dates or durations, such as 2020.*as days"),
+        (pd.to_timedelta([1, 2] * 3, unit="D"), "y holds dates or durations"),
+    ],
+)
+def test_classes_that_no_classifier_predicts_have_a_remedy(y, message):
+    # A figure colors by them all the same.
+    assert read_target(y).has_classes
+    with pytest.raises(ValueError, match=message):
+        probe_score(PCA(1), np.arange(12.0).reshape(6, 2), y, cv=2)
 
 
 def test_unlabeled_rows_give_no_label():
