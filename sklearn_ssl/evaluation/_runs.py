@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import cast
 
 import numpy as np
@@ -126,7 +127,16 @@ def score_of(fitted: Model, rows: TableLike, y: Labels, scoring: Scoring) -> flo
     """Score of a fitted model on test rows."""
     # Without a scoring, it is the score method of the model itself.
     scorer = check_scoring(fitted, scoring=scoring)
-    return float(scorer(fitted, rows, y))
+    score = scorer(fitted, rows, y)
+    # Arrays of one number are numbers, too, as they are for scikit-learn.
+    if hasattr(score, "item") and np.size(score) == 1:
+        score = score.item()
+    if not isinstance(score, Real):
+        raise ValueError(
+            f"scoring must return a number; got {score!r} (type {type(score).__name__}). Of "
+            "several measures, pass one at a time."
+        )
+    return float(score)
 
 
 def score_on_split(

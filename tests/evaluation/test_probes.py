@@ -156,6 +156,18 @@ def test_bad_arguments(iris, bad, message):
         probe_score(**{"estimator": PCA(), "X": X, "y": y} | bad)
 
 
+@pytest.mark.parametrize("returned", [{"a": 0.5}, [0.5], np.zeros(2), None, "0.5"], ids=str)
+def test_a_scoring_that_returns_no_number_is_named(iris, returned):
+    with pytest.raises(ValueError, match=r"scoring must return a number; got .*one at a time"):
+        probe_score(PCA(2), *iris, cv=2, scoring=lambda model, X, y: returned)
+
+
+@pytest.mark.parametrize("returned", [1, True, np.float32(0.5), np.array([0.5])], ids=repr)
+def test_a_scoring_may_return_any_number(iris, returned):
+    scores = probe_score(PCA(2), *iris, cv=2, scoring=lambda model, X, y: returned)
+    assert scores.tolist() == [returned] * 2
+
+
 def test_transfer_pretrains_on_the_source_alone(spy, coins):
     X, y = coins
     transfer_score(spy, X[:50], X[50:], y[50:], cv=2)
