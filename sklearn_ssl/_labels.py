@@ -190,7 +190,6 @@ def check_numbers(y: npt.ArrayLike | None, name: str) -> tuple[FloatArray, Mask]
     cells, _ = _cells(require_target(y, name))
     _refuse_times(cells, f"{name} predicts numbers")
     refuse_texts_that_mean_nothing(cells, "y")
-    refuse_objects_that_are_no_labels(cells[~missing_cells(cells)], "y")
     numbers = as_numbers(cells)
     warn_if_mostly_one_negative(numbers)
     return numbers, ~_all_of_row(np.isnan(numbers))

@@ -274,6 +274,12 @@ FrozenEstimator or None, default=None
             if self.class_weight is not None:
                 # Balanced weights are counted over the labeled rows alone.
                 weight[is_labeled] *= self._weight_of_class(values[is_labeled])
+                if not weight.any():
+                    raise ValueError(
+                        "class_weight leaves no labeled row with a weight above 0; got "
+                        f"class_weight={self.class_weight!r}. Give at least one class of y a "
+                        "positive weight."
+                    )
                 target = replace(target, weight=weight)
             self._is_multilabel = values.ndim == 2
             self._learn(table, target, fit_task)
