@@ -269,7 +269,7 @@ def refuse_objects_that_are_no_labels(values: Labels, name: str) -> None:
         return
     for value in values.ravel():
         # Of bytes, scikit-learn says what to do.
-        if not isinstance(value, Real | str | bytes):
+        if not isinstance(value, Real | np.bool_ | str | bytes):
             raise ValueError(
                 f"{name} holds {value!r}, which is neither a number nor a text. Pass numbers, such "
                 "as days instead of dates and middles instead of intervals, or texts for classes: "
