@@ -192,7 +192,7 @@ def print_comparisons(
         text = describe(comparison, metric, n_tables)
         cells.loc[comparison.model, comparison.labels] = text + mark
     if metric is not LOG_LOSS:
-        for size, text in mean_over_models(comparisons, metric).items():
+        for size, text in mean_over_models(comparisons, study, metric).items():
             cells.loc[MEAN, size] = text
     cells = cells[(cells != "").any(axis=1)].fillna("")
     cells = cells.loc[:, (cells != "").any(axis=0)]
@@ -224,15 +224,19 @@ def describe_difference(differences: pd.Series, metric: Metric) -> str:
     return f"{mean:+.{digits}f}{interval}, {share:.0%}"
 
 
-def mean_over_models(comparisons: list[Comparison], metric: Metric) -> dict[str, str]:
+def mean_over_models(comparisons: list[Comparison], study: Study, metric: Metric) -> dict[str, str]:
     """Of each number of labels: the mean over the models of every table, then over the tables."""
     texts = {}
+    n_models = sum(not is_probe(model) for model in study.models)
     for size in dict.fromkeys(comparison.labels for comparison in comparisons):
         found = [c for c in comparisons if c.labels == size and not is_probe(c.model)]
-        if found:
+        # Trees stand behind a scaler without having been fitted there.
+        if any(not ignores_scale(c.model) for c in found):
+            few = f" ({len(found)} models)" if len(found) < n_models else ""
             differences = pd.DataFrame({c.model: c.differences for c in found}).mean(axis=1)
             old, new = (np.mean([c.scores[side].mean() for c in found]) for side in ("old", "new"))
-            texts[size] = f"{old:.3f} → {new:.3f}, {describe_difference(differences, metric)}"
+            difference = describe_difference(differences, metric)
+            texts[size] = f"{old:.3f} → {new:.3f}, {difference}{few}"
     return texts
 
 

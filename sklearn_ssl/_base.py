@@ -480,13 +480,14 @@ class BaseEmbedder(
         return ReadoutOptions(self.output, self.n_components, self.passthrough, self.n_bins)
 
     def _warn_if_collapsed(self, model: TableModel, sample: Batch) -> None:
-        if len(sample[0]) < 3 or not _varies(sample):
-            # Two rows, or equal rows, have no more than one direction in any embedding.
-            return
         # A few columns, or a narrow bottleneck, have no more than a few directions.
         is_wide = min(model.blueprint.bottleneck_size, model.schema.n_features) >= 4
         fewest = 1.5 if is_wide else 0.5
-        if self.effective_rank_ < fewest:
+        if self.effective_rank_ >= fewest:
+            return
+        # Two rows, or equal rows, have no more than one direction in any embedding. To compare
+        # rows takes as much memory as the table, so it comes last.
+        if len(sample[0]) >= 3 and _varies(sample):
             warn_user(
                 f"The embedding of {type(self).__name__} has collapsed: its bottleneck uses "
                 f"{self.effective_rank_:.1f} of {model.blueprint.bottleneck_size} directions. "

@@ -4,6 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
+from embedders import every, small
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_ssl import MaskedFeaturePredictor, MaskedImputer, OutlierDetector
 
@@ -41,3 +44,29 @@ def test_memory_does_not_grow_with_the_rows_of_an_array(estimator, method):
     call(X[:20_000])
     few, many = (extra_bytes(call, X[:n_rows]) for n_rows in (20_000, 80_000))
     assert many < 1.1 * few
+
+
+class LargeTensors(TorchDispatchMode):
+    """Where the tensors of at least so many elements are that operations return."""
+
+    def __init__(self, n_elements):
+        super().__init__()
+        self.n_elements = n_elements
+        self.places = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for part in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(part, torch.Tensor) and part.numel() >= self.n_elements:
+                self.places.add(part.untyped_storage().data_ptr())
+        return result
+
+
+@every
+def test_a_fit_holds_no_copy_of_the_encoded_table(Embedder):
+    X = np.random.default_rng(0).normal(size=(40_000, 8)).astype(np.float32)
+    embedder = Embedder(**small(max_iter=1, batch_size=500))
+    with LargeTensors(X.size) as seen:
+        embedder.fit(X)
+    # The one place is that of the encoded table, whose views are tensors, too.
+    assert len(seen.places) <= 1
