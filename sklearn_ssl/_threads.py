@@ -10,7 +10,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import nn
 
-PRODUCTS_PER_THREAD = 2**29
+PRODUCTS_PER_THREAD = 2**30
 """Multiplications and additions of the matrices of a step that are worth a thread.
 
 Threads of torch wait for one another after every matrix, and on a busy machine they wait long. With
