@@ -201,7 +201,7 @@ def print_comparisons(
         "Each cell has the old mean → the new one, the difference with its 95 % interval over the "
         "tables, and the share of tables on which the new features are level or better. "
         f'{metric.note} "q" marks the quantile encoding as the old one, and parentheses hold the '
-        "number of tables if it is smaller.\n"
+        "number of tables, or of models in a mean, if it is smaller.\n"
     )
     print(cells.rename_axis("model").to_markdown())
 
@@ -230,7 +230,7 @@ def mean_over_models(comparisons: list[Comparison], study: Study, metric: Metric
     n_models = sum(not is_probe(model) for model in study.models)
     for size in dict.fromkeys(comparison.labels for comparison in comparisons):
         found = [c for c in comparisons if c.labels == size and not is_probe(c.model)]
-        # Trees stand behind a scaler without having been fitted there.
+        # Trees borrow their scores without a scaler, so trees alone do not make a mean.
         if any(not ignores_scale(c.model) for c in found):
             few = f" ({len(found)} models)" if len(found) < n_models else ""
             differences = pd.DataFrame({c.model: c.differences for c in found}).mean(axis=1)

@@ -35,6 +35,14 @@ def test_parts_with_other_columns_than_the_first_are_reported(other, problem, si
         list(buffers(map(container, [X, X, other]), size))
 
 
+@pytest.mark.parametrize("name", ["column_names", "columns"])
+def test_a_column_can_have_the_name_of_an_attribute(name):
+    X = pd.DataFrame({name: ["red", "blue"] * 20, "size": np.arange(40.0)})
+    parts = [X[:20], X[20:]]
+    embedder = DenoisingAutoencoder(**SMALL, categorical_features=[name])
+    assert embedder.fit_stream(parts).feature_names_in_.tolist() == [name, "size"]
+
+
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array, lambda part: part.values.tolist()])
 @pytest.mark.parametrize("size", [10, 1000])
 def test_arrays_of_another_width_are_reported(container, size):

@@ -102,7 +102,10 @@ def converts_itself(X: object) -> TypeGuard[DataFrameLike]:
 
 def column_names(X: object) -> list[Name] | None:
     """Names of the columns of a table; None if they have none."""
-    # The columns of Arrow are arrays, those of Polars and pandas are names.
+    if isinstance(X, pd.DataFrame):
+        # One of its columns can have the name of an attribute below.
+        return list(X.columns)
+    # The columns of Arrow are arrays, those of Polars are names.
     names = getattr(X, "column_names", getattr(X, "columns", None))
     return None if names is None else list(names)
 
