@@ -46,13 +46,14 @@ def fits(n_rows: int, most_rows: int, n_columns: int, threads: int) -> None:
     X, many = numbers(n_rows, n_columns), numbers(most_rows, n_columns)
     rows = []
     for name, estimator in ESTIMATORS.items():
+        default = estimator(random_state=0, device="cpu")
         of_epoch = estimator(max_iter=1, random_state=0, device="cpu")
-        sides = {
-            f"default fit, {n_rows} rows": lambda e=estimator: e(random_state=0).fit(X),
+        runs = {
+            f"default fit, {n_rows} rows": lambda model=default: model.fit(X),
             f"one epoch, {most_rows} rows": lambda model=of_epoch: model.fit(many),
             f"transform, {most_rows} rows": lambda model=of_epoch: model.transform(many),
         }
-        rows.append({"estimator": name, **{side: seconds_of(run) for side, run in sides.items()}})
+        rows.append({"estimator": name, **{what: seconds_of(run) for what, run in runs.items()}})
     print(f"\nSeconds by the wall clock, {n_columns} numbers a row, {threads} thread(s)\n")
     show(rows)
 

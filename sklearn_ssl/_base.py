@@ -117,7 +117,7 @@ class BaseEmbedder(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "bottleneck_size": [Interval(Integral, 1, None, closed="left")],
         # A single integer is refused by a message of our own, which states how to write it.
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Integral],
         "output": [StrOptions({"components", "layers", "bottleneck"})],
         "passthrough": ["boolean"],
         "n_bins": [Interval(Integral, 1, None, closed="left")],

@@ -294,14 +294,14 @@ def _can_mark(values: Labels) -> bool:
 
 
 def _warn_of_marks_among_labels(known: Labels, *, is_mark: bool) -> None:
-    """Warn if a class or a number probably marks unlabeled rows; ``is_mark``: -1 does."""
+    """Warn if a class or a number probably marks unlabeled rows; ``is_mark``: whether -1 does."""
     is_number = is_minus_one(known)
     others = known[~is_number]
     if not is_mark and known.ndim == 1 and np.all(others == 1):
         warn_if_lopsided(is_number)
     elif known.dtype.kind == "f" and np.any(known != np.rint(known.astype(np.float64))):
-        if not is_mark:
-            warn_if_mostly_one_negative(known.astype(np.float64))
+        # Among fractions, -1 is a number and no mark.
+        warn_if_mostly_one_negative(known.astype(np.float64))
     elif known.ndim == 1:
         # If -1 is a class, another negative number may be one, too.
         warn_of_class_like_a_mark(others if is_mark else known)

@@ -224,7 +224,8 @@ def warn_of_class_like_a_mark(classes: Labels) -> None:
     Parameters
     ----------
     classes : ndarray of shape (n_values,) or (n_values, n_labels)
-        Classes without -1 and missing values. Several labels of a row are zeros and ones.
+        Classes without missing values, among which -1 is a class if it is there. Several labels
+        of a row are zeros and ones.
     """
     if classes.ndim != 1 or not len(classes):
         return

@@ -42,7 +42,7 @@ def check_layer_sizes(sizes: npt.ArrayLike) -> None:
     if isinstance(sizes, Integral):
         raise ValueError(
             f"hidden_layer_sizes must hold integers of at least 1, one per layer; got {sizes!r}. "
-            f"For a single layer, write ({sizes!r},)."
+            "For a single layer, write (64,) rather than 64."
         )
     widths = np.asarray(sizes)
     are_integers = widths.ndim == 1 and (not widths.size or widths.dtype.kind in "iu")

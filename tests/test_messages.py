@@ -62,7 +62,7 @@ def test_divergence_is_reported_with_its_remedy_and_leaves_finite_weights(Embedd
     assert np.isfinite(embedder.transform(mixed)).all()
 
 
-@pytest.mark.parametrize("sizes", [(0,), (8, -1), (2.5,), ("a",), ((8,), (8,))])
+@pytest.mark.parametrize("sizes", [(0,), (8, -1), (2.5,), ("a",), ((8,), (8,)), 0, True])
 @every
 def test_layer_sizes_out_of_range_raise(Embedder, sizes):
     X, _ = load_iris(return_X_y=True)

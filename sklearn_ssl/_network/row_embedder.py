@@ -162,6 +162,7 @@ class RowEmbedder:
             self._combine(parts, self.readout, place.components, out)
 
     def _standardize(self, parts: Iterator[tuple[int, Tensor]], out: Tensor) -> None:
+        """Write each part into its columns, centered and scaled."""
         for part, layer in parts:
             if part in self.columns:
                 columns = self.columns[part]
@@ -226,11 +227,11 @@ class RowEmbedder:
             self._write_bins(numeric.nan_to_num(0.0), out[:, n_written : n_written + n_bins])
         return out
 
-    def _first_layer(self, numeric: Tensor, codes: Tensor, place: Tensor) -> Tensor:
+    def _first_layer(self, numeric: Tensor, codes: Tensor, out: Tensor) -> Tensor:
         rows, (weight, bias) = self.rows, self.maps[0]
         # The same map as that of RowInput, written to a place that exists.
         values = _pad(write_numbers(numeric, rows.nullable).to(self.dtype))
-        hidden = torch.addmm(bias, values, weight.T, out=place)
+        hidden = torch.addmm(bias, values, weight.T, out=out)
         if rows.schema.n_categorical:
             looked_up = F.embedding_bag(codes + rows.offsets, self.code_weight, mode="sum")
             hidden[:, : looked_up.shape[1]] += looked_up
@@ -251,7 +252,7 @@ class DeviceRowEmbedder:
     """Embed each row as if it stood alone: on an accelerator, or by any encoder.
 
     Libraries choose how to add by the shape of a product. All blocks therefore have one shape, and
-    rows of zeros fill up the last one. At the edges of a narrow product, rows are added in yet
+    rows of zeros fill up the last one. At the edges of a narrow product, sums are added in yet
     another order, so the readout is as wide as a product without edges. Products within an encoder
     of the user are as the user wrote them.
 

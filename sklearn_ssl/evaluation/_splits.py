@@ -16,7 +16,7 @@ from sklearn_ssl._marks import UNLABELED, Labels, require_one_per_row
 from sklearn_ssl._stratified import alternating
 from sklearn_ssl._table.types import TableLike
 from sklearn_ssl.evaluation._stacking import row_keys, stack_rows
-from sklearn_ssl.evaluation._targets import Target, check_classes, read_target
+from sklearn_ssl.evaluation._targets import Target, read_target, require_predictable_classes
 from sklearn_ssl.evaluation._types import RowNumbers, Splits, Splitter, from_arrow
 
 
@@ -83,7 +83,7 @@ def read_table(
     X, y = indexable(X, y)
     target = read_target(y)
     if target.has_classes:
-        check_classes(target.known)
+        require_predictable_classes(target.known)
     if X_unlabeled is None:
         return LabeledTable(X, target, num_samples(X))
     X_unlabeled = from_arrow(X_unlabeled)

@@ -137,7 +137,7 @@ def read_target(y: npt.ArrayLike, *, name: str = "y", minus_one_marks: bool = Tr
     return Target(filled, has_classes, is_labeled)
 
 
-def check_classes(classes: Labels, name: str = "y") -> None:
+def require_predictable_classes(classes: Labels, name: str = "y") -> None:
     """Refuse what a figure can color by, but no classifier predicts.
 
     Parameters
